@@ -1,0 +1,139 @@
+"""Read access to the catalogues in `config/catalog/`: accelerators, machine types, models, charts and images. Data, not code."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from config.architecture import Architecture
+from config.budget import Price
+from config.section import camel
+
+FOLDER = Path(__file__).parent / "catalog"
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Row(BaseModel):
+    """A catalogue row, with where and when it was read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel, protected_namespaces=())
+
+    source: str
+    date: str
+    assumed: bool = False
+
+
+class Accelerator(Row):
+    """A GPU, by the name that GKE gives it."""
+
+    display_name: str
+    memory_gib: float = Field(description="Total memory as the driver reports it.")
+    compute_capability: float
+    memory_bandwidth_gb_per_second: float = Field(alias="memoryBandwidthGBps")
+    bf16_tflops: float = Field(description="Dense bf16 (fp16 where there is no bf16).")
+    interconnect: Literal["pcie", "nvlink"]
+    zones: tuple[str, ...] = ()
+    regions: tuple[str, ...] = Field(default=(), description="Regions where it is sold but whose zones the source does not name.")
+
+    mig_profiles: dict[str, tuple[int, float]] = Field(default={}, description="MIG profile: partitions a GPU, share of its memory.")
+
+    def partition(self, profile: str) -> tuple[int, float]:
+        """Partitions a GPU and the share of its memory that each gets; the whole GPU for a profile it does not have."""
+        return self.mig_profiles.get(profile, (1, 1.0))
+
+    def sold_in(self, zone: str) -> bool:
+        return zone in self.zones or zone.rpartition("-")[0] in self.regions
+
+
+class MachineType(Row):
+    """A Compute Engine machine type."""
+
+    vcpus: float
+    memory_gib: float
+    accelerator: str | None = None
+    gpus: int = 0
+    boot_disk_type: Literal["pd-balanced", "hyperdisk-balanced"] = "pd-balanced"
+    local_ssds: int = Field(default=0, description="375 GB disks that come with the machine.")
+    spot_only: bool = Field(default=False, description="Sold as spot or flex-start capacity only.")
+    attachable: bool = Field(default=False, description="The GPU is attached to the machine, not part of it.")
+    prices: dict[str, Price] = Field(default={}, description="By region.")
+
+
+class ModelRow(Row):
+    """A model of the Hugging Face hub."""
+
+    architecture: Architecture
+    parameters: int | None = None
+    revision: str | None = None
+    revision_source: str | None = None
+    gated: bool = False
+    family: str = "dense"
+
+
+class Chart(Row):
+    repository: str
+    version: str
+
+
+class Image(Row):
+    repository: str
+    tag: str
+    size_gib: float | None = None
+
+    @property
+    def reference(self) -> str:
+        return f"{self.repository}:{self.tag}"
+
+
+@cache
+def _read(name: str) -> Any:
+    with (FOLDER / f"{name}.yaml").open() as file:
+        return yaml.load(file, Loader)  # noqa: S506 - CSafeLoader is the safe loader in C
+
+
+@cache
+def accelerators() -> dict[str, Accelerator]:
+    return {name: Accelerator.model_validate(row) for name, row in _read("accelerators").items()}
+
+
+@cache
+def machine_types() -> dict[str, MachineType]:
+    return {name: MachineType.model_validate(row) for name, row in _read("machine_types").items()}
+
+
+@cache
+def model_ids() -> tuple[str, ...]:
+    return tuple(_read("models"))
+
+
+@cache
+def model(source: str) -> ModelRow | None:
+    """The row of a Hugging Face id, with what it inherits filled in; None where the catalogue does not know it."""
+    row = _read("models").get(source)
+    return ModelRow.model_validate(_inherited(row)) if row else None
+
+
+def _inherited(row: dict[str, Any]) -> dict[str, Any]:
+    base = _read("models")[row["inherits"]] if "inherits" in row else {}
+    base = _inherited(base) if base else {}
+    merged = base | {key: value for key, value in row.items() if key not in ("inherits", "architecture", "quantization")}
+    if base and "revision" not in row:
+        merged = {key: value for key, value in merged.items() if key not in ("revision", "revisionSource")}
+    merged["architecture"] = base.get("architecture", {}) | row.get("architecture", {})
+    if "quantization" in row:
+        merged["architecture"] = merged["architecture"] | {"quantization_config": row["quantization"]}
+    return merged
+
+
+@cache
+def chart(name: str) -> Chart:
+    return Chart.model_validate(_read("releases")["charts"][name])
+
+
+@cache
+def image(name: str) -> Image:
+    return Image.model_validate(_read("releases")["images"][name])

@@ -1,0 +1,100 @@
+"""`cluster`: where the platform runs. A GKE cluster that this program owns, or any cluster that a kubeconfig reaches."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from itertools import combinations
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from config.errors import rule
+from config.section import Cidr, Name, NonNegative, Section
+
+GpuStack = Literal["gke-default", "driver-installer"]
+
+
+class NetworkRanges(Section):
+    """Address ranges of the VPC that the cluster gets."""
+
+    nodes: Cidr = Field(default="10.0.0.0/20", description="Primary range of the subnet: one address a node.")
+    pods: Cidr = Field(default="10.16.0.0/14", description="Secondary range for pods.")
+    services: Cidr = Field(default="10.8.0.0/20", description="Secondary range for Services.")
+
+    @model_validator(mode="after")
+    def _ranges_are_disjoint(self) -> NetworkRanges:
+        ranges = {"nodes": self.nodes, "pods": self.pods, "services": self.services}
+        for (one, a), (other, b) in combinations(ranges.items(), 2):
+            if IPv4Network(a).overlaps(IPv4Network(b)):
+                raise rule(f"{one} {a} and {other} {b} overlap", "choose ranges that share no address")
+        return self
+
+
+class MaintenanceWindow(Section):
+    """When Google may upgrade the control plane and the nodes."""
+
+    start_time: str = Field(default="2026-01-03T03:00:00Z", description="Start of the first window, RFC 3339.")
+    end_time: str = Field(default="2026-01-03T11:00:00Z", description="End of the first window, RFC 3339.")
+    recurrence: str = Field(default="FREQ=WEEKLY;BYDAY=SA,SU", description="RFC 5545 recurrence rule.")
+
+
+class SystemPool(Section):
+    """CPU nodes for everything that is not a model server."""
+
+    machine_type: str = Field(default="e2-standard-4", description="Compute Engine machine type without a GPU.")
+    min: int = Field(default=2, ge=1, description="Nodes over all zones.")
+    max: int = Field(default=6, ge=1, description="Nodes over all zones.")
+
+    @model_validator(mode="after")
+    def _bounds_are_ordered(self) -> SystemPool:
+        if self.min > self.max:
+            raise rule(f"min {self.min} is above max {self.max}", "raise max or lower min")
+        return self
+
+
+def _distinct(zones: list[str]) -> list[str]:
+    if len(set(zones)) < len(zones):
+        raise rule(f"{zones} names a zone twice", "name each zone once")
+    return zones
+
+
+class GkeCluster(Section):
+    """A private GKE Standard cluster in a VPC of its own."""
+
+    provider: Literal["gke"]
+    name: Name = Field(description="Cluster name; the VPC and the node service account are named after it.")
+    zones: Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)] = Field(
+        description="Zones of `gcp:region` that hold the nodes, such as [us-central1-a, us-central1-b]."
+    )
+    gpu_stack: GpuStack = Field(
+        default="gke-default",
+        description="Who installs the NVIDIA driver and advertises nvidia.com/gpu: GKE, or Google's installer DaemonSet with the GPU Operator's device plugin.",
+    )
+    release_channel: Literal["RAPID", "REGULAR", "STABLE"] = Field(default="REGULAR", description="GKE release channel.")
+    deletion_protection: bool = Field(default=True, description="Refuse to delete the cluster until this is false and applied.")
+    external_dns_endpoint: bool = Field(
+        default=True,
+        description="Reach the control plane's DNS endpoint, guarded by IAM, from outside the VPC. False: only from inside it.",
+    )
+    ranges: NetworkRanges = Field(default=NetworkRanges(), description="Address ranges.")
+    maintenance: MaintenanceWindow = Field(default=MaintenanceWindow(), description="Maintenance window.")
+    system_pool: SystemPool = Field(default=SystemPool(), description="Node pool for everything that is not a model.")
+    max_pods_per_node: int = Field(default=32, ge=8, le=256, description="Pods a GPU node can run; sets its share of the pod range.")
+    generation: NonNegative = Field(
+        default=1,
+        description="Raise it only when the cluster is rebuilt under the same name: it tells Pulumi that the objects in it are gone.",
+    )
+
+
+class ExistingCluster(Section):
+    """A cluster that exists already: kind, on-premises, another cloud. Its nodes are described under `nodePools`, not created."""
+
+    provider: Literal["existing"]
+    name: Name = Field(description="A name for this cluster; Pulumi tells clusters apart by it.")
+    context: str | None = Field(default=None, description="Context of the kubeconfig. Default: the current one.")
+    kubeconfig: str | None = Field(default=None, description="Path of the kubeconfig. Default: $KUBECONFIG, then ~/.kube/config.")
+    service_range: Cidr = Field(default="10.96.0.0/12", description="Range of the Services' addresses, so that NetworkPolicies let DNS through.")
+    generation: NonNegative = Field(default=1, description="Raise it when the cluster was rebuilt under the same name.")
+
+
+Cluster = Annotated[GkeCluster | ExistingCluster, Field(discriminator="provider")]

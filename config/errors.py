@@ -1,0 +1,120 @@
+"""What is wrong with a stack: every problem at once, each with its path, the reason and the fix.
+
+Owns the shape of a problem and the translation of pydantic's errors into it. Rules themselves live beside the settings
+(what the YAML alone can show) and in `planning` (what follows from it).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong (or, as a warning, doubtful) in a stack.
+
+    `path` is the key as `pulumi config set --path` takes it, without the project's namespace: `models.qwen3-8b.engine.maxModelLen`.
+    """
+
+    path: str
+    message: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}; {self.fix}"
+
+
+class StackError(Exception):
+    """The stack cannot work. Carries every problem found, in the order of their paths."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        heading = f"{count} problem{'s' if count != 1 else ''} in the stack configuration; nothing was created:"
+        return "\n".join([heading, *(f"  {problem}" for problem in self.problems)])
+
+
+def rule(message: str, fix: str) -> PydanticCustomError:
+    """A broken rule, raised inside a validator; `message` says what is wrong, `fix` what to do."""
+    return PydanticCustomError("rule", "{message}", {"message": message, "fix": fix})
+
+
+def suggestion(word: str, known: Iterable[str], *, otherwise: str) -> str:
+    """`use 'nearest'` where a known word is close to the given one, else the advice in `otherwise`."""
+    by_folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return f"did you mean '{by_folded[near[0]]}'?" if near else otherwise
+
+
+def problems_of(error: ValidationError, prefix: str, model: type[BaseModel] | None) -> list[Problem]:
+    """Translates pydantic's errors about the value at `prefix`; `model` knows the keys that could have been meant."""
+    return [_problem(detail, prefix, model) for detail in error.errors(include_url=False)]
+
+
+def join(prefix: str, location: Sequence[str | int]) -> str:
+    """A dotted path with list positions in brackets: `models.a.engine.extraArgs[0]`."""
+    path = prefix
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path
+
+
+def _problem(detail: ErrorDetails, prefix: str, model: type[BaseModel] | None) -> Problem:
+    location = [part for part in detail["loc"] if not _is_internal(part)]
+    path = join(prefix, location)
+    kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
+    if kind == "rule":
+        return Problem(path, str(context["message"]), str(context["fix"]))
+    if kind == "extra_forbidden":
+        known = known_keys(model, location[:-1])
+        listed = "known here: " + ", ".join(known) if known else "remove it"
+        return Problem(path, "unknown key", suggestion(str(location[-1]), known, otherwise=listed))
+    if kind == "missing":
+        return Problem(path, "required, but not given", "add it")
+    return Problem(path, f"{_shown(value)} is not valid", _lowercase(detail["msg"]))
+
+
+def known_keys(model: type[BaseModel] | None, location: Sequence[str | int]) -> list[str]:
+    """The keys that `model` accepts at `location` (a path of YAML keys inside it)."""
+    for part in location:
+        model = _member(model, part)
+    return sorted(field.alias or name for name, field in model.model_fields.items()) if model else []
+
+
+def _member(model: type[BaseModel] | None, part: str | int) -> type[BaseModel] | None:
+    if model is None:
+        return None
+    for name, field in model.model_fields.items():
+        if part in (name, field.alias):
+            return next(_models_in(field.annotation), None)
+    return None
+
+
+def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)
+
+
+def _is_internal(part: str | int) -> bool:
+    """pydantic adds the names of validators and union members to a location; no YAML key contains these characters."""
+    return isinstance(part, str) and any(mark in part for mark in "([")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _lowercase(message: str) -> str:
+    return message[:1].lower() + message[1:]

@@ -1,0 +1,137 @@
+"""`models`: one entry a model that the platform serves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from config import engine_flags
+from config.architecture import Architecture
+from config.errors import rule
+from config.section import Name, Positive, Section
+
+# vLLM reads variables of these names; the variables that Kubernetes makes of a Service of the same name break it.
+# vllm/envs.py 0.33.0: VLLM_PORT, VLLM_DP_MASTER_PORT, VLLM_NIXL_SIDE_CHANNEL_PORT, ...
+BANNED_NAMES = frozenset(
+    f"vllm{suffix}"
+    for suffix in ("", "-dp-master", "-nixl-side-channel", "-p2p-side-channel", "-ec-side-channel", "-mooncake-bootstrap")
+)
+
+
+def check_name(name: str) -> str:
+    """A rule on an entry's key: it becomes the name of a Service."""
+    if name in BANNED_NAMES:
+        raise rule(
+            f"a Service named '{name}' makes Kubernetes set variables such as VLLM_PORT, which stop the engine",
+            "choose another name, such as the model's own",
+        )
+    return name
+
+
+class Engine(Section):
+    """Settings of `vllm serve`; each becomes a flag."""
+
+    max_model_len: Positive | None = Field(default=None, description="Longest prompt plus completion, tokens. Default: the model's own limit.")
+    gpu_memory_utilization: float = Field(default=0.92, gt=0, le=0.98, description="Share of the GPU's memory that vLLM may take.")
+    max_num_seqs: Positive | None = Field(default=None, description="Most sequences in one batch. Default: vLLM's, by GPU.")
+    max_num_batched_tokens: Positive | None = Field(default=None, description="Most tokens in one step. Default: vLLM's, by GPU.")
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(default="auto", description="Type of weights and activations.")
+    kv_cache_dtype: Literal["auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2"] = Field(
+        default="auto", description="Type of the KV cache; fp8 halves it."
+    )
+    enforce_eager: bool = Field(default=False, description="No torch.compile and no CUDA graphs: starts sooner, serves slower.")
+    enable_prefix_caching: bool = Field(default=True, description="Reuse the KV cache of shared prefixes.")
+    trust_remote_code: bool = Field(default=False, description="Run Python code from the model's repository.")
+    extra_args: list[str] = Field(default=[], description="Further `vllm serve` flags, each `--flag` or `--flag=value`.")
+
+    @field_validator("extra_args")
+    @classmethod
+    def _flags_exist(cls, value: list[str]) -> list[str]:
+        for argument in value:
+            engine_flags.check(argument)
+        return value
+
+
+class Parallelism(Section):
+    """How one replica spreads over the GPUs of a node."""
+
+    tensor: Positive = Field(default=1, description="Tensor parallel size: GPUs that share every layer.")
+    pipeline: Positive = Field(default=1, description="Pipeline parallel size: GPUs that follow one another.")
+    expert: bool = Field(default=False, description="Place whole experts on GPUs instead of slices of each.")
+
+
+class Traffic(Section):
+    """What a typical request looks like; capacity and $ per million tokens follow from it.
+
+    Defaults: mean of the conversation service in Azure's LLM inference trace of 2023 (19,366 requests).
+    """
+
+    prompt_tokens: Positive = Field(default=1155, description="Mean prompt length.")
+    output_tokens: Positive = Field(default=211, description="Mean completion length.")
+
+
+class Scaling(Section):
+    """How many replicas, and where."""
+
+    floor: int = Field(default=1, ge=0, description="Replicas that are always on, on on-demand nodes.")
+    ceiling: int = Field(default=1, ge=1, description="Most replicas, floor and burst together.")
+    burst: Literal["spot", "on-demand"] = Field(default="spot", description="Nodes of the replicas above the floor.")
+
+    @model_validator(mode="after")
+    def _floor_within_ceiling(self) -> Scaling:
+        if self.floor > self.ceiling:
+            raise rule(f"floor {self.floor} is above ceiling {self.ceiling}", "raise scaling.ceiling or lower scaling.floor")
+        return self
+
+
+class Rollout(Section):
+    """How a change reaches the replicas."""
+
+    strategy: Literal["rolling"] = Field(default="rolling", description="Replace replicas one after another.")
+
+
+class Slo(Section):
+    """What clients may expect."""
+
+    ttft_seconds: float | None = Field(default=None, gt=0, description="Time to first token that counts as good.")
+    availability: float = Field(default=0.99, gt=0, lt=1, description="Share of requests that must succeed.")
+
+
+class Weights(Section):
+    """Where the weights come from and where they are kept on their way to the GPU."""
+
+    uri: Annotated[str, Field(pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/.+)?$")] | None = Field(
+        default=None, description="gs://bucket/path to stream from with the Run:ai streamer. Default: download from Hugging Face."
+    )
+    cache: Literal["empty-dir", "persistent-volume-claim"] = Field(default="empty-dir", description="Volume that a download lands on.")
+    storage_gib: Positive | None = Field(default=None, description="Size of that volume. Default: 1.2 times the weights and a margin.")
+    storage_class: str | None = Field(default=None, description="StorageClass of the claim. Default: the cluster's.")
+    access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(default="ReadWriteMany", description="Access mode of the claim.")
+    mib_per_second: float | None = Field(default=None, gt=0, description="Bandwidth to plan with, MiB/s. Default: by source.")
+
+
+class Resources(Section):
+    """Requests of the model server's container. Default: the replica's share of its node."""
+
+    cpu: float | None = Field(default=None, gt=0, description="CPUs.")
+    memory_gib: float | None = Field(default=None, gt=0, description="Memory, /dev/shm included.")
+
+
+class Model(Section):
+    """A model that the platform serves."""
+
+    source: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = Field(description="Hugging Face id, such as Qwen/Qwen3-8B.")
+    revision: str | None = Field(default=None, description="Commit of the model's repository, 40 hexadecimal digits. Default: the catalogue's.")
+    architecture: Architecture | None = Field(default=None, description="In the terms of config.json, for a model that the catalogue does not know.")
+    served_names: list[str] = Field(default=[], description="Names that clients may use in the `model` field. Default: the entry's key.")
+    node_pool: Name = Field(description="Key under nodePools.")
+    engine: Engine = Field(default=Engine(), description="Settings of vLLM.")
+    parallelism: Parallelism = Field(default=Parallelism(), description="GPUs of a replica.")
+    scaling: Scaling = Field(default=Scaling(), description="Replicas.")
+    rollout: Rollout = Field(default=Rollout(), description="Updates.")
+    weights: Weights = Field(default=Weights(), description="Source and cache of the weights.")
+    resources: Resources = Field(default=Resources(), description="CPU and memory of a replica.")
+    traffic: Traffic = Field(default=Traffic(), description="A typical request.")
+    slo: Slo = Field(default=Slo(), description="Objectives.")
+    startup_budget_seconds: Positive | None = Field(default=None, ge=60, description="Time until ready before a replica is restarted. Default: planned.")

@@ -1,0 +1,79 @@
+"""`nodePools`: the machines that model servers run on. On GKE they are created; on an existing cluster they are described."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from config.errors import rule
+from config.section import Section
+
+Capacity = Literal["on-demand", "spot"]
+
+
+class NodeCount(Section):
+    """How many nodes of one kind the cluster autoscaler may keep, over all zones."""
+
+    min: int = Field(default=0, ge=0, description="Nodes that are always kept. The plan raises it to what the floors need.")
+    max: int = Field(default=0, ge=0, description="Nodes that the autoscaler may reach.")
+    node_selector: dict[str, str] | None = Field(
+        default=None,
+        description="Labels that select these nodes, for provider `existing` only. Default: the labels this program gives to its own node pools.",
+    )
+
+    @model_validator(mode="after")
+    def _bounds_are_ordered(self) -> NodeCount:
+        if self.min > self.max:
+            raise rule(f"min {self.min} is above max {self.max}", "raise max or lower min")
+        return self
+
+
+class Hardware(Section):
+    """A machine that the catalogue does not know, for provider `existing`."""
+
+    vcpus: float = Field(gt=0, description="Virtual CPUs of a node.")
+    memory_gib: float = Field(gt=0, description="Memory of a node.")
+    accelerator: str | None = Field(default=None, description="An accelerator of the catalogue. Default: none; vLLM runs on the CPU.")
+    gpus: int = Field(default=0, ge=0, description="Accelerators of a node.")
+
+    @model_validator(mode="after")
+    def _accelerator_and_count_agree(self) -> Hardware:
+        if (self.accelerator is None) != (self.gpus == 0):
+            raise rule(f"accelerator {self.accelerator} with gpus {self.gpus}", "give both, or neither for CPU nodes")
+        return self
+
+
+class GpuSharing(Section):
+    """Several model servers on one GPU. Their memory is not kept apart, so each one's gpuMemoryUtilization must leave room for the others."""
+
+    strategy: Literal["TIME_SHARING", "MPS"] = Field(description="How the GPU is shared.")
+    max_clients_per_gpu: int = Field(ge=2, le=48, description="Pods that may share one GPU.")
+
+
+class NodePool(Section):
+    """One kind of machine, on demand and as spot capacity."""
+
+    machine_type: str | None = Field(default=None, description="A machine type of the catalogue.")
+    hardware: Hardware | None = Field(default=None, description="The machine's size where the catalogue does not know it.")
+    on_demand: NodeCount = Field(default=NodeCount(), description="On-demand nodes: they carry the floors.")
+    spot: NodeCount = Field(default=NodeCount(), description="Spot nodes: they carry what bursts above the floors.")
+    zones: list[str] | None = Field(default=None, description="Zones of this pool. Default: those of the cluster.")
+    boot_disk_gib: int = Field(default=200, ge=50, le=65536, alias="bootDiskGiB", description="Boot disk: images and, by default, weights.")
+    image_streaming: bool = Field(default=True, description="GKE image streaming: containers start before their image has arrived.")
+    gpu_sharing: GpuSharing | None = Field(default=None, description="Share each GPU between pods.")
+    gpu_partition_size: str | None = Field(default=None, description="MIG profile, such as 1g.10gb. Changing it replaces the pool.")
+    reservation: str | None = Field(default=None, description="Compute Engine reservation that the on-demand nodes consume.")
+
+    @model_validator(mode="after")
+    def _one_description_of_the_machine(self) -> NodePool:
+        if (self.machine_type is None) == (self.hardware is None):
+            raise rule("machineType and hardware are two ways to say one thing", "give exactly one of them")
+        if self.gpu_sharing and self.gpu_partition_size:
+            raise rule("gpuSharing and gpuPartitionSize together are not supported", "choose one")
+        if self.on_demand.max + self.spot.max == 0:
+            raise rule("the pool can never have a node", "set onDemand.max or spot.max above 0")
+        return self
+
+    def count(self, capacity: Capacity) -> NodeCount:
+        return self.on_demand if capacity == "on-demand" else self.spot

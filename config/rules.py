@@ -1,0 +1,148 @@
+"""Rules between sections of a stack that the YAML alone can show; what follows from numbers is in `planning`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from config import catalog
+from config.cluster import ExistingCluster, GkeCluster
+from config.errors import Problem, suggestion
+from config.models import Model
+from config.node_pools import NodePool
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+
+def checked(settings: Settings) -> Settings:
+    """The settings with the problems of every rule added."""
+    found = [
+        *_provider_rules(settings),
+        *(problem for name, pool in settings.node_pools.items() for problem in _pool_rules(settings, name, pool)),
+        *(problem for name, model in settings.models.items() for problem in _model_rules(settings, name, model)),
+        *_served_names_are_unique(settings),
+        *_secret_rules(settings),
+        *_prices_are_used(settings),
+    ]
+    return replace(settings, problems=settings.problems + tuple(found))
+
+
+def _provider_rules(settings: Settings) -> Iterator[Problem]:
+    cluster = settings.cluster
+    if isinstance(cluster, ExistingCluster):
+        if settings.platform.image_mirror == "artifact-registry":
+            yield Problem("platform.imageMirror", "'artifact-registry' needs provider gke", "give a registry's prefix instead")
+        return
+    if not settings.gcp_project:
+        yield Problem("gcp:project", "required by provider gke, but not given", "pulumi config set gcp:project <project>")
+    if not settings.gcp_region:
+        yield Problem("gcp:region", "required by provider gke, but not given", "pulumi config set gcp:region <region>")
+        return
+    for index, zone in enumerate(cluster.zones):
+        yield from _zone_in_region(f"cluster.zones[{index}]", zone, settings.gcp_region)
+    system = catalog.machine_types().get(cluster.system_pool.machine_type)
+    if system is None or system.gpus:
+        cpu_types = [name for name, row in catalog.machine_types().items() if not row.gpus]
+        advice = suggestion(cluster.system_pool.machine_type, cpu_types, otherwise="one of: " + ", ".join(cpu_types))
+        yield Problem("cluster.systemPool.machineType", f"'{cluster.system_pool.machine_type}' is not a CPU machine type of the catalogue", advice)
+
+
+def _zone_in_region(path: str, zone: str, region: str) -> Iterator[Problem]:
+    if not re.fullmatch(rf"{re.escape(region)}-[a-z]", zone):
+        yield Problem(path, f"'{zone}' is not a zone of region {region}", f"zones of it are named {region}-a, {region}-b, ...")
+
+
+def _pool_rules(settings: Settings, name: str, pool: NodePool) -> Iterator[Problem]:
+    path = f"nodePools.{name}"
+    if pool.machine_type is not None and pool.machine_type not in catalog.machine_types():
+        known = catalog.machine_types()
+        yield Problem(f"{path}.machineType", f"'{pool.machine_type}' is not in the catalogue", suggestion(pool.machine_type, known, otherwise=_machine_advice(settings)))
+    if pool.hardware and pool.hardware.accelerator not in (None, *catalog.accelerators()):
+        advice = suggestion(str(pool.hardware.accelerator), catalog.accelerators(), otherwise="one of: " + ", ".join(catalog.accelerators()))
+        yield Problem(f"{path}.hardware.accelerator", f"'{pool.hardware.accelerator}' is not in the catalogue", advice)
+    if isinstance(settings.cluster, GkeCluster):
+        yield from _gke_pool_rules(settings, path, pool, settings.cluster)
+    else:
+        yield from _existing_pool_rules(path, pool)
+
+
+def _machine_advice(settings: Settings) -> str:
+    if isinstance(settings.cluster, ExistingCluster):
+        return "describe the machine under `hardware` instead"
+    return "one of: " + ", ".join(name for name, row in catalog.machine_types().items() if row.gpus)
+
+
+def _gke_pool_rules(settings: Settings, path: str, pool: NodePool, cluster: GkeCluster) -> Iterator[Problem]:
+    if pool.hardware:
+        yield Problem(f"{path}.hardware", "describes a machine that exists, but provider gke creates its nodes", "give machineType instead")
+    for capacity in ("onDemand", "spot"):
+        count = pool.on_demand if capacity == "onDemand" else pool.spot
+        if count.node_selector is not None:
+            yield Problem(f"{path}.{capacity}.nodeSelector", "GKE node pools get their labels from this program", "remove it")
+    for index, zone in enumerate(pool.zones or []):
+        if settings.gcp_region:
+            yield from _zone_in_region(f"{path}.zones[{index}]", zone, settings.gcp_region)
+        if zone not in cluster.zones:
+            yield Problem(f"{path}.zones[{index}]", f"'{zone}' is not a zone of the cluster", f"use {', '.join(cluster.zones)}, or add it to cluster.zones")
+
+
+def _existing_pool_rules(path: str, pool: NodePool) -> Iterator[Problem]:
+    for key, value in (("reservation", pool.reservation), ("gpuPartitionSize", pool.gpu_partition_size), ("zones", pool.zones)):
+        if value:
+            yield Problem(f"{path}.{key}", "only a node pool that this program creates can have it", "remove it, or use provider gke")
+
+
+def _model_rules(settings: Settings, name: str, model: Model) -> Iterator[Problem]:
+    path = f"models.{name}"
+    if model.node_pool not in settings.node_pools and f"nodePools.{model.node_pool}" not in settings.unreadable:
+        pools = settings.node_pools
+        advice = suggestion(model.node_pool, pools, otherwise="pools of this stack: " + (", ".join(pools) or "none"))
+        yield Problem(f"{path}.nodePool", f"there is no node pool '{model.node_pool}'", advice)
+    row = catalog.model(model.source)
+    if row is None and model.architecture is None:
+        advice = suggestion(model.source, catalog.model_ids(), otherwise="")
+        by_hand = f"give its `architecture`: `make describe-model MODEL={model.source}` prints it"
+        yield Problem(f"{path}.source", f"'{model.source}' is not in the catalogue", f"{advice} or {by_hand}" if advice else by_hand)
+    yield from _revision_is_pinned(settings, path, model, row)
+    if row and row.gated and not model.weights.uri and not settings.secrets.has("huggingFaceToken"):
+        message = f"{model.source} is gated, and Hugging Face answers 401 without a token"
+        yield Problem(f"{path}.source", message, "pulumi config set --secret --path 'secrets.huggingFaceToken' <token>")
+    if model.weights.uri and isinstance(settings.cluster, ExistingCluster):
+        yield Problem(f"{path}.weights.uri", "streaming from a bucket needs Workload Identity, so provider gke", "download from Hugging Face instead")
+
+
+def _revision_is_pinned(settings: Settings, path: str, model: Model, row: catalog.ModelRow | None) -> Iterator[Problem]:
+    if model.weights.uri:
+        return
+    revision = model.revision or (row.revision if row else None)
+    if settings.platform.require_pinned_revisions and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
+        said = f"'{revision}' is a branch or tag" if revision else "no revision is given, so the default branch is meant"
+        message = f"{said}: the weights could change under a running platform"
+        yield Problem(f"{path}.revision", message, "give the 40 hexadecimal digits of a commit, or set platform.requirePinnedRevisions to false")
+
+
+def _served_names_are_unique(settings: Settings) -> Iterator[Problem]:
+    owner: dict[str, str] = {}
+    for name, model in settings.models.items():
+        for served in model.served_names or [name]:
+            if served in owner and owner[served] != name:
+                message = f"'{served}' is already served by model '{owner[served]}'"
+                yield Problem(f"models.{name}.servedNames", message, "give each served name to one model")
+            owner.setdefault(served, name)
+
+
+def _secret_rules(settings: Settings) -> Iterator[Problem]:
+    if settings.secrets.source == "secret-manager" and isinstance(settings.cluster, ExistingCluster):
+        yield Problem("secrets.source", "'secret-manager' needs Workload Identity, so provider gke", "use source pulumi")
+
+
+def _prices_are_used(settings: Settings) -> Iterator[Problem]:
+    used = {pool.machine_type for pool in settings.node_pools.values()} | set(settings.node_pools)
+    if isinstance(settings.cluster, GkeCluster):
+        used.add(settings.cluster.system_pool.machine_type)
+    for name in settings.budget.prices.keys() - used:
+        advice = suggestion(name, [entry for entry in used if entry], otherwise="key it by a machine type or node pool of this stack")
+        yield Problem(f"budget.prices.{name}", "no node pool has this machine type or name", advice)

@@ -1,0 +1,22 @@
+"""`secrets`: which secrets the stack has and where they live. Never their values: those stay Pulumi secret Outputs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from config.section import Section
+
+SecretSource = Literal["pulumi", "secret-manager"]
+
+
+class Secrets(Section):
+    """Each secret is a `secure:` value (source `pulumi`), or the id of a secret in Google Secret Manager (source `secret-manager`)."""
+
+    source: SecretSource = Field(default="pulumi", description="Where the values are kept.")
+    hugging_face_token: str | None = Field(default=None, description="Token that may read the gated models.")
+    grafana_admin_password: str | None = Field(default=None, description="Default: the chart makes one up and keeps it in a Secret.")
+
+    def has(self, name: Literal["huggingFaceToken", "grafanaAdminPassword"]) -> bool:
+        return (self.hugging_face_token if name == "huggingFaceToken" else self.grafana_admin_password) is not None

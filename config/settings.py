@@ -1,0 +1,140 @@
+"""The whole of a stack's configuration, typed.
+
+`Settings.parse` reads every section and keeps going: what is malformed becomes a problem and is left out, so that planning can
+still judge the rest and the user sees all problems at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
+
+from config import rules
+from config.budget import Budget
+from config.cluster import Cluster, ExistingCluster, GkeCluster
+from config.errors import Problem, StackError, problems_of, suggestion
+from config.models import Model, check_name
+from config.node_pools import NodePool
+from config.platform import Platform
+from config.secrets import Secrets
+from config.section import Name
+
+PROJECT = "vllm-platform"
+SECTIONS = ("cluster", "nodePools", "platform", "models", "budget", "secrets")
+ModelName = Annotated[Name, AfterValidator(check_name)]
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a stack says. `problems` is what was wrong with the YAML; entries that could not be read are named in `unreadable`."""
+
+    gcp_project: str | None
+    gcp_region: str | None
+    cluster: Cluster
+    node_pools: dict[str, NodePool]
+    platform: Platform
+    models: dict[str, Model]
+    budget: Budget
+    secrets: Secrets
+    problems: tuple[Problem, ...] = ()
+    unreadable: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, config: Mapping[str, Any]) -> Settings:
+        """Reads the `config:` of a stack file, keys in full (`vllm-platform:models`, `gcp:region`).
+
+        Raises:
+            StackError: nothing can be planned, because `cluster` cannot be read.
+        """
+        reader = _Reader({key.partition(":")[2]: value for key, value in config.items() if key.startswith(f"{PROJECT}:")})
+        reader.refuse_unknown_sections()
+        cluster = reader.cluster()
+        settings = cls(
+            gcp_project=config.get("gcp:project"),
+            gcp_region=config.get("gcp:region"),
+            cluster=cluster,
+            node_pools=reader.entries("nodePools", NodePool, Name),
+            platform=reader.section("platform", Platform),
+            models=reader.entries("models", Model, ModelName),
+            budget=reader.section("budget", Budget),
+            secrets=reader.section("secrets", Secrets),
+            problems=tuple(reader.problems),
+            unreadable=frozenset(reader.unreadable),
+        )
+        return rules.checked(settings)
+
+
+class _Reader:
+    """Reads one section after another, collecting what is wrong."""
+
+    def __init__(self, sections: dict[str, Any]) -> None:
+        self.sections = sections
+        self.problems: list[Problem] = []
+        self.unreadable: set[str] = set()
+
+    def refuse_unknown_sections(self) -> None:
+        for name in self.sections.keys() - set(SECTIONS):
+            advice = suggestion(name, SECTIONS, otherwise="known sections: " + ", ".join(SECTIONS))
+            self.problems.append(Problem(name, "unknown section", advice))
+
+    def cluster(self) -> Cluster:
+        value = self.sections.get("cluster")
+        if not isinstance(value, dict):
+            self.problems.append(Problem("cluster", "required, but not given", "add provider, name and, for GKE, zones"))
+            raise StackError(self.problems)
+        kinds: dict[Any, type[Cluster]] = {"gke": GkeCluster, "existing": ExistingCluster}
+        model = kinds.get(value.get("provider"))
+        if model is None:
+            message = f"{value.get('provider')!r} is not a provider"
+            self.problems.append(Problem("cluster.provider", message, "one of: gke, existing"))
+            raise StackError(self.problems)
+        cluster = self._salvaged("cluster", model, value)
+        if cluster is None:
+            raise StackError(self.problems)
+        return cluster
+
+    def section(self, name: str, model: type[M]) -> M:
+        return self._salvaged(name, model, self.sections.get(name, {})) or model()
+
+    def entries(self, name: str, model: type[M], key_type: Any) -> dict[str, M]:
+        """The entries of a section keyed by name, each read by itself; those that cannot be read are left out."""
+        value = self.sections.get(name, {})
+        if not isinstance(value, dict):
+            self.problems.append(Problem(name, f"{value!r} is not a mapping", "key each entry by its name"))
+            return {}
+        read = {key: self._entry(f"{name}.{key}", str(key), entry, model, key_type) for key, entry in value.items()}
+        return {str(key): entry for key, entry in read.items() if entry is not None}
+
+    def _entry(self, path: str, key: str, value: Any, model: type[M], key_type: Any) -> M | None:
+        before = len(self.problems)
+        entry = self._validated(path, model, value)
+        try:
+            TypeAdapter(key_type).validate_python(key)
+        except ValidationError as error:
+            self.problems += problems_of(error, path, None)
+        if len(self.problems) > before:
+            self.unreadable.add(path)
+        return entry
+
+    def _salvaged(self, path: str, model: type[M], value: Any) -> M | None:
+        """Reads a section; where keys of it are wrong, reads it again without them so that planning can go on."""
+        section = self._validated(path, model, value)
+        if section is None and isinstance(value, dict):
+            wrong = {problem.path.removeprefix(f"{path}.").partition(".")[0].partition("[")[0] for problem in self.problems}
+            rest = {key: entry for key, entry in value.items() if key not in wrong}
+            try:
+                return model.model_validate(rest)
+            except ValidationError:
+                return None
+        return section
+
+    def _validated(self, path: str, model: type[M], value: Any) -> M | None:
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            self.problems += problems_of(error, path, model)
+            return None

@@ -1,0 +1,89 @@
+"""Reads a stack's configuration: from Pulumi inside a program, or from the stack's YAML file without Pulumi.
+
+The one module of `config` that knows Pulumi, and it imports it only when asked: `make check` does without.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from config.catalog import Loader
+from config.errors import Problem, StackError
+from config.settings import PROJECT, SECTIONS, Settings
+
+if TYPE_CHECKING:
+    import pulumi
+
+SECRETS = f"{PROJECT}:secrets"
+
+
+def load_settings() -> Settings:
+    """The settings of the running Pulumi program's stack, without any secret's value.
+
+    Raises:
+        StackError: see `Settings.parse`.
+    """
+    from pulumi.runtime.config import CONFIG
+
+    config = {key: _decoded(key, value) for key, value in CONFIG.get().items()}
+    return Settings.parse(_without_secret_values(config))
+
+
+def secret(name: str) -> pulumi.Output[str]:
+    """The value of `secrets.<name>` as a secret Output."""
+    import pulumi
+
+    return pulumi.Config(PROJECT).require_secret_object("secrets").apply(lambda secrets: secrets[name])
+
+
+def read_stack_file(path: Path) -> dict[str, Any]:
+    """The `config:` of a stack file; encrypted values appear as they stand, `{secure: ...}`.
+
+    Raises:
+        StackError: the file does not exist or is not the YAML of a stack.
+    """
+    try:
+        with path.open() as file:
+            content = yaml.load(file, Loader)  # noqa: S506 - CSafeLoader is the safe loader in C
+    except FileNotFoundError:
+        stacks = sorted(other.name.split(".")[1] for other in path.parent.glob("Pulumi.*.yaml"))
+        raise StackError([Problem(path.name, "there is no such stack file", "stacks here: " + (", ".join(stacks) or "none"))]) from None
+    except yaml.YAMLError as error:
+        raise StackError([Problem(path.name, f"is not valid YAML: {error}", "correct it")]) from None
+    config = content.get("config") if isinstance(content, dict) else None
+    if not isinstance(config, dict):
+        raise StackError([Problem(path.name, "has no `config:` mapping", "start from one of the shipped stack files")])
+    return {str(key): value for key, value in config.items()}
+
+
+def load_stack_file(path: Path) -> Settings:
+    """The settings of a stack file, without Pulumi and without decrypting anything.
+
+    Raises:
+        StackError: see `read_stack_file` and `Settings.parse`.
+    """
+    return Settings.parse(_without_secret_values(read_stack_file(path)))
+
+
+def _decoded(key: str, value: str) -> Any:
+    """Pulumi hands structured values over as JSON."""
+    if key.partition(":")[2] not in SECTIONS or not key.startswith(f"{PROJECT}:"):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _without_secret_values(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Ids in Secret Manager stay; values of secrets become a mark that they are given."""
+    secrets = config.get(SECRETS)
+    if not isinstance(secrets, dict) or secrets.get("source") == "secret-manager":
+        return dict(config)
+    masked = {name: value if name == "source" else "[secret]" for name, value in secrets.items()}
+    return {**config, SECRETS: masked}

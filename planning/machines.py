@@ -1,0 +1,148 @@
+"""Node pools as planning sees them: what a node offers to model servers, and how pods find it.
+
+A pool becomes up to two node groups, on demand and spot. Their labels and taints are a contract: the cluster puts them on the
+nodes, a pod's selector and tolerations name them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from config import catalog
+from config.cluster import GkeCluster
+from config.node_pools import Capacity, NodePool
+from config.settings import Settings
+
+POOL_LABEL = "vllm-platform/node-pool"
+CAPACITY_LABEL = "vllm-platform/capacity"
+
+# Memory that GKE keeps for the node itself, by size: 25 % of the first 4 GiB, ... and 100 MiB for eviction; CPU likewise.
+# cloud.google.com/kubernetes-engine/docs/concepts/plan-node-sizes
+_MEMORY_RESERVE = ((4, 0.25), (4, 0.20), (8, 0.10), (112, 0.06), (float("inf"), 0.02))
+_EVICTION_GIB = 100 / 1024
+_CPU_RESERVE = ((1, 0.06), (1, 0.01), (2, 0.005), (float("inf"), 0.0025))
+# DaemonSets of a GPU node: DCGM exporter, node exporter, GPU feature discovery, logging, CSI drivers. Assumed.
+DAEMONSET_CPU = 0.6
+DAEMONSET_MEMORY_GIB = 1.2
+
+
+@dataclass(frozen=True)
+class Taint:
+    key: str
+    value: str
+    effect: str = "NoSchedule"
+
+
+GPU_TAINT = Taint("nvidia.com/gpu", "present")
+SPOT_TAINT = Taint("cloud.google.com/gke-spot", "true")
+
+
+@dataclass(frozen=True)
+class NodeGroup:
+    """Nodes of one pool and one kind of capacity. Counts are over all zones."""
+
+    name: str
+    capacity: Capacity
+    min_nodes: int
+    max_nodes: int
+    node_selector: dict[str, str]
+    taints: tuple[Taint, ...]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One node, as model servers see it. Memory in GiB."""
+
+    name: str
+    vcpus: float
+    memory_gib: float
+    accelerator: catalog.Accelerator | None
+    accelerator_type: str | None
+    gpus: int
+    slots: int
+    """`nvidia.com/gpu` that the node advertises: its GPUs, times what sharing or partitioning makes of each. On a CPU node: 1."""
+    slot_memory_gib: float
+    """Memory that a model server may count on per slot; on a CPU node, what its pod may request."""
+    has_local_ssd: bool
+
+    @property
+    def is_cpu(self) -> bool:
+        return self.accelerator is None
+
+    @property
+    def cpu_per_slot(self) -> float:
+        return (self.vcpus - _graded(self.vcpus, _CPU_RESERVE) - DAEMONSET_CPU) / self.slots
+
+    @property
+    def memory_per_slot(self) -> float:
+        """Node memory (not the GPU's) that a slot's pod may request, GiB."""
+        return (self.memory_gib - _graded(self.memory_gib, _MEMORY_RESERVE) - _EVICTION_GIB - DAEMONSET_MEMORY_GIB) / self.slots
+
+
+def _graded(total: float, steps: tuple[tuple[float, float], ...]) -> float:
+    reserved = 0.0
+    for width, share in steps:
+        reserved += min(total, width) * share
+        total = max(0.0, total - width)
+    return reserved
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A node pool of the settings, with the catalogue's figures filled in."""
+
+    name: str
+    machine: Machine
+    zones: tuple[str, ...]
+    on_demand: NodeGroup | None
+    spot: NodeGroup | None
+
+    def group(self, capacity: Capacity) -> NodeGroup | None:
+        return self.on_demand if capacity == "on-demand" else self.spot
+
+
+def read_pool(settings: Settings, name: str) -> Pool | None:
+    """The pool `name`; None where the settings' rules have already refused it (an unknown machine, say)."""
+    pool = settings.node_pools.get(name)
+    machine = _machine(name, pool) if pool else None
+    if pool is None or machine is None:
+        return None
+    cluster = settings.cluster
+    zones = tuple(pool.zones or (cluster.zones if isinstance(cluster, GkeCluster) else ()))
+    return Pool(name, machine, zones, _group(name, pool, "on-demand", machine), _group(name, pool, "spot", machine))
+
+
+def _group(name: str, pool: NodePool, capacity: Capacity, machine: Machine) -> NodeGroup | None:
+    count = pool.count(capacity)
+    if count.max == 0:
+        return None
+    selector = count.node_selector
+    if selector is None:
+        selector = {POOL_LABEL: name, CAPACITY_LABEL: capacity}
+    taints = (() if machine.is_cpu else (GPU_TAINT,)) + ((SPOT_TAINT,) if capacity == "spot" else ())
+    return NodeGroup(f"{name}-{capacity}", capacity, count.min, count.max, selector, taints)
+
+
+def _machine(name: str, pool: NodePool) -> Machine | None:
+    if pool.hardware:
+        size, accelerator_type, gpus, ssds = pool.hardware, pool.hardware.accelerator, pool.hardware.gpus, 0
+    else:
+        row = catalog.machine_types().get(pool.machine_type or "")
+        if row is None:
+            return None
+        size, accelerator_type, gpus, ssds = row, row.accelerator, row.gpus, row.local_ssds
+    accelerator = catalog.accelerators().get(accelerator_type) if accelerator_type else None
+    if accelerator_type and accelerator is None:
+        return None
+    slots, slot_memory = _slots(pool, accelerator, gpus)
+    return Machine(pool.machine_type or name, size.vcpus, size.memory_gib, accelerator, accelerator_type, gpus, slots, slot_memory, ssds > 0)
+
+
+def _slots(pool: NodePool, accelerator: catalog.Accelerator | None, gpus: int) -> tuple[int, float]:
+    if accelerator is None:
+        return 1, 0.0
+    if pool.gpu_partition_size:
+        partitions, share = accelerator.partition(pool.gpu_partition_size)
+        return gpus * partitions, accelerator.memory_gib * share
+    clients = pool.gpu_sharing.max_clients_per_gpu if pool.gpu_sharing else 1
+    return gpus * clients, accelerator.memory_gib
