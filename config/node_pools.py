@@ -59,7 +59,7 @@ class NodePool(Section):
     on_demand: NodeCount = Field(default=NodeCount(), description="On-demand nodes: they carry the floors.")
     spot: NodeCount = Field(default=NodeCount(), description="Spot nodes: they carry what bursts above the floors.")
     zones: list[str] | None = Field(default=None, description="Zones of this pool. Default: those of the cluster.")
-    boot_disk_gib: int = Field(default=200, ge=50, le=65536, alias="bootDiskGiB", description="Boot disk: images and, by default, weights.")
+    boot_disk_gib: int = Field(default=200, ge=50, le=65536, description="Boot disk: images and, by default, weights.")
     image_streaming: bool = Field(default=True, description="GKE image streaming: containers start before their image has arrived.")
     gpu_sharing: GpuSharing | None = Field(default=None, description="Share each GPU between pods.")
     gpu_partition_size: str | None = Field(default=None, description="MIG profile, such as 1g.10gb. Changing it replaces the pool.")

@@ -9,6 +9,7 @@ from pydantic import Field
 from config.section import Section
 
 SecretSource = Literal["pulumi", "secret-manager"]
+SecretName = Literal["huggingFaceToken", "grafanaAdminPassword"]
 
 
 class Secrets(Section):
@@ -18,5 +19,5 @@ class Secrets(Section):
     hugging_face_token: str | None = Field(default=None, description="Token that may read the gated models.")
     grafana_admin_password: str | None = Field(default=None, description="Default: the chart makes one up and keeps it in a Secret.")
 
-    def has(self, name: Literal["huggingFaceToken", "grafanaAdminPassword"]) -> bool:
+    def has(self, name: SecretName) -> bool:
         return (self.hugging_face_token if name == "huggingFaceToken" else self.grafana_admin_password) is not None

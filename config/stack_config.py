@@ -8,16 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from config.catalog import Loader
 from config.errors import Problem, StackError
 from config.settings import PROJECT, SECTIONS, Settings
-
-if TYPE_CHECKING:
-    import pulumi
 
 SECRETS = f"{PROJECT}:secrets"
 
@@ -32,13 +29,6 @@ def load_settings() -> Settings:
 
     config = {key: _decoded(key, value) for key, value in CONFIG.get().items()}
     return Settings.parse(_without_secret_values(config))
-
-
-def secret(name: str) -> pulumi.Output[str]:
-    """The value of `secrets.<name>` as a secret Output."""
-    import pulumi
-
-    return pulumi.Config(PROJECT).require_secret_object("secrets").apply(lambda secrets: secrets[name])
 
 
 def read_stack_file(path: Path) -> dict[str, Any]:

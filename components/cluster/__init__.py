@@ -1,0 +1,1 @@
+"""Where the platform runs: a GKE cluster of its own, or one that exists."""

@@ -1,0 +1,50 @@
+"""vllm-platform: what the stack says, what follows from it, and how it is built."""
+
+import pulumi
+
+from components.cluster.connection import create_cluster
+from components.images import image_reference
+from components.outputs import export_outputs
+from components.platform.platform import Platform, PlatformArgs
+from components.secrets import secret
+from components.serving.model_stack import ModelStack, ModelStackArgs
+from config import catalog
+from config.errors import StackError
+from config.stack_config import load_settings
+from planning.plan import make_plan
+
+
+def main() -> None:
+    settings = load_settings()
+    plan = make_plan(settings)
+    for warning in plan.warnings:
+        pulumi.log.warn(str(warning))
+
+    cluster = create_cluster(settings, plan.pools)
+    inside = pulumi.ResourceOptions(provider=cluster.provider)
+    platform = Platform("platform", PlatformArgs(settings, plan.pools, cluster), opts=inside)
+
+    token = secret(settings, "huggingFaceToken") if settings.secrets.has("huggingFaceToken") else None
+    stacks = {}
+    for name, model in settings.models.items():
+        image = "vllm-cpu" if plan.models[name].pool.machine.is_cpu else "vllm"
+        args = ModelStackArgs(
+            model=model,
+            plan=plan.models[name],
+            cluster=settings.cluster,
+            image=image_reference(settings, catalog.image(image).reference),
+            hugging_face_token=token,
+            scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if platform.monitoring else None,
+            monitoring=platform.monitoring,
+            nodes=cluster.nodes,
+            workload_identity=cluster.workload_identity,
+        )
+        stacks[name] = ModelStack(name, args, opts=inside)
+
+    export_outputs(plan, cluster, stacks)
+
+
+try:
+    main()
+except StackError as error:
+    raise pulumi.RunError(str(error)) from None

@@ -1,0 +1,111 @@
+"""The cluster, as the rest of the program sees it: the same few things, whether it was created or existed already.
+
+Owns the choice between the two, and the kubeconfig of a GKE cluster. That is built from configuration plus the DNS endpoint, and
+the provider's `cluster_identifier` from configuration alone: an identifier unknown at preview would show every object as replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_gcp import organizations
+
+from components.cluster.existing import access_command, existing_provider
+from components.cluster.gke import GkeCluster, GkeClusterArgs
+from components.cluster.image_mirror import ImageMirror, ImageMirrorArgs
+from components.cluster.network import Network, NetworkArgs
+from components.cluster.node_pools import GpuNodePools, GpuNodePoolsArgs
+from components.images import ARTIFACT_REGISTRY
+from config.cluster import ExistingCluster
+from config.cluster import GkeCluster as ClusterSettings
+from config.settings import Settings
+from planning.placement import PoolPlan
+
+
+@dataclass(frozen=True)
+class ClusterConnection:
+    provider: kubernetes.Provider
+    anchor: pulumi.Resource | None
+    """For `deleted_with` of what lives inside the cluster only: it goes with this resource. None: the cluster outlives the stack."""
+    kubeconfig_command: str
+    """What gives a person access."""
+    workload_identity: tuple[str, pulumi.Output[str]] | None
+    """Id and number of the Google Cloud project whose permissions pods can be given; None where there is none."""
+    nodes: tuple[pulumi.Resource, ...]
+    """What model servers wait for (`depends_on`)."""
+
+
+def create_cluster(settings: Settings, pools: Mapping[str, PoolPlan]) -> ClusterConnection:
+    """Creates the GKE cluster that the stack describes, or connects to the one that exists."""
+    if isinstance(settings.cluster, ExistingCluster):
+        return ClusterConnection(
+            provider=existing_provider(settings.cluster),
+            anchor=None,
+            kubeconfig_command=access_command(settings.cluster),
+            workload_identity=None,
+            nodes=(),
+        )
+    return _create_gke(settings, settings.cluster, pools)
+
+
+def _create_gke(settings: Settings, cluster: ClusterSettings, pools: Mapping[str, PoolPlan]) -> ClusterConnection:
+    name, project, region = cluster.name, settings.gcp_project, settings.gcp_region
+    if project is None or region is None:
+        raise ValueError("provider gke needs gcp:project and gcp:region")
+
+    network = Network(name, NetworkArgs(region=region, ranges=cluster.ranges))
+    gke = GkeCluster(
+        name,
+        GkeClusterArgs(project=project, region=region, settings=cluster, network=network, secret_source=settings.secrets.source),
+    )
+    mirrors = []
+    if settings.platform.image_mirror == ARTIFACT_REGISTRY:
+        mirrors = [ImageMirror(name, ImageMirrorArgs(region=region, cluster=name))]
+    gpu_pools = GpuNodePools(
+        name,
+        GpuNodePoolsArgs(
+            cluster_id=gke.cluster.id,
+            service_account=gke.node_account,
+            cluster=cluster,
+            settings=settings.node_pools,
+            pools=[plan.pool for plan in pools.values()],
+        ),
+    )
+    provider = kubernetes.Provider(
+        name,
+        kubeconfig=_kubeconfig(name, gke.dns_endpoint),
+        cluster_identifier=f"{project}/{region}/{name}/g{cluster.generation}",
+        # Whatever is put into the cluster needs nodes to run on and, where images are mirrored, the mirror.
+        opts=pulumi.ResourceOptions(depends_on=[gke.system_pool, *mirrors]),
+    )
+    return ClusterConnection(
+        provider=provider,
+        anchor=gke.cluster,
+        kubeconfig_command=f"gcloud container clusters get-credentials {name} --region {region} --project {project} --dns-endpoint",
+        workload_identity=(project, organizations.get_project_output(project_id=project).number),
+        nodes=(gpu_pools,),
+    )
+
+
+def _kubeconfig(name: str, dns_endpoint: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Holds no credential and no CA: `gke-gcloud-auth-plugin` fetches a token, and the DNS endpoint's certificate is public."""
+    credentials = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "gke-gcloud-auth-plugin",
+        "installHint": "gcloud components install gke-gcloud-auth-plugin",
+        "interactiveMode": "IfAvailable",
+        "provideClusterInfo": True,
+    }
+    return pulumi.Output.json_dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": name,
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+            "clusters": [{"name": name, "cluster": {"server": pulumi.Output.concat("https://", dns_endpoint)}}],
+            "users": [{"name": name, "user": {"exec": credentials}}],
+        }
+    )

@@ -1,0 +1,26 @@
+"""A cluster that exists already: all that is known of it is a kubeconfig and a name. Its nodes are described, never changed."""
+
+from __future__ import annotations
+
+import shlex
+
+import pulumi_kubernetes as kubernetes
+
+from config.cluster import ExistingCluster
+
+
+def existing_provider(cluster: ExistingCluster) -> kubernetes.Provider:
+    """The provider of the kubeconfig's context. Its identifier is the cluster's name in the stack, so that another path or
+    context name for the same cluster does not show every object as replaced."""
+    return kubernetes.Provider(
+        cluster.name,
+        kubeconfig=cluster.kubeconfig,
+        context=cluster.context,
+        cluster_identifier=f"existing/{cluster.name}/g{cluster.generation}",
+    )
+
+
+def access_command(cluster: ExistingCluster) -> str:
+    """How a person reaches the cluster."""
+    options = [("--kubeconfig", cluster.kubeconfig), ("--context", cluster.context)]
+    return shlex.join(["kubectl", *(word for option, value in options if value for word in (option, value)), "get", "nodes"])

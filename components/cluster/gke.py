@@ -1,0 +1,162 @@
+"""A private GKE Standard cluster, its node account and its system nodes.
+
+Owns what exists once a cluster: the control plane, the Google service account that every node runs as, and the CPU pool for
+everything that is not a model server. GPU pools are `node_pools.py`: they come and go with the stack's configuration.
+
+The control plane answers on its DNS endpoint only, where IAM guards it; there is no IP endpoint to allow-list.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_gcp import container, projects, serviceaccount
+
+from components.cluster.network import PODS_RANGE, SERVICES_RANGE, Network
+from components.cluster.nodes import METADATA, OAUTH_SCOPES, SHIELDED, node_config
+from components.naming import google_labels, shortened
+from config.cluster import GkeCluster as ClusterSettings
+from config.cluster import MaintenanceWindow
+from config.secrets import SecretSource
+
+SYSTEM_DISK_GIB = 100
+_NODE_ROLES = ("roles/container.defaultNodeServiceAccount", "roles/artifactregistry.reader")
+_ACCOUNT_ID_LIMIT = 30
+
+
+@dataclass(frozen=True)
+class GkeClusterArgs:
+    project: str
+    region: str
+    settings: ClusterSettings
+    network: Network
+    secret_source: SecretSource
+    """`secret-manager` turns the Secret Manager add-on on."""
+
+
+class GkeCluster(pulumi.ComponentResource):
+    """The cluster, ready to take node pools and workloads."""
+
+    cluster: container.Cluster
+    system_pool: container.NodePool
+    node_account: pulumi.Output[str]
+    dns_endpoint: pulumi.Output[str]
+
+    def __init__(self, name: str, args: GkeClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-platform:cluster:GkeCluster", name, None, opts)
+        account, roles = self._node_account(name, args)
+        self.node_account = account.email
+        self.cluster = self._cluster(name, args, depends_on=[args.network, *roles])
+        self.system_pool = self._system_pool(args)
+        self.dns_endpoint = self.cluster.control_plane_endpoints_config.dns_endpoint_config.endpoint
+        self.register_outputs({"name": self.cluster.name, "dns_endpoint": self.dns_endpoint, "node_account": self.node_account})
+
+    def _node_account(self, name: str, args: GkeClusterArgs) -> tuple[serviceaccount.Account, list[projects.IAMMember]]:
+        """Nodes write logs and metrics and pull images; anything more is a workload's, by Workload Identity."""
+        here = pulumi.ResourceOptions(parent=self)
+        account = serviceaccount.Account(
+            f"{name}-nodes",
+            account_id=shortened(f"{name}-nodes", _ACCOUNT_ID_LIMIT),
+            display_name=f"Nodes of GKE cluster {name}",
+            opts=here,
+        )
+        roles = [
+            projects.IAMMember(f"{name}-nodes-{role.rpartition('/')[2]}", project=args.project, role=role, member=account.member, opts=here)
+            for role in _NODE_ROLES
+        ]
+        return account, roles
+
+    def _cluster(self, name: str, args: GkeClusterArgs, depends_on: list[pulumi.Resource]) -> container.Cluster:
+        settings = args.settings
+        return container.Cluster(
+            name,
+            name=name,
+            location=args.region,
+            node_locations=settings.zones,
+            deletion_protection=settings.deletion_protection,
+            resource_labels=google_labels(name),
+            network=args.network.network_id,
+            subnetwork=args.network.subnet_id,
+            networking_mode="VPC_NATIVE",
+            ip_allocation_policy={"cluster_secondary_range_name": PODS_RANGE, "services_secondary_range_name": SERVICES_RANGE},
+            datapath_provider="ADVANCED_DATAPATH",
+            enable_intranode_visibility=True,
+            gateway_api_config={"channel": "CHANNEL_STANDARD"},
+            private_cluster_config={"enable_private_nodes": True},
+            control_plane_endpoints_config={
+                "dns_endpoint_config": {
+                    "allow_external_traffic": settings.external_dns_endpoint,
+                    "enable_k8s_certs_via_dns": False,
+                    "enable_k8s_tokens_via_dns": False,
+                },
+                "ip_endpoints_config": {"enabled": False},
+            },
+            release_channel={"channel": settings.release_channel},
+            maintenance_policy=_maintenance_policy(settings.maintenance),
+            workload_identity_config={"workload_pool": f"{args.project}.svc.id.goog"},
+            secret_manager_config={"enabled": True} if args.secret_source == "secret-manager" else None,
+            enable_shielded_nodes=True,
+            enable_legacy_abac=False,
+            master_auth={"client_certificate_config": {"issue_client_certificate": False}},
+            anonymous_authentication_config={"mode": "LIMITED"},
+            rbac_binding_config={
+                "enable_insecure_binding_system_authenticated": False,
+                "enable_insecure_binding_system_unauthenticated": False,
+            },
+            binary_authorization={"evaluation_mode": "DISABLED"},
+            security_posture_config={"mode": "BASIC", "vulnerability_mode": "VULNERABILITY_DISABLED"},
+            cluster_autoscaling={"enabled": False, "autoscaling_profile": "OPTIMIZE_UTILIZATION"},
+            pod_autoscaling={"hpa_profile": "PERFORMANCE"},
+            addons_config={
+                "http_load_balancing": {"disabled": False},
+                "horizontal_pod_autoscaling": {"disabled": False},
+                "gce_persistent_disk_csi_driver_config": {"enabled": True},
+            },
+            logging_config={"enable_components": ["SYSTEM_COMPONENTS", "WORKLOADS"]},
+            # kube-prometheus-stack scrapes the workloads: Google's collection would be paid for twice.
+            monitoring_config={"enable_components": ["SYSTEM_COMPONENTS"], "managed_prometheus": {"enabled": False}},
+            cost_management_config={"enabled": True},
+            node_pool_defaults={"node_config_defaults": {"insecure_kubelet_readonly_port_enabled": "FALSE"}},
+            # GKE cannot create a cluster without nodes: these exist until the system pool does, and then GKE
+            # reports some other pool's configuration here.
+            remove_default_node_pool=True,
+            initial_node_count=1,
+            node_config={
+                "machine_type": settings.system_pool.machine_type,
+                "service_account": self.node_account,
+                "oauth_scopes": OAUTH_SCOPES,
+                "metadata": METADATA,
+                "shielded_instance_config": {**SHIELDED},
+                "workload_metadata_config": {"mode": "GKE_METADATA"},
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on, ignore_changes=["nodeConfig"]),
+        )
+
+    def _system_pool(self, args: GkeClusterArgs) -> container.NodePool:
+        """Without taints: kube-system and GKE's own agents must find room here."""
+        pool, zones = args.settings.system_pool, args.settings.zones
+        return container.NodePool(
+            "system",
+            cluster=self.cluster.id,
+            node_locations=zones,
+            initial_node_count=math.ceil(pool.min / len(zones)),
+            autoscaling={"total_min_node_count": pool.min, "total_max_node_count": pool.max, "location_policy": "BALANCED"},
+            management={"auto_repair": True, "auto_upgrade": True},
+            upgrade_settings={"strategy": "SURGE", "max_surge": 1, "max_unavailable": 0},
+            network_config={"enable_private_nodes": True},
+            node_config=node_config(
+                machine_type=pool.machine_type,
+                boot_disk_gib=SYSTEM_DISK_GIB,
+                service_account=self.node_account,
+                resource_labels=google_labels(args.settings.name),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["initialNodeCount"]),
+        )
+
+
+def _maintenance_policy(window: MaintenanceWindow) -> container.ClusterMaintenancePolicyArgsDict:
+    return {
+        "recurring_window": {"start_time": window.start_time, "end_time": window.end_time, "recurrence": window.recurrence},
+    }

@@ -1,0 +1,52 @@
+"""Pull-through repositories in Artifact Registry, one for each registry that the platform's images come from.
+
+Nodes pull from their own region then, survive an upstream outage, and Docker Hub's rate limits count the mirror, not the nodes.
+`components.images` rewrites image names to match. Google's own `gke.gcr.io` is left alone: Private Google Access reaches it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_gcp import artifactregistry
+
+from components.images import MIRRORED_REGISTRIES, repository_id
+from components.naming import google_labels
+
+
+@dataclass(frozen=True)
+class ImageMirrorArgs:
+    region: str
+    cluster: str
+    """Name of the cluster that pulls; two clusters of a project have a mirror each."""
+
+
+class ImageMirror(pulumi.ComponentResource):
+    """The repositories, by the registry that each mirrors."""
+
+    repositories: dict[str, artifactregistry.Repository]
+
+    def __init__(self, name: str, args: ImageMirrorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-platform:cluster:ImageMirror", name, None, opts)
+        self.repositories = {
+            registry: artifactregistry.Repository(
+                repository_id(name, registry),
+                repository_id=repository_id(args.cluster, registry),
+                location=args.region,
+                description=f"Pull-through mirror of {registry} for GKE cluster {args.cluster}",
+                format="DOCKER",
+                mode="REMOTE_REPOSITORY",
+                remote_repository_config={"description": registry, "docker_repository": _upstream(registry)},
+                labels=google_labels(args.cluster),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for registry in MIRRORED_REGISTRIES
+        }
+        self.register_outputs({"repositories": {registry: repository.id for registry, repository in self.repositories.items()}})
+
+
+def _upstream(registry: str) -> artifactregistry.RepositoryRemoteRepositoryConfigDockerRepositoryArgsDict:
+    if registry == "docker.io":
+        return {"public_repository": "DOCKER_HUB"}
+    return {"custom_repository": {"uri": f"https://{registry}"}}

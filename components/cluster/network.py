@@ -1,0 +1,65 @@
+"""The VPC of a GKE cluster.
+
+Owns one network, one subnet with ranges for pods and Services, and Cloud NAT, because nodes are private and still pull images and
+weights. It does not own load balancer addresses (the gateway's) nor firewall rules: GKE keeps those of its nodes itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_gcp import compute
+
+from config.cluster import NetworkRanges
+
+PODS_RANGE = "pods"
+SERVICES_RANGE = "services"
+
+
+@dataclass(frozen=True)
+class NetworkArgs:
+    region: str
+    ranges: NetworkRanges
+
+
+class Network(pulumi.ComponentResource):
+    """A VPC with one subnet and a way out."""
+
+    network_id: pulumi.Output[str]
+    subnet_id: pulumi.Output[str]
+
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-platform:cluster:Network", name, None, opts)
+        here = pulumi.ResourceOptions(parent=self)
+
+        network = compute.Network(name, name=name, auto_create_subnetworks=False, routing_mode="REGIONAL", opts=here)
+        subnet = compute.Subnetwork(
+            name,
+            network=network.id,
+            region=args.region,
+            ip_cidr_range=args.ranges.nodes,
+            secondary_ip_ranges=[
+                {"range_name": PODS_RANGE, "ip_cidr_range": args.ranges.pods},
+                {"range_name": SERVICES_RANGE, "ip_cidr_range": args.ranges.services},
+            ],
+            private_ip_google_access=True,
+            log_config={"aggregation_interval": "INTERVAL_10_MIN", "flow_sampling": 0.5, "metadata": "INCLUDE_ALL_METADATA"},
+            opts=here,
+        )
+        router = compute.Router(name, network=network.id, region=args.region, opts=here)
+        compute.RouterNat(
+            name,
+            router=router.name,
+            region=args.region,
+            nat_ip_allocate_option="AUTO_ONLY",
+            source_subnetwork_ip_ranges_to_nat="ALL_SUBNETWORKS_ALL_IP_RANGES",
+            # Pods that download weights share their node's ports: the static 64 of a node run out.
+            enable_dynamic_port_allocation=True,
+            enable_endpoint_independent_mapping=False,
+            log_config={"enable": True, "filter": "ERRORS_ONLY"},
+            opts=here,
+        )
+        self.network_id = network.id
+        self.subnet_id = subnet.id
+        self.register_outputs({"network_id": self.network_id, "subnet_id": self.subnet_id})

@@ -1,0 +1,167 @@
+"""The node pools that model servers run on: per pool of the stack one GKE node pool on demand and one of spot capacity.
+
+Owns the GKE side of the contract in `planning.machines`: the labels and taints that a model's pods name. Who installs the NVIDIA
+driver and who divides the GPUs follows from `cluster.gpuStack`, together with the GPU Operator's values: half of one shape and half
+of the other leaves nodes without a driver, or with two advertisers of `nvidia.com/gpu`.
+
+Pools are auto-named, so that a change which GKE can't make in place creates the new pool before the old one goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_gcp import container
+
+from components.cluster.nodes import node_config
+from components.naming import google_labels, shortened
+from config import catalog
+from config.cluster import GkeCluster as ClusterSettings
+from config.cluster import GpuStack
+from config.node_pools import NodePool
+from planning.drain import SPOT_CRITICAL_GRACE_SECONDS, SPOT_SHUTDOWN_GRACE_SECONDS
+from planning.machines import NodeGroup, Pool, Taint
+
+# 40 is GKE's limit; Pulumi appends eight characters.
+_NAME_LIMIT = 32
+_EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
+
+
+@dataclass(frozen=True)
+class GpuNodePoolsArgs:
+    cluster_id: pulumi.Input[str]
+    service_account: pulumi.Input[str]
+    cluster: ClusterSettings
+    settings: Mapping[str, NodePool]
+    """`nodePools` of the stack."""
+    pools: Sequence[Pool]
+    """What the plan made of them."""
+
+
+class GpuNodePools(pulumi.ComponentResource):
+    """Every pool of the plan, on demand and spot."""
+
+    node_pools: list[container.NodePool]
+
+    def __init__(self, name: str, args: GpuNodePoolsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-platform:cluster:GpuNodePools", name, None, opts)
+        groups = [(pool, group) for pool in args.pools for group in (pool.on_demand, pool.spot) if group]
+        self.node_pools = [self._node_pool(args, pool, group) for pool, group in groups]
+        self.register_outputs({"names": [node_pool.name for node_pool in self.node_pools]})
+
+    def _node_pool(self, args: GpuNodePoolsArgs, pool: Pool, group: NodeGroup) -> container.NodePool:
+        return container.NodePool(
+            shortened(group.name, _NAME_LIMIT),
+            cluster=args.cluster_id,
+            node_locations=pool.zones,
+            # Per zone, and rounded down: the autoscaler adds what a pod waits for, but an idle GPU costs until it is removed.
+            initial_node_count=group.min_nodes // len(pool.zones),
+            autoscaling={
+                "total_min_node_count": group.min_nodes,
+                "total_max_node_count": group.max_nodes,
+                "location_policy": "ANY" if group.capacity == "spot" else "BALANCED",
+            },
+            management={"auto_repair": True, "auto_upgrade": True},
+            upgrade_settings=_upgrade_settings(pool),
+            network_config={"enable_private_nodes": True},
+            max_pods_per_node=args.cluster.max_pods_per_node,
+            node_config=_node_config(args, pool, group),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # GKE reports the SSDs that come with a machine as if they had been asked for.
+                ignore_changes=["initialNodeCount", "nodeConfig.ephemeralStorageLocalSsdConfig"],
+            ),
+        )
+
+
+def _node_config(args: GpuNodePoolsArgs, pool: Pool, group: NodeGroup) -> container.NodePoolNodeConfigArgsDict:
+    settings = args.settings[pool.name]
+    local_ssds = catalog.machine_types()[pool.machine.name].local_ssds
+    config = node_config(
+        machine_type=pool.machine.name,
+        boot_disk_gib=settings.boot_disk_gib,
+        service_account=args.service_account,
+        resource_labels={**google_labels(args.cluster.name), "node-pool": pool.name},
+    )
+    config.update(
+        {
+            "spot": group.capacity == "spot",
+            "labels": {**group.node_selector, **_gpu_labels(args.cluster.gpu_stack, pool, settings)},
+            "taints": [_taint(taint) for taint in group.taints],
+            "guest_accelerators": _guest_accelerators(args.cluster.gpu_stack, pool, settings),
+            "gcfs_config": {"enabled": settings.image_streaming},
+            "ephemeral_storage_local_ssd_config": {"local_ssd_count": local_ssds} if local_ssds else None,
+            "reservation_affinity": _reservation_affinity(settings, group),
+            "kubelet_config": _kubelet_config(group),
+        }
+    )
+    return config
+
+
+def _gpu_labels(gpu_stack: GpuStack, pool: Pool, settings: NodePool) -> dict[str, str]:
+    """In the shape `driver-installer` labels tell the GPU Operator what it has to do on a node, instead of GKE."""
+    if pool.machine.is_cpu or gpu_stack == "gke-default":
+        return {}
+    labels = {"gke-no-default-nvidia-gpu-device-plugin": "true"}
+    if settings.gpu_sharing:
+        labels["nvidia.com/device-plugin.config"] = pool.name
+    if settings.gpu_partition_size:
+        labels["nvidia.com/mig.config"] = f"all-{settings.gpu_partition_size}"
+    return labels
+
+
+def _guest_accelerators(
+    gpu_stack: GpuStack, pool: Pool, settings: NodePool
+) -> list[pulumi.Input[container.NodePoolNodeConfigGuestAcceleratorArgsDict]] | None:
+    if pool.machine.accelerator_type is None:
+        return None
+    accelerator: container.NodePoolNodeConfigGuestAcceleratorArgsDict = {
+        "type": pool.machine.accelerator_type,
+        "count": pool.machine.gpus,
+    }
+    if gpu_stack == "driver-installer":
+        accelerator["gpu_driver_installation_config"] = {"gpu_driver_version": "INSTALLATION_DISABLED"}
+        return [accelerator]
+    # vLLM's image is built for CUDA 13, which needs driver branch 580 or newer; GKE's DEFAULT can be older.
+    accelerator["gpu_driver_installation_config"] = {"gpu_driver_version": "LATEST"}
+    if settings.gpu_partition_size:
+        accelerator["gpu_partition_size"] = settings.gpu_partition_size
+    if settings.gpu_sharing:
+        accelerator["gpu_sharing_config"] = {
+            "gpu_sharing_strategy": settings.gpu_sharing.strategy,
+            "max_shared_clients_per_gpu": settings.gpu_sharing.max_clients_per_gpu,
+        }
+    return [accelerator]
+
+
+def _taint(taint: Taint) -> pulumi.Input[container.NodePoolNodeConfigTaintArgsDict]:
+    return {"key": taint.key, "value": taint.value, "effect": _EFFECTS[taint.effect]}
+
+
+def _reservation_affinity(settings: NodePool, group: NodeGroup) -> container.NodePoolNodeConfigReservationAffinityArgsDict:
+    """Only a reservation that the stack names is used up, never one that happens to match."""
+    if settings.reservation is None or group.capacity == "spot":
+        return {"consume_reservation_type": "NO_RESERVATION"}
+    return {
+        "consume_reservation_type": "SPECIFIC_RESERVATION",
+        "key": "compute.googleapis.com/reservation-name",
+        "values": [settings.reservation],
+    }
+
+
+def _kubelet_config(group: NodeGroup) -> container.NodePoolNodeConfigKubeletConfigArgsDict:
+    """Spot nodes give their pods the longest notice that GKE allows: a replica finishes its requests in it."""
+    config: container.NodePoolNodeConfigKubeletConfigArgsDict = {"insecure_kubelet_readonly_port_enabled": "FALSE"}
+    if group.capacity == "spot":
+        config["shutdown_grace_period_seconds"] = SPOT_SHUTDOWN_GRACE_SECONDS
+        config["shutdown_grace_period_critical_pods_seconds"] = SPOT_CRITICAL_GRACE_SECONDS
+    return config
+
+
+def _upgrade_settings(pool: Pool) -> container.NodePoolUpgradeSettingsArgsDict:
+    """An upgrade of GPU nodes must not wait for a GPU that nobody can get: it drains one node before it replaces it."""
+    if pool.machine.is_cpu:
+        return {"strategy": "SURGE", "max_surge": 1, "max_unavailable": 0}
+    return {"strategy": "SURGE", "max_surge": 0, "max_unavailable": 1}

@@ -1,0 +1,43 @@
+"""Where container images come from: their own registries, or a mirror that `platform.imageMirror` names.
+
+Pure: the pull-through repositories themselves belong to `components.cluster.image_mirror`.
+"""
+
+from __future__ import annotations
+
+from config.settings import Settings
+
+ARTIFACT_REGISTRY = "artifact-registry"
+MIRRORED_REGISTRIES = ("docker.io", "gcr.io", "ghcr.io", "nvcr.io", "quay.io", "registry.k8s.io")
+
+
+def image_reference(settings: Settings, image: str) -> str:
+    """`image`, from the mirror if there is one. Tags, digests and bare repositories (`nvcr.io/nvidia`) pass through as they are."""
+    host, path = _split(image)
+    registry = registry_address(settings, host)
+    return image if registry == host else f"{registry}/{path}"
+
+
+def registry_address(settings: Settings, host: str) -> str:
+    """What stands for the registry `host`: the mirror's address, or `host` itself where nothing mirrors it."""
+    mirror = settings.platform.image_mirror
+    if mirror is None:
+        return host
+    if mirror != ARTIFACT_REGISTRY:
+        return mirror.rstrip("/")
+    if host not in MIRRORED_REGISTRIES:
+        return host
+    return f"{settings.gcp_region}-docker.pkg.dev/{settings.gcp_project}/{repository_id(settings.cluster.name, host)}"
+
+
+def repository_id(cluster: str, host: str) -> str:
+    """The Artifact Registry repository that mirrors `host` for a cluster; two clusters may share a project."""
+    return f"{cluster}-{host.replace('.', '-')}"
+
+
+def _split(image: str) -> tuple[str, str]:
+    """Registry and path. As everywhere, an image without a registry is Docker Hub's, and one without an owner is its `library`."""
+    host, slash, path = image.partition("/")
+    if slash and ("." in host or ":" in host or host == "localhost"):
+        return host, path
+    return "docker.io", image if slash else f"library/{image}"

@@ -1,0 +1,35 @@
+"""Names and labels that several rooms share: where one room writes them, another selects by them."""
+
+from __future__ import annotations
+
+import hashlib
+
+API_PORT = 8000
+GATEWAY_NAMESPACE = "gateway"
+MONITORING_NAMESPACE = "monitoring"
+
+MANAGED = {"app.kubernetes.io/managed-by": "pulumi", "app.kubernetes.io/part-of": "vllm-platform"}
+MODEL_LABEL = "vllm-platform/model"
+TIER_LABEL = "vllm-platform/tier"
+
+
+def model_namespace(model: str) -> str:
+    return f"model-{model}"
+
+
+def model_labels(model: str) -> dict[str, str]:
+    """What selects every pod of a model, of either tier."""
+    return {"app.kubernetes.io/name": "vllm", "app.kubernetes.io/instance": model, MODEL_LABEL: model}
+
+
+def google_labels(cluster: str) -> dict[str, str]:
+    """Resource labels of what belongs to a cluster: bills and quota reports can be split by them."""
+    return {"managed-by": "pulumi", "part-of": "vllm-platform", "cluster": cluster}
+
+
+def shortened(name: str, limit: int) -> str:
+    """`name` where it has at most `limit` characters; else its beginning and a hash of the whole, so that two long names stay apart."""
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:6]
+    return f"{name[: limit - len(digest) - 1].rstrip('-')}-{digest}"

@@ -1,0 +1,34 @@
+"""What a stack tells its users: how to reach the cluster and each model, and the plan in short."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components.cluster.connection import ClusterConnection
+from components.serving.model_stack import ModelStack
+from planning.plan import Plan
+
+
+def export_outputs(plan: Plan, cluster: ClusterConnection, stacks: Mapping[str, ModelStack]) -> None:
+    pulumi.export("kubeconfigCommand", cluster.kubeconfig_command)
+    pulumi.export("models", {name: _model(plan, name, stack) for name, stack in stacks.items()})
+    cost = plan.cost.total
+    pulumi.export("usdPerMonth", {"floor": round(cost.floor), "expected": round(cost.expected), "ceiling": round(cost.ceiling)})
+    pulumi.export("warnings", [str(warning) for warning in plan.warnings])
+
+
+def _model(plan: Plan, name: str, stack: ModelStack) -> dict[str, object]:
+    model = plan.models[name]
+    return {
+        "namespace": stack.namespace,
+        "url": stack.url,
+        "servedNames": list(model.served_names),
+        "portForward": f"kubectl -n {stack.namespace} port-forward deployment/{name}-floor 8000",
+        "pool": model.pool.name,
+        "replicas": {"floor": model.floor, "ceiling": model.floor + model.burst},
+        "maxModelLen": model.memory.max_model_len,
+        "concurrentSequences": round(model.memory.concurrent_sequences, 1),
+        "usdPerMonth": round(model.cost.monthly.expected),
+    }

@@ -1,0 +1,62 @@
+"""The command line of `vllm serve`, from a model's settings and plan. Pure.
+
+Every engine setting is a flag: vLLM ignores configuration variables of its own name. What the plan counted with (lengths, batch
+limits, parallel sizes) is always written out, so that vLLM's defaults by device cannot differ from it.
+"""
+
+from __future__ import annotations
+
+import json
+
+from components.naming import API_PORT
+from config.models import Model
+from planning.drain import Drain
+from planning.memory import GIB
+from planning.plan import ModelPlan
+
+
+def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) -> list[str]:
+    """Arguments after `vllm serve`. `weights` is a path, or the gs:// URI that the weights are streamed from."""
+    engine, parallelism = model.engine, model.parallelism
+    arguments = [
+        weights,
+        "--served-model-name",
+        *plan.served_names,
+        f"--port={API_PORT}",
+        f"--max-model-len={plan.memory.max_model_len}",
+        f"--max-num-seqs={plan.limits.max_num_seqs}",
+        f"--max-num-batched-tokens={plan.limits.max_num_batched_tokens}",
+        f"--tensor-parallel-size={parallelism.tensor}",
+        f"--pipeline-parallel-size={parallelism.pipeline}",
+        f"--dtype={engine.dtype}",
+        f"--kv-cache-dtype={engine.kv_cache_dtype}",
+        f"--shutdown-timeout={drain.shutdown_timeout}",
+        "--disable-access-log-for-endpoints=/health,/metrics",
+    ]
+    if not plan.pool.machine.is_cpu:
+        arguments.append(f"--gpu-memory-utilization={engine.gpu_memory_utilization}")
+    if parallelism.expert:
+        arguments.append("--enable-expert-parallel")
+    if engine.enforce_eager:
+        arguments.append("--enforce-eager")
+    if not engine.enable_prefix_caching:
+        arguments.append("--no-enable-prefix-caching")
+    if engine.trust_remote_code:
+        arguments.append("--trust-remote-code")
+    arguments += _streaming_arguments(model, plan)
+    return arguments + [_literal(argument) for argument in engine.extra_args]
+
+
+def _streaming_arguments(model: Model, plan: ModelPlan) -> list[str]:
+    """The streamer buffers in the pod's memory, up to 40 GiB unless told otherwise; half of the request leaves room for the rest."""
+    if plan.weights.bucket is None:
+        return []
+    config: dict[str, object] = {"memory_limit": int(plan.shape.memory_gib / 2 * GIB)}
+    if model.parallelism.tensor > 1:
+        config["distributed"] = True
+    return ["--load-format=runai_streamer", f"--model-loader-extra-config={json.dumps(config)}"]
+
+
+def _literal(argument: str) -> str:
+    """Kubernetes would replace $(NAME) in an argument by a variable."""
+    return argument.replace("$(", "$$(")

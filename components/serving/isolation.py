@@ -1,0 +1,57 @@
+"""Who may talk to a model server, and to whom it may talk. NetworkPolicies of its namespace; everything else is denied.
+
+In: the gateway and Prometheus, on the API port. Out: DNS, and where the weights come from. vLLM's own API key guards only part of
+its endpoints, so these policies are what protects the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.naming import API_PORT, GATEWAY_NAMESPACE, MONITORING_NAMESPACE
+from config.cluster import Cluster, GkeCluster
+
+_PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"]
+# NodeLocal DNSCache and Cloud DNS answer on link-local addresses; kube-dns on an address of the Service range.
+_LINK_LOCAL_DNS = ["169.254.20.10/32", "169.254.169.254/32"]
+# GKE's metadata server, which hands out Workload Identity's tokens, seen from Dataplane V2 and from iptables.
+_METADATA_SERVER = [("169.254.169.254/32", 80), ("169.254.169.252/32", 988), ("127.0.0.1/32", 988)]
+
+
+def network_policies(cluster: Cluster, *, streamed: bool) -> dict[str, dict[str, Any]]:
+    """NetworkPolicySpecs by name. `streamed`: the weights come from Google Cloud Storage, with Workload Identity."""
+    return {
+        "default-deny": {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
+        "allow-dns": _dns(cluster),
+        "allow-api": _api(),
+        "allow-weights": _weights(streamed=streamed),
+    }
+
+
+def _dns(cluster: Cluster) -> dict[str, Any]:
+    services = cluster.ranges.services if isinstance(cluster, GkeCluster) else cluster.service_range
+    in_cluster = {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}}}
+    addresses = [{"ip_block": {"cidr": cidr}} for cidr in [*_LINK_LOCAL_DNS, services]]
+    ports = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    return {"pod_selector": {}, "policy_types": ["Egress"], "egress": [{"to": [in_cluster, *addresses], "ports": ports}]}
+
+
+def _api() -> dict[str, Any]:
+    sources = [
+        {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": namespace}}}
+        for namespace in (GATEWAY_NAMESPACE, MONITORING_NAMESPACE)
+    ]
+    return {
+        "pod_selector": {},
+        "policy_types": ["Ingress"],
+        "ingress": [{"from_": sources, "ports": [{"port": API_PORT, "protocol": "TCP"}]}],
+    }
+
+
+def _weights(*, streamed: bool) -> dict[str, Any]:
+    """HTTPS to the internet, not to anything private. Hosts cannot be named in a NetworkPolicy."""
+    outside = {"ip_block": {"cidr": "0.0.0.0/0", "except_": _PRIVATE_RANGES}}
+    egress: list[dict[str, Any]] = [{"to": [outside], "ports": [{"port": 443, "protocol": "TCP"}]}]
+    if streamed:
+        egress += [{"to": [{"ip_block": {"cidr": cidr}}], "ports": [{"port": port, "protocol": "TCP"}]} for cidr, port in _METADATA_SERVER]
+    return {"pod_selector": {}, "policy_types": ["Egress"], "egress": egress}

@@ -1,0 +1,164 @@
+"""Everything that one model needs, in a namespace of its own.
+
+Owns the namespace, identity, network policies, weights and the Deployments of the floor and the burst behind one headless Service.
+Does not own what all models share (`platform`), nor how clients reach them (`gateway`). What the objects contain is decided by the
+pure modules beside this one; here they become resources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.core.v1 import Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
+
+from components.cluster.workload_identity import BucketReader, BucketReaderArgs
+from components.naming import API_PORT, MANAGED, model_labels, model_namespace
+from components.serving import rollout, weights
+from components.serving.isolation import network_policies
+from components.serving.pod import Tier, pod_template
+from config.cluster import Cluster
+from config.models import Model
+from planning.plan import ModelPlan
+
+
+@dataclass(frozen=True)
+class ModelStackArgs:
+    model: Model
+    plan: ModelPlan
+    cluster: Cluster
+    image: str
+    hugging_face_token: pulumi.Output[str] | None
+    """Given to models that download from Hugging Face."""
+    scrape_interval_seconds: int | None
+    """None where there is no Prometheus to scrape."""
+    monitoring: pulumi.Resource | None
+    """What brings the PodMonitor kind."""
+    nodes: Sequence[pulumi.Resource]
+    """What brings the nodes: a replica's start-up budget begins when they can exist."""
+    workload_identity: tuple[str, pulumi.Input[str]] | None
+    """Google Cloud project id and number, for weights in a bucket."""
+
+
+class ModelStack(pulumi.ComponentResource):
+    """One model: its namespace and all that runs in it."""
+
+    namespace: str
+    url: str
+    """Address of the replicas inside the cluster."""
+
+    def __init__(self, name: str, args: ModelStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-platform:serving:ModelStack", name, None, opts)
+        self._name, self._args = name, args
+        self.namespace = model_namespace(name)
+        self.url = f"http://{name}.{self.namespace}.svc.cluster.local:{API_PORT}"
+        self._child = pulumi.ResourceOptions(parent=self)
+
+        namespace = Namespace(f"{name}-namespace", metadata=_namespace_metadata(self.namespace), opts=self._child)
+        self._within = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
+        self._isolation()
+        needed = [*self._identity(), *self._weights(), *args.nodes]
+        for tier in rollout.tiers(args.model, args.plan):
+            self._tier(tier, needed)
+        self._service()
+        self._monitoring()
+        self.register_outputs({"namespace": self.namespace, "url": self.url})
+
+    def _metadata(self, name: str, annotations: dict[str, str] | None = None) -> dict:
+        labels = model_labels(self._name) | MANAGED
+        return {"name": name, "namespace": self.namespace, "labels": labels, "annotations": annotations}
+
+    def _isolation(self) -> None:
+        streamed = self._args.plan.weights.bucket is not None
+        for policy, spec in network_policies(self._args.cluster, streamed=streamed).items():
+            NetworkPolicy(f"{self._name}-{policy}", metadata=self._metadata(policy), spec=spec, opts=self._within)
+
+    def _identity(self) -> list[pulumi.Resource]:
+        """The pods' ServiceAccount, and what it may read."""
+        account = ServiceAccount(
+            f"{self._name}-account", metadata=self._metadata(self._name), automount_service_account_token=False, opts=self._within
+        )
+        bucket, identity = self._args.plan.weights.bucket, self._args.workload_identity
+        if bucket is None or identity is None:
+            return [account]
+        project, number = identity
+        reader = BucketReaderArgs(bucket, project, number, namespace=self.namespace, service_account=self._name)
+        return [account, BucketReader(f"{self._name}-weights", reader, opts=self._child)]
+
+    def _weights(self) -> list[pulumi.Resource]:
+        """The token that downloads them and the volume that all replicas share, where there is one."""
+        found: list[pulumi.Resource] = []
+        if self._with_token:
+            found.append(
+                Secret(
+                    f"{self._name}-hugging-face",
+                    metadata=self._metadata(weights.TOKEN_SECRET),
+                    string_data={weights.TOKEN_KEY: self._args.hugging_face_token},
+                    opts=self._within,
+                )
+            )
+        if claim := weights.claim_name(self._args.plan):
+            spec = weights.claim_spec(self._args.model, self._args.plan)
+            metadata = self._metadata(claim, rollout.SKIP_AWAIT)  # a class that waits for its first consumer would wait for ever
+            found.append(PersistentVolumeClaim(f"{self._name}-weights", metadata=metadata, spec=spec, opts=self._within))
+        return found
+
+    @property
+    def _with_token(self) -> bool:
+        return self._args.hugging_face_token is not None and self._args.plan.weights.bucket is None
+
+    def _tier(self, tier: Tier, needed: Sequence[pulumi.Resource]) -> None:
+        plan, timeout = self._args.plan, f"{self._args.plan.startup.update_timeout}s"
+        template = pod_template(self._args.model, plan, tier, self._args.image, with_token=self._with_token)
+        name = f"{self._name}-{tier.name}"
+        Deployment(
+            name,
+            metadata=self._metadata(name, rollout.SKIP_AWAIT if tier.name == rollout.BURST else None),
+            spec=rollout.deployment_spec(plan, tier, template),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*needed], custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout)
+            ),
+        )
+        PodDisruptionBudget(name, metadata=self._metadata(name), spec=rollout.disruption_budget_spec(plan, tier), opts=self._within)
+
+    def _service(self) -> None:
+        """Headless: the gateway balances over the replicas itself. Not awaited: the floor's Deployment already is."""
+        Service(
+            f"{self._name}-service",
+            metadata=self._metadata(self._name, rollout.SKIP_AWAIT),
+            spec={
+                "cluster_ip": "None",
+                "selector": model_labels(self._name),
+                "ports": [{"name": "http", "port": API_PORT, "target_port": "http"}],
+            },
+            opts=self._within,
+        )
+
+    def _monitoring(self) -> None:
+        if self._args.scrape_interval_seconds is None:
+            return
+        CustomResource(
+            f"{self._name}-monitor",
+            api_version="monitoring.coreos.com/v1",
+            kind="PodMonitor",
+            metadata=self._metadata(self._name),
+            spec={
+                "selector": {"matchLabels": model_labels(self._name)},
+                "podTargetLabels": ["vllm-platform/model", "vllm-platform/tier"],
+                "podMetricsEndpoints": [{"port": "http", "path": "/metrics", "interval": f"{self._args.scrape_interval_seconds}s"}],
+            },
+            opts=pulumi.ResourceOptions.merge(
+                self._within, pulumi.ResourceOptions(depends_on=[self._args.monitoring] if self._args.monitoring else [])
+            ),
+        )
+
+
+def _namespace_metadata(name: str) -> dict:
+    """`restricted` is enforced by the API server's Pod Security admission."""
+    levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+    return {"name": name, "labels": {**MANAGED, **levels}}

@@ -1,0 +1,133 @@
+"""The pod of a model server. Pure: settings and plan in, a pod template out.
+
+Runs as the image's user under the `restricted` Pod Security level with a read-only root: what vLLM writes (compile caches, sockets,
+shared memory) goes to volumes. Service links are off because a Service's variables can break vLLM.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from components.naming import API_PORT, MANAGED, TIER_LABEL, model_labels
+from components.serving import weights
+from components.serving.engine import engine_arguments
+from config.models import Model
+from planning.drain import Drain
+from planning.machines import NodeGroup
+from planning.plan import ModelPlan
+from planning.startup import PROBE_PERIOD
+
+HOME = "/home/vllm"
+_SECURITY_CONTEXT: dict[str, Any] = {
+    "allow_privilege_escalation": False,
+    "read_only_root_filesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+# User `vllm` of the image: UID 2000 in group 0.
+_POD_SECURITY_CONTEXT: dict[str, Any] = {
+    "run_as_non_root": True,
+    "run_as_user": 2000,
+    "run_as_group": 0,
+    "fs_group": 0,
+    "fs_group_change_policy": "OnRootMismatch",
+    "seccomp_profile": {"type": "RuntimeDefault"},
+}
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Floor or burst: the nodes that its replicas run on, and how they leave them."""
+
+    name: str
+    group: NodeGroup
+    drain: Drain
+
+
+def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_token: bool) -> dict[str, Any]:
+    """A PodTemplateSpec."""
+    labels = tier_labels(plan.name, tier.name)
+    streamed = plan.weights.bucket is not None
+    return {
+        "metadata": {"labels": labels | MANAGED},
+        "spec": {
+            "service_account_name": plan.name,
+            "automount_service_account_token": False,
+            "enable_service_links": False,
+            "termination_grace_period_seconds": tier.drain.grace_period,
+            "security_context": _POD_SECURITY_CONTEXT,
+            "node_selector": tier.group.node_selector,
+            "tolerations": [
+                {"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect} for taint in tier.group.taints
+            ],
+            "topology_spread_constraints": [_spread(key, labels) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")],
+            "init_containers": []
+            if streamed
+            else [weights.download_container(model, plan, image, _SECURITY_CONTEXT, with_token=with_token)],
+            "containers": [_server(model, plan, tier, image)],
+            "volumes": [
+                {"name": "home", "empty_dir": {}},
+                {"name": "tmp", "empty_dir": {}},
+                {"name": "shm", "empty_dir": {"medium": "Memory", "size_limit": f"{plan.shape.shared_memory_gib}Gi"}},
+                *([] if streamed else [weights.volume(plan)]),
+            ],
+        },
+    }
+
+
+def tier_labels(model: str, tier: str) -> dict[str, str]:
+    return model_labels(model) | {TIER_LABEL: tier}
+
+
+def _spread(key: str, labels: dict[str, str]) -> dict[str, Any]:
+    return {"max_skew": 1, "topology_key": key, "when_unsatisfiable": "ScheduleAnyway", "label_selector": {"match_labels": labels}}
+
+
+def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> dict[str, Any]:
+    streamed = plan.weights.bucket is not None
+    mounts = [
+        {"name": "home", "mount_path": HOME},
+        {"name": "tmp", "mount_path": "/tmp"},
+        {"name": "shm", "mount_path": "/dev/shm"},
+    ]
+    return {
+        "name": "vllm",
+        "image": image,
+        "command": ["vllm", "serve"],
+        "args": engine_arguments(model, plan, tier.drain, weights.location(model, plan)),
+        "env": [{"name": name, "value": value} for name, value in _environment(plan).items()],
+        "ports": [{"name": "http", "container_port": API_PORT}],
+        "resources": _resources(plan),
+        "security_context": _SECURITY_CONTEXT,
+        "volume_mounts": mounts if streamed else [*mounts, {"name": weights.VOLUME, "mount_path": weights.MOUNT, "read_only": True}],
+        "startup_probe": _probe(period=PROBE_PERIOD, failures=plan.startup.failure_threshold),
+        "liveness_probe": _probe(period=10, failures=6),
+        "readiness_probe": _probe(period=5, failures=3),
+        "lifecycle": {"pre_stop": {"sleep": {"seconds": tier.drain.pre_stop}}},
+    }
+
+
+def _probe(*, period: int, failures: int) -> dict[str, Any]:
+    """/health answers once the engine is up; a saturated server may take seconds, hence the timeout."""
+    return {"http_get": {"path": "/health", "port": "http"}, "period_seconds": period, "timeout_seconds": 5, "failure_threshold": failures}
+
+
+def _environment(plan: ModelPlan) -> dict[str, str]:
+    environment = {
+        "HOME": HOME,
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_ENGINE_READY_TIMEOUT_S": str(plan.startup.budget),
+    }
+    if plan.weights.bucket is None:
+        environment["HF_HUB_OFFLINE"] = "1"
+    if plan.pool.machine.is_cpu:
+        environment["VLLM_CPU_KVCACHE_SPACE"] = str(int(plan.memory.kv_cache))
+    return environment
+
+
+def _resources(plan: ModelPlan) -> dict[str, Any]:
+    shape = plan.shape
+    gpus = {"nvidia.com/gpu": str(shape.gpus)} if shape.gpus else {}
+    disk = {} if plan.weights.bucket or plan.weights.shared else {"ephemeral-storage": f"{plan.weights.storage_gib}Gi"}
+    memory = {"memory": f"{int(shape.memory_gib * 1024)}Mi"}
+    return {"requests": {"cpu": f"{int(shape.cpu * 1000)}m", **memory, **disk, **gpus}, "limits": {**memory, **gpus}}

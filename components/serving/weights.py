@@ -1,0 +1,59 @@
+"""Weights on their way to the GPU: a pinned revision downloaded into a volume before vLLM starts, or a stream from a bucket.
+
+The download runs in an init container, so a slow one delays a pod but never trips its startup probe; vLLM itself then works offline.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from config.models import Model
+from planning.plan import ModelPlan
+
+MOUNT = "/models"
+VOLUME = "weights"
+TOKEN_SECRET = "hugging-face"
+TOKEN_KEY = "token"
+# Duplicates of the safetensors in other formats.
+_NOT_NEEDED = ("original/*", "consolidated*", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "metal/*")
+
+
+def location(model: Model, plan: ModelPlan) -> str:
+    """What `vllm serve` is given: a folder named after the revision, so that a new one never overwrites the one in use."""
+    return model.weights.uri or f"{MOUNT}/{(plan.revision or 'default-branch').replace('/', '-')[:12]}"
+
+
+def claim_name(plan: ModelPlan) -> str | None:
+    """The PersistentVolumeClaim that all replicas share, if they share one."""
+    return f"{plan.name}-weights" if plan.weights.shared and not plan.weights.bucket else None
+
+
+def volume(plan: ModelPlan) -> dict[str, Any]:
+    claim = claim_name(plan)
+    if claim:
+        return {"name": VOLUME, "persistent_volume_claim": {"claim_name": claim}}
+    return {"name": VOLUME, "empty_dir": {"size_limit": f"{plan.weights.storage_gib}Gi"}}
+
+
+def claim_spec(model: Model, plan: ModelPlan) -> dict[str, Any]:
+    return {
+        "access_modes": [model.weights.access_mode],
+        "storage_class_name": model.weights.storage_class,
+        "resources": {"requests": {"storage": f"{plan.weights.storage_gib}Gi"}},
+    }
+
+
+def download_container(model: Model, plan: ModelPlan, image: str, security_context: dict[str, Any], *, with_token: bool) -> dict[str, Any]:
+    """The init container. huggingface_hub resumes what is there and skips what is complete, so a shared volume downloads once."""
+    revision = [f"--revision={plan.revision}"] if plan.revision else []
+    token = [{"name": "HF_TOKEN", "value_from": {"secret_key_ref": {"name": TOKEN_SECRET, "key": TOKEN_KEY}}}] if with_token else []
+    return {
+        "name": "download",
+        "image": image,
+        "command": ["hf", "download", model.source],
+        "args": [*revision, f"--local-dir={location(model, plan)}", *(f"--exclude={pattern}" for pattern in _NOT_NEEDED)],
+        "env": [{"name": "HF_HOME", "value": "/tmp/hugging-face"}, *token],
+        "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "4Gi"}},
+        "security_context": security_context,
+        "volume_mounts": [{"name": VOLUME, "mount_path": MOUNT}, {"name": "tmp", "mount_path": "/tmp"}],
+    }

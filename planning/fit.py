@@ -1,0 +1,47 @@
+"""What to say when a model does not fit its GPU: how much is missing, and the nearest change that makes it fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from config.architecture import Architecture
+from config.errors import Problem
+from config.models import Model, Parallelism
+from planning.compatibility import splits_heads, unsplittable_block
+from planning.machines import Machine
+from planning.memory import MemoryPlan, plan_memory
+
+
+def memory_problems(
+    path: str, model: Model, architecture: Architecture, parameters: int | None, family: str, machine: Machine, memory: MemoryPlan
+) -> Iterator[Problem]:
+    if memory.fits:
+        return
+    device = machine.accelerator.display_name if machine.accelerator else f"a pod on {machine.name}"
+    reserves = memory.activation + memory.cuda_graphs + memory.non_torch
+    needs = (
+        f"on {device} vLLM may take {memory.requested:.1f} of {memory.device:.1f} GiB; "
+        f"weights need {memory.weights:.1f} and reserves {reserves:.1f}"
+    ).replace("; ", ", ")
+    parallel = _larger_tensor_parallel(model, architecture, parameters, family, machine)
+    if memory.longest_model_len == 0:
+        fix = parallel or "choose a GPU with more memory, a quantized checkpoint, or a larger parallelism.tensor on a machine with more GPUs"
+        yield Problem(f"{path}.nodePool", f"the model does not fit: {needs}, which leaves {memory.kv_cache:.1f} GiB for the KV cache", fix)
+        return
+    message = (
+        f"one sequence of {memory.max_model_len} tokens needs {memory.sequence:.1f} GiB of KV cache, but {max(0.0, memory.kv_cache):.1f} GiB are left: {needs}"
+    )
+    fix = f"set engine.maxModelLen to at most {memory.longest_model_len}"
+    yield Problem(f"{path}.engine.maxModelLen", message, f"{fix}, or {parallel}" if parallel else fix)
+
+
+def _larger_tensor_parallel(model: Model, architecture: Architecture, parameters: int | None, family: str, machine: Machine) -> str | None:
+    """The smallest tensor parallel size, on the same node, with which the model fits."""
+    size = model.parallelism.tensor * 2
+    while size <= machine.gpus:
+        wider = model.model_copy(update={"parallelism": Parallelism(tensor=size, pipeline=1, expert=model.parallelism.expert)})
+        possible = splits_heads(architecture, size) and not unsplittable_block(wider, architecture, size)
+        if possible and plan_memory(wider, architecture, parameters, family, machine).fits:
+            return f"set parallelism.tensor to {size}"
+        size *= 2
+    return None

@@ -1,0 +1,205 @@
+"""Where replicas run: the shape of a pod, the nodes that floors and bursts need, and whether a rollout finds a free GPU.
+
+A pool's slots are indivisible: a replica takes its GPUs (or their share of the node's CPU and memory, where it asks for more) on
+one node.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from config.errors import Problem
+from config.models import Model
+from planning.machines import Machine, NodeGroup, Pool
+
+# /dev/shm is memory of the pod; NCCL and the worker processes need some of it. 20 GiB is what peers give at most.
+_SHARED_MEMORY_SHARE = 0.25
+_SHARED_MEMORY_MOST_GIB = 20
+
+
+@dataclass(frozen=True)
+class ReplicaShape:
+    """What one replica's pod requests, and the slots of a node that this takes."""
+
+    gpus: int
+    cpu: float
+    memory_gib: float
+    shared_memory_gib: float
+    slots: int
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """How the floor's Deployment replaces its replicas."""
+
+    max_surge: int
+    max_unavailable: int
+    capacity_share: float
+    """Share of the floor that serves while a replica is being replaced."""
+
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """A pool with its on-demand minimum raised to what the floors need. Nodes are over all zones."""
+
+    pool: Pool
+    floor_nodes: int
+    ceiling_on_demand_nodes: int
+    ceiling_spot_nodes: int
+    free_slots: int
+    """Slots of the floor's nodes that no floor uses."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A model on its pool."""
+
+    name: str
+    model: Model
+    shape: ReplicaShape
+
+    @property
+    def burst(self) -> int:
+        return self.model.scaling.ceiling - self.model.scaling.floor
+
+
+def replica_shape(model: Model, machine: Machine) -> ReplicaShape:
+    """The replica's share of its node, unless the model asks for another one."""
+    gpus = 0 if machine.is_cpu else model.parallelism.tensor * model.parallelism.pipeline
+    slots = max(1, gpus)
+    cpu = model.resources.cpu or _down(machine.cpu_per_slot * slots)
+    memory = model.resources.memory_gib or _down(machine.memory_per_slot * slots)
+    slots = max(slots, math.ceil(cpu / machine.cpu_per_slot - 1e-6), math.ceil(memory / machine.memory_per_slot - 1e-6))
+    shared = _down(min(_SHARED_MEMORY_MOST_GIB, memory * _SHARED_MEMORY_SHARE))
+    return ReplicaShape(gpus, cpu, memory, shared, slots)
+
+
+def _down(value: float) -> float:
+    return math.floor(value * 10) / 10
+
+
+def nodes_for(replicas: Mapping[int, int], slots: int) -> int:
+    """Nodes that hold `replicas` (slots of a replica -> how many), each of `slots`; first fit, largest first."""
+    free: Counter[int] = Counter()
+    for size in sorted(replicas, reverse=True):
+        for _ in range(replicas[size]):
+            room = min((left for left, count in free.items() if count and left >= size), default=slots)
+            if free[room]:
+                free[room] -= 1
+            free[room - size] += 1
+    return sum(free.values())
+
+
+def plan_pool(pool: Pool, placed: list[Placed]) -> PoolPlan:
+    slots = pool.machine.slots
+    floors = _sizes((one, one.model.scaling.floor) for one in placed)
+    floor_nodes = nodes_for(floors, slots)
+    on_demand = floors + _sizes((one, one.burst) for one in placed if one.model.scaling.burst == "on-demand")
+    spot = _sizes((one, one.burst) for one in placed if one.model.scaling.burst == "spot")
+    return PoolPlan(
+        pool=replace(pool, on_demand=_raised(pool.on_demand, floor_nodes)),
+        floor_nodes=floor_nodes,
+        ceiling_on_demand_nodes=nodes_for(on_demand, slots),
+        ceiling_spot_nodes=nodes_for(spot, slots),
+        free_slots=floor_nodes * slots - sum(size * count for size, count in floors.items()),
+    )
+
+
+def _sizes(counts: Iterable[tuple[Placed, int]]) -> Counter[int]:
+    sizes: Counter[int] = Counter()
+    for one, count in counts:
+        sizes[one.shape.slots] += count
+    return sizes
+
+
+def _raised(group: NodeGroup | None, nodes: int) -> NodeGroup | None:
+    return replace(group, min_nodes=min(group.max_nodes, max(group.min_nodes, nodes))) if group else None
+
+
+def placement_problems(plan: PoolPlan, placed: list[Placed]) -> Iterator[Problem]:
+    """Floors and ceilings that the pool cannot hold."""
+    for one in placed:
+        yield from _replica_problems(plan.pool, one)
+    group = plan.pool.on_demand
+    if group and plan.floor_nodes > group.max_nodes:
+        names = ", ".join(one.name for one in placed if one.model.scaling.floor)
+        yield Problem(
+            f"nodePools.{plan.pool.name}.onDemand.max",
+            f"{group.max_nodes} nodes cannot hold the floors of {names}, which need {plan.floor_nodes}",
+            f"raise it to {plan.floor_nodes}, or lower a scaling.floor",
+        )
+
+
+def _replica_problems(pool: Pool, one: Placed) -> Iterator[Problem]:
+    path, scaling = f"models.{one.name}", one.model.scaling
+    if one.shape.slots > pool.machine.slots:
+        share = f"{pool.machine.cpu_per_slot * pool.machine.slots:.1f} CPUs and {pool.machine.memory_per_slot * pool.machine.slots:.1f} GiB"
+        message = f"a replica asks for {one.shape.cpu} CPUs and {one.shape.memory_gib} GiB, but {pool.machine.name} offers pods {share}"
+        if one.model.resources.cpu or one.model.resources.memory_gib:
+            yield Problem(f"{path}.resources", message, "lower the requests, or choose a larger machine type")
+        return
+    if scaling.floor and pool.on_demand is None:
+        message = f"the floor runs on on-demand nodes, and pool '{pool.name}' has none"
+        yield Problem(f"{path}.scaling.floor", message, f"set nodePools.{pool.name}.onDemand.max, or the floor to 0")
+    if one.burst:
+        yield from _burst_problems(pool, one)
+
+
+def _burst_problems(pool: Pool, one: Placed) -> Iterator[Problem]:
+    path, scaling = f"models.{one.name}.scaling", one.model.scaling
+    key = "onDemand" if scaling.burst == "on-demand" else "spot"
+    group = pool.group(scaling.burst)
+    if group is None:
+        yield Problem(
+            f"{path}.burst",
+            f"replicas above the floor run on {scaling.burst} nodes, and pool '{pool.name}' has none",
+            f"set nodePools.{pool.name}.{key}.max, or scaling.ceiling to {max(1, scaling.floor)}",
+        )
+        return
+    replicas = one.burst + (scaling.floor if scaling.burst == "on-demand" else 0)
+    nodes = nodes_for({one.shape.slots: replicas}, pool.machine.slots)
+    if nodes > group.max_nodes:
+        most = group.max_nodes * (pool.machine.slots // one.shape.slots) + (scaling.floor if scaling.burst == "spot" else 0)
+        yield Problem(
+            f"{path}.ceiling",
+            f"{scaling.ceiling} replicas need {nodes} {scaling.burst} nodes of pool '{pool.name}', which can have {group.max_nodes}",
+            f"lower it to {most}, or raise nodePools.{pool.name}.{key}.max to {nodes}",
+        )
+
+
+def placement_warnings(plan: PoolPlan) -> Iterator[Problem]:
+    """Ceilings that the pool holds one by one, but not all at once."""
+    pool = plan.pool
+    for key, group, nodes in (("onDemand", pool.on_demand, plan.ceiling_on_demand_nodes), ("spot", pool.spot, plan.ceiling_spot_nodes)):
+        if group and nodes > group.max_nodes and plan.floor_nodes <= group.max_nodes:
+            yield Problem(
+                f"nodePools.{pool.name}.{key}.max",
+                f"all models at their ceilings need {nodes} nodes, and {group.max_nodes} can exist",
+                f"raise it to {nodes} if that must hold; else the last ones stay pending",
+            )
+
+
+def plan_rollout(plan: PoolPlan, placed: list[Placed], one: Placed) -> Rollout:
+    """A surge pod needs free slots on a node that can exist; where there are none, a replica must go before its successor starts."""
+    floor = one.model.scaling.floor
+    group = plan.pool.on_demand
+    sizes = _sizes((other, other.model.scaling.floor) for other in placed)
+    sizes += _sizes((other, other.burst) for other in placed if other.model.scaling.burst == "on-demand")
+    sizes[one.shape.slots] += 1
+    if group and nodes_for(sizes, plan.pool.machine.slots) <= group.max_nodes:
+        return Rollout(max_surge=1, max_unavailable=0, capacity_share=1.0)
+    return Rollout(max_surge=0, max_unavailable=1, capacity_share=(floor - 1) / floor if floor else 1.0)
+
+
+def rollout_warnings(one: Placed, rollout: Rollout, pool: Pool, seconds: float) -> Iterator[Problem]:
+    if rollout.max_surge or not one.model.scaling.floor:
+        return
+    share = f"{rollout.capacity_share:.0%} of its floor" if rollout.capacity_share else "none of its floor: clients get errors"
+    yield Problem(
+        f"models.{one.name}.rollout",
+        f"pool '{pool.name}' has no free GPU for a surge replica, so while one is replaced (about {seconds / 60:.0f} minutes) the model has {share}",
+        f"raise nodePools.{pool.name}.onDemand.max by one, or the model's scaling.floor",
+    )

@@ -1,0 +1,104 @@
+"""How long until a replica is ready, and the budgets that follow from it.
+
+Four clocks watch a start: the startup probe, vLLM's own VLLM_ENGINE_READY_TIMEOUT_S, the Deployment's progress deadline and Pulumi's
+wait. They must be longer than the start and agree with one another, so they are derived here together. All times in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from config.architecture import Architecture
+from config.models import Model
+from planning.machines import Machine
+
+# A node from the autoscaler's decision to a schedulable GPU: machine, kubelet, driver. Assumed.
+NODE_SECONDS = 240
+# Image of vLLM on an L4 node: 214 s pulled; 199 s instead of 409 s in total with image streaming (llm-d PR #1902).
+IMAGE_PULL_SECONDS = 214
+IMAGE_STREAMING_SECONDS = 10
+# Imports, config, engine and worker processes: 34-38 s measured without weights or compilation (vLLM 0.32).
+FIXED_SECONDS = 38
+# Per layer: 70 s of torch.compile and 60 s of graph capture for 80 layers (vllm-project/vllm#19824).
+COMPILE_SECONDS_PER_LAYER = 70 / 80
+GRAPHS_SECONDS_PER_LAYER = 60 / 80
+# Check of peer access between the GPUs of a replica (vllm-project/vllm#19824).
+PEER_CHECK_SECONDS = 60
+# MiB/s. Hub: assumed. Boot disk: 15 GB in 48 s; streamer: 15 GB in 14.3 s (Run:ai streamer's benchmark). Local SSD: assumed.
+HUB_MIB_PER_SECOND = 200.0
+DISK_MIB_PER_SECOND = 300.0
+LOCAL_SSD_MIB_PER_SECOND = 1500.0
+STREAMER_MIB_PER_SECOND = 1000.0
+# On CPU everything is compiled by the C++ compiler: assumed.
+CPU_COMPILE_SECONDS = 60
+
+SAFETY = 2
+LEAST_BUDGET = 600
+PROBE_PERIOD = 10
+
+
+@dataclass(frozen=True)
+class StartupPlan:
+    """Seconds. The first four add up to a start on a new node; the others are limits."""
+
+    node: float
+    image: float
+    download: float
+    engine: float
+    budget: int
+    """Startup probe and VLLM_ENGINE_READY_TIMEOUT_S: from the container's start until /health answers."""
+    progress_deadline: int
+    """Until a Deployment that makes no progress counts as failed: a new node, image, download and the budget."""
+    update_timeout: int
+    """Pulumi's wait for the Deployment: every replica, one after another."""
+
+    @property
+    def expected(self) -> float:
+        return self.node + self.image + self.download + self.engine
+
+    @property
+    def failure_threshold(self) -> int:
+        return self.budget // PROBE_PERIOD
+
+
+def plan_startup(model: Model, architecture: Architecture, weights_bytes: int, machine: Machine, *, streamed: bool, grace: int) -> StartupPlan:
+    """`streamed`: whether the nodes stream images. `grace`: how long a replica takes to leave."""
+    mib = weights_bytes / 1024**2
+    image = IMAGE_STREAMING_SECONDS if streamed else IMAGE_PULL_SECONDS
+    download = 0.0 if model.weights.uri else mib / (model.weights.mib_per_second or HUB_MIB_PER_SECOND)
+    engine = FIXED_SECONDS + mib / _load_bandwidth(model, machine) + _compile_seconds(model, architecture, machine)
+    budget = _rounded(max(LEAST_BUDGET, SAFETY * engine))
+    if model.startup_budget_seconds:
+        budget = _rounded(model.startup_budget_seconds)
+    progress_deadline = _rounded(NODE_SECONDS + image + SAFETY * download + budget)
+    waves = max(1, model.scaling.floor)
+    return StartupPlan(
+        node=NODE_SECONDS,
+        image=image,
+        download=download,
+        engine=engine,
+        budget=budget,
+        progress_deadline=progress_deadline,
+        update_timeout=_rounded(NODE_SECONDS + waves * (image + SAFETY * download + budget + grace)),
+    )
+
+
+def _load_bandwidth(model: Model, machine: Machine) -> float:
+    if model.weights.uri:
+        return model.weights.mib_per_second or STREAMER_MIB_PER_SECOND
+    return LOCAL_SSD_MIB_PER_SECOND if machine.has_local_ssd and model.weights.cache == "empty-dir" else DISK_MIB_PER_SECOND
+
+
+def _compile_seconds(model: Model, architecture: Architecture, machine: Machine) -> float:
+    if machine.is_cpu:
+        return 0.0 if model.engine.enforce_eager else CPU_COMPILE_SECONDS
+    peers = PEER_CHECK_SECONDS if model.parallelism.tensor * model.parallelism.pipeline > 1 else 0
+    if model.engine.enforce_eager:
+        return peers
+    return peers + architecture.num_hidden_layers * (COMPILE_SECONDS_PER_LAYER + GRAPHS_SECONDS_PER_LAYER)
+
+
+def _rounded(seconds: float) -> int:
+    """Up to the next period of the startup probe."""
+    return PROBE_PERIOD * math.ceil(seconds / PROBE_PERIOD)

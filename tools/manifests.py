@@ -1,0 +1,77 @@
+"""Writes what an offline preview recorded: one YAML a Kubernetes object, in the order they can be applied; plan and resources as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from planning.plan import Plan
+from tools.offline import UNKNOWN, Recording, kubernetes_objects
+
+# Kinds that others need first; everything else follows in this order's last place.
+_ORDER = ("Namespace", "ResourceQuota", "ServiceAccount", "Secret", "ConfigMap", "PersistentVolumeClaim", "NetworkPolicy", "Service", "Deployment")
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def manifests(recording: Recording) -> list[dict[str, Any]]:
+    """The recorded Kubernetes objects (what charts render is not among them), ordered so that each can be applied after those before it."""
+    return sorted((manifest for _, manifest in kubernetes_objects(recording) if _is_object(manifest)), key=_rank)
+
+
+def _is_object(manifest: dict[str, Any]) -> bool:
+    return "metadata" in manifest
+
+
+def _rank(manifest: dict[str, Any]) -> tuple[int, str, str, str]:
+    kind, metadata = manifest["kind"], manifest["metadata"]
+    position = _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
+    return position, metadata.get("namespace", ""), kind, metadata.get("name", "")
+
+
+def write(folder: Path, plan: Plan, recording: Recording) -> int:
+    """Replaces `folder` by the preview's files; returns the number of manifests."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "manifests").mkdir(parents=True)
+    written = manifests(recording)
+    width = len(str(len(written)))
+    for index, manifest in enumerate(written, start=1):
+        metadata = manifest["metadata"]
+        parts = [manifest["kind"].lower(), metadata.get("namespace"), metadata["name"]]
+        name = "-".join([f"{index:0{width}}", *(part for part in parts if part)])
+        with (folder / "manifests" / f"{name}.yaml").open("w") as file:
+            yaml.dump(manifest, file, _Dumper, sort_keys=False, width=120)
+    _write_json(folder / "plan.json", plan_as_json(plan))
+    _write_json(folder / "resources.json", {"resources": [_resource(one) for one in recording.resources], "outputs": _outputs(recording)})
+    return len(written)
+
+
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    """The plan with camelCase-free, plain values: what `plan.json` holds."""
+    return json.loads(json.dumps(dataclasses.asdict(plan), default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", by_alias=True)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _resource(resource: Any) -> dict[str, Any]:
+    entry = dataclasses.asdict(resource)
+    return {key: sorted(value) if isinstance(value, frozenset) else value for key, value in entry.items() if value not in ("", (), False)}
+
+
+def _outputs(recording: Recording) -> dict[str, Any]:
+    return {key: "[secret]" if key in recording.secret_outputs else value for key, value in recording.outputs.items()}
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, default=str) + "\n")
+
+
+__all__ = ["UNKNOWN", "manifests", "plan_as_json", "write"]

@@ -1,0 +1,210 @@
+"""Runs the real program in process, without engine, providers, cloud account or cluster, and records what it registers.
+
+Stands on Pulumi's own test runtime. It knows no state, so every resource is a create; what only a deployment can know stays
+unknown, as in a first `pulumi preview`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import runpy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+gc.disable()  # importing the SDKs creates many classes; walking them again and again is most of the import's time
+import pulumi  # noqa: E402
+from google.protobuf import json_format  # noqa: E402
+from pulumi.runtime import mocks, rpc, stack  # noqa: E402
+from pulumi.runtime.config import set_all_config  # noqa: E402
+from pulumi.runtime.proto import resource_pb2  # noqa: E402
+
+from config.settings import PROJECT  # noqa: E402
+from config.stack_config import SECRETS  # noqa: E402
+
+gc.enable()
+gc.freeze()
+
+ROOT = Path(__file__).parent.parent
+UNKNOWN = "<known after deployment>"
+_SIGNATURE = rpc._special_sig_key
+# What functions of the providers answer; a real preview asks Google.
+_INVOKES: dict[str, dict[str, Any]] = {
+    "gcp:organizations/getProject:getProject": {"number": "123456789012", "projectId": "offline"},
+    "gcp:secretmanager/getSecretVersion:getSecretVersion": {"secretData": "[secret]"},
+}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A registered resource. `inputs` is what a provider would be given; `secrets` are the dotted paths that are secret in it."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    custom: bool
+    inputs: dict[str, Any]
+    secrets: frozenset[str] = frozenset()
+    depends_on: tuple[str, ...] = ()
+    provider: str = ""
+    protect: bool = False
+    deleted_with: str = ""
+
+
+@dataclass
+class Recording:
+    """What a run of the program registered, in the order of registration, and what it exported."""
+
+    resources: list[Resource] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    secret_outputs: frozenset[str] = frozenset()
+    warnings: list[str] = field(default_factory=list)
+
+
+class _Monitor(mocks.MockMonitor):
+    """Pulumi's mock resource monitor, with a record of what mocks leave out: parents, dependencies, secrets, unknown values."""
+
+    def __init__(self, *, known: bool) -> None:
+        super().__init__(_NoMocks())
+        self.recording = Recording()
+        self._known = known
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name of the RPC
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == "pulumi:pulumi:Stack":
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        raw = json_format.MessageToDict(request.object)
+        inputs, secrets = _plain(raw)
+        self.recording.resources.append(
+            Resource(
+                urn=urn,
+                type=request.type,
+                name=request.name,
+                parent=request.parent,
+                custom=request.custom,
+                inputs=inputs,
+                secrets=secrets,
+                depends_on=tuple(sorted(request.dependencies)),
+                provider=request.provider,
+                protect=request.protect,
+                deleted_with=request.deletedWith,
+            )
+        )
+        outputs = request.object
+        if self._known and request.custom:
+            outputs = json_format.ParseDict(raw | _computed(request.type, request.name, inputs), type(request.object)())
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=request.name if self._known else "", object=outputs)
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the name of the RPC
+        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
+            self.recording.outputs, secret = _plain(json_format.MessageToDict(request.outputs))
+            self.recording.secret_outputs = frozenset(path.partition(".")[0] for path in secret)
+        return super().RegisterResourceOutputs(request)
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802 - the name of the RPC
+        answer = resource_pb2.ResourceInvokeResponse()
+        json_format.ParseDict(_INVOKES[request.tok], getattr(answer, "return"))
+        return answer
+
+
+class _NoMocks(mocks.Mocks):
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        raise NotImplementedError
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> Any:
+        raise NotImplementedError
+
+
+class _Log:
+    """Takes the program's own log instead of a terminal."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    def warning(self, message: str) -> None:
+        self._recording.warnings.append(message)
+
+    error = warning
+
+    def debug(self, message: str) -> None: ...
+
+    info = debug
+
+
+def _computed(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Outputs that providers compute, for runs with known values."""
+    if type_ == "gcp:container/cluster:Cluster":
+        endpoint = {"dnsEndpointConfig": {**_dns_config(inputs), "endpoint": f"{name}.gke.goog"}}
+        return {"name": inputs.get("name", name), "controlPlaneEndpointsConfig": endpoint}
+    if type_ == "gcp:serviceaccount/account:Account":
+        email = f"{inputs.get('accountId', name)}@offline.iam.gserviceaccount.com"
+        return {"email": email, "member": f"serviceAccount:{email}", "name": f"projects/offline/serviceAccounts/{email}"}
+    return {"selfLink": name, **({"name": name} if "name" not in inputs and type_.startswith("gcp:") else {})}
+
+
+def _dns_config(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return inputs.get("controlPlaneEndpointsConfig", {}).get("dnsEndpointConfig", {})
+
+
+def _plain(value: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Properties as plain values, and the paths of those that were marked secret."""
+    secrets: set[str] = set()
+    return _unwrapped(value, "", secrets), frozenset(secrets)
+
+
+def _unwrapped(value: Any, path: str, secrets: set[str]) -> Any:
+    if isinstance(value, dict):
+        if _SIGNATURE in value:
+            secrets.add(path)
+            return _unwrapped(value.get("value"), path, secrets)
+        return {key: _unwrapped(item, f"{path}.{key}" if path else key, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_unwrapped(item, f"{path}[{index}]", secrets) for index, item in enumerate(value)]
+    if value == rpc.UNKNOWN:
+        return UNKNOWN
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def run(config: Mapping[str, Any], stack_name: str, *, known: bool = False) -> Recording:
+    """Runs `__main__.py` with the `config:` of a stack file.
+
+    `known`: resources answer with their computed outputs, as after a deployment; else those stay unknown, as in a first preview.
+
+    Raises:
+        pulumi.RunError: the stack is wrong; the message lists every problem.
+    """
+    set_all_config({key: _encoded(value) for key, value in config.items()}, [SECRETS])
+    monitor = _Monitor(known=known)
+    log = _Log(monitor.recording)
+    mocks.set_mocks(_NoMocks(), project=PROJECT, stack=stack_name, preview=not known, monitor=monitor, logger=log)  # ty: ignore[invalid-argument-type]
+    program = ROOT / "__main__.py"
+    asyncio.run(stack.run_in_stack(lambda: runpy.run_path(str(program), run_name="__main__") and None))
+    return monitor.recording
+
+
+def _encoded(value: Any) -> str:
+    """Pulumi hands structured values to the program as JSON, and secrets decrypted."""
+    if isinstance(value, (dict, list)):
+        return json.dumps(_decrypted(value))
+    return str(value)
+
+
+def _decrypted(value: Any) -> Any:
+    """A mark instead of an encrypted value: nothing is decrypted here."""
+    if isinstance(value, dict):
+        return "[secret]" if set(value) == {"secure"} else {key: _decrypted(item) for key, item in value.items()}
+    return [_decrypted(item) for item in value] if isinstance(value, list) else value
+
+
+def kubernetes_objects(recording: Recording) -> Iterator[tuple[Resource, dict[str, Any]]]:
+    """Resources that are Kubernetes objects, as manifests."""
+    for resource in recording.resources:
+        if "kind" in resource.inputs and "apiVersion" in resource.inputs and resource.type.startswith("kubernetes:"):
+            yield resource, resource.inputs
+
+
+__all__ = ["UNKNOWN", "Recording", "Resource", "kubernetes_objects", "pulumi", "run"]

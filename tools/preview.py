@@ -1,0 +1,65 @@
+"""`make preview`: what a stack would become, without an account, a cluster or the Pulumi CLI.
+
+Exit codes: 0 the stack can work, 2 it cannot (each problem is printed with its fix).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from config.errors import StackError
+from config.settings import Settings
+from config.stack_config import load_stack_file, read_stack_file
+from planning.plan import Plan, make_plan
+from tools import tables
+
+ROOT = Path(__file__).parent.parent
+_MOST_IN_TREE = 40
+
+
+def stack_file(stack: str) -> Path:
+    return ROOT / f"Pulumi.{stack}.yaml"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="preview", description="Plan a stack and, unless --plan-only, run the program offline.")
+    parser.add_argument("stack", help="name of the stack: Pulumi.<stack>.yaml")
+    parser.add_argument("--plan-only", action="store_true", help="check and plan, but do not run the program")
+    arguments = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 160, record=not arguments.plan_only, highlight=False)
+    try:
+        settings = load_stack_file(stack_file(arguments.stack))
+        plan = make_plan(settings)
+    except StackError as error:
+        tables.print_problems(console, f"Stack {arguments.stack} cannot work; nothing would be created", error.problems, "red")
+        return 2
+    print_plan(console, settings, plan)
+    if not arguments.plan_only:
+        run_program(console, arguments.stack, plan)
+    return 0
+
+
+def print_plan(console: Console, settings: Settings, plan: Plan) -> None:
+    console.print(tables.fit_table(plan), tables.pool_table(plan), tables.cost_table(plan, settings.budget.monthly_usd))
+    tables.print_problems(console, "Warnings", plan.warnings, "yellow")
+
+
+def run_program(console: Console, stack: str, plan: Plan) -> None:
+    with console.status("Running the program..."):
+        from tools import manifests, offline
+
+        recording = offline.run(read_stack_file(stack_file(stack)), stack)
+        folder = ROOT / "build" / stack
+        count = manifests.write(folder, plan, recording)
+    console.print(tables.resource_tree(recording, _MOST_IN_TREE))
+    console.print(f"build/{stack}/: {count} manifests, plan.json, resources.json, report.html")
+    console.print("This preview knows no state: everything shows as a create. `pulumi preview` compares with what exists.")
+    console.save_html(str(folder / "report.html"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

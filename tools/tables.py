@@ -1,0 +1,110 @@
+"""The plan for people: does each model fit, what does the month cost, what is doubtful. As rich tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from config.errors import Problem
+from planning.cost import Usd
+from planning.plan import ModelPlan, Plan
+from tools.offline import Recording, Resource
+
+
+def fit_table(plan: Plan) -> Table:
+    table = Table(title="Fit: GiB per GPU, tokens, replicas", title_justify="left")
+    for heading in ("model", "pool", "GPUs", "weights", "reserves", "KV cache", "max len", "at most", "seqs", "floor", "ceiling", "ready in"):
+        table.add_column(heading, justify="left" if heading in ("model", "pool") else "right")
+    for model in plan.models.values():
+        table.add_row(*_fit(model))
+    return table
+
+
+def _fit(model: ModelPlan) -> list[str]:
+    memory = model.memory
+    reserves = memory.activation + memory.cuda_graphs + memory.non_torch
+    return [
+        model.name,
+        model.pool.name,
+        str(model.shape.gpus or "CPU"),
+        f"{memory.weights:.1f}",
+        f"{reserves:.1f}",
+        f"{memory.kv_cache:.1f} of {memory.device:.1f}",
+        f"{memory.max_model_len:,}",
+        f"{memory.longest_model_len:,}",
+        f"{memory.concurrent_sequences:.1f}",
+        str(model.floor),
+        str(model.floor + model.burst),
+        f"{model.startup.expected / 60:.0f} min",
+    ]
+
+
+def pool_table(plan: Plan) -> Table:
+    table = Table(title="Pools: nodes over all zones", title_justify="left")
+    for heading in ("pool", "machine", "on demand", "spot", "for the floors", "idle GPUs", "at all ceilings"):
+        table.add_column(heading, justify="left" if heading in ("pool", "machine") else "right")
+    for name, one in plan.pools.items():
+        groups = [f"{group.min_nodes}-{group.max_nodes}" if group else "-" for group in (one.pool.on_demand, one.pool.spot)]
+        ceiling = f"{one.ceiling_on_demand_nodes} + {one.ceiling_spot_nodes} spot"
+        table.add_row(name, one.pool.machine.name, *groups, str(one.floor_nodes), str(one.free_slots), ceiling)
+    return table
+
+
+def cost_table(plan: Plan, budget: float | None) -> Table:
+    table = Table(title="Cost: US dollars a month", title_justify="left")
+    for heading in ("", "floor", "expected", "ceiling", "per million output tokens"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, model in plan.cost.models.items():
+        per_million = model.usd_per_million_output_tokens
+        table.add_row(f"model {name}", *_dollars(model.monthly), f"{per_million:,.2f} (assumed)" if per_million is not None else "-")
+    table.add_section()
+    for name, usd in plan.cost.pools.items():
+        table.add_row(f"nodes of pool {name}", *_dollars(usd), "price unknown" if name in plan.cost.unpriced else "")
+    table.add_row("cluster and system pool", *_dollars(plan.cost.cluster), "")
+    table.add_section()
+    limit = f"budget {budget:,.0f}" if budget is not None else "no budget"
+    table.add_row(Text("total: nodes and cluster", style="bold"), *_dollars(plan.cost.total), limit)
+    return table
+
+
+def _dollars(usd: Usd) -> list[str]:
+    return [f"{value:,.0f}" for value in (usd.floor, usd.expected, usd.ceiling)]
+
+
+def print_problems(console: Console, heading: str, problems: Iterable[Problem], style: str) -> None:
+    """Each as `path: what is wrong; what to do`."""
+    listed = list(problems)
+    if not listed:
+        return
+    console.print(Text(f"{heading} ({len(listed)})", style=f"bold {style}"))
+    for problem in listed:
+        console.print(Text.assemble("  ", (problem.path, style), f": {problem.message}; {problem.fix}"), soft_wrap=True)
+
+
+def resource_tree(recording: Recording, most: int) -> Tree:
+    """The resources below their parents; beyond `most` models' worth of rows, only counts."""
+    children: dict[str, list[Resource]] = {}
+    for resource in recording.resources:
+        children.setdefault(resource.parent, []).append(resource)
+    urns = {resource.urn for resource in recording.resources}
+    root = Tree(Text(f"{len(recording.resources)} resources to create", style="bold"))
+    shown = 0
+    for parent in [urn for urn in children if urn not in urns]:
+        for resource in children[parent]:
+            shown += 1
+            if shown <= most:
+                _grow(root, resource, children)
+    if shown > most:
+        root.add(f"... and {shown - most} more, in resources.json")
+    return root
+
+
+def _grow(tree: Tree, resource: Resource, children: dict[str, list[Resource]]) -> None:
+    kind = resource.type.rpartition(":")[2]
+    branch = tree.add(Text.assemble(("+ ", "green"), (kind, "cyan"), " ", resource.name))
+    for child in children.get(resource.urn, []):
+        _grow(branch, child, children)
