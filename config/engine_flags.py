@@ -63,7 +63,7 @@ def check(argument: str) -> None:
     """Raises a broken rule when `argument` is not one free flag of the pinned vLLM, well formed."""
     spelling, has_value, value = argument.partition("=")
     version = catalogue()["version"]
-    if not spelling.startswith("-") or " " in spelling:
+    if not spelling.startswith("--") or " " in spelling:
         raise rule(f"'{argument}' is not a flag", "write each entry as --flag or --flag=value")
     if spelling in catalogue()["removed"]:
         raise rule(f"vLLM {version} has removed {spelling}", catalogue()["removed"][spelling])

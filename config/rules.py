@@ -107,11 +107,19 @@ def _model_rules(settings: Settings, name: str, model: Model) -> Iterator[Proble
         by_hand = f"give its `architecture`: `make describe-model MODEL={model.source}` prints it"
         yield Problem(f"{path}.source", f"'{model.source}' is not in the catalogue", f"{advice} or {by_hand}" if advice else by_hand)
     yield from _revision_is_pinned(settings, path, model, row)
+    yield from _volume_can_be_shared(path, model)
     if row and row.gated and not model.weights.uri and not settings.secrets.has("huggingFaceToken"):
         message = f"{model.source} is gated, and Hugging Face answers 401 without a token"
         yield Problem(f"{path}.source", message, "pulumi config set --secret --path 'secrets.huggingFaceToken' <token>")
     if model.weights.uri and isinstance(settings.cluster, ExistingCluster):
         yield Problem(f"{path}.weights.uri", "streaming from a bucket needs Workload Identity, so provider gke", "download from Hugging Face instead")
+
+
+def _volume_can_be_shared(path: str, model: Model) -> Iterator[Problem]:
+    weights, replicas = model.weights, model.scaling.ceiling
+    if weights.cache == "persistent-volume-claim" and weights.access_mode == "ReadWriteOnce" and replicas > 1:
+        message = f"a ReadWriteOnce volume is attached to one node, and up to {replicas} replicas would mount it"
+        yield Problem(f"{path}.weights.accessMode", message, "use ReadWriteMany with a class that has it, or weights.cache empty-dir")
 
 
 def _revision_is_pinned(settings: Settings, path: str, model: Model, row: catalog.ModelRow | None) -> Iterator[Problem]:

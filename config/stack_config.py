@@ -28,7 +28,7 @@ def load_settings() -> Settings:
     from pulumi.runtime.config import CONFIG
 
     config = {key: _decoded(key, value) for key, value in CONFIG.get().items()}
-    return Settings.parse(_without_secret_values(config))
+    return Settings.parse(without_secret_values(config))
 
 
 def read_stack_file(path: Path) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def load_stack_file(path: Path) -> Settings:
     Raises:
         StackError: see `read_stack_file` and `Settings.parse`.
     """
-    return Settings.parse(_without_secret_values(read_stack_file(path)))
+    return Settings.parse(without_secret_values(read_stack_file(path)))
 
 
 def _decoded(key: str, value: str) -> Any:
@@ -70,7 +70,7 @@ def _decoded(key: str, value: str) -> Any:
         return value
 
 
-def _without_secret_values(config: Mapping[str, Any]) -> dict[str, Any]:
+def without_secret_values(config: Mapping[str, Any]) -> dict[str, Any]:
     """Ids in Secret Manager stay; values of secrets become a mark that they are given."""
     secrets = config.get(SECRETS)
     if not isinstance(secrets, dict) or secrets.get("source") == "secret-manager":

@@ -21,6 +21,14 @@ CAPACITY_LABEL = "vllm-platform/capacity"
 _MEMORY_RESERVE = ((4, 0.25), (4, 0.20), (8, 0.10), (112, 0.06), (float("inf"), 0.02))
 _EVICTION_GIB = 100 / 1024
 _CPU_RESERVE = ((1, 0.06), (1, 0.01), (2, 0.005), (float("inf"), 0.0025))
+# Disk that GKE keeps: of a boot disk min(50 %, 6 GiB + 35 %, 100 GiB), of local SSDs by their number; and 10 % for eviction.
+_BOOT_DISK_RESERVE = (0.5, 6.0, 0.35, 100.0)
+_LOCAL_SSD_RESERVE_GIB = {1: 50.0, 2: 75.0}
+_LOCAL_SSD_RESERVE_MOST_GIB = 100.0
+_LOCAL_SSD_GIB = 375e9 / 1024**3
+_EVICTION_DISK_SHARE = 0.1
+# Images of vLLM and of the DaemonSets, unpacked, where the boot disk holds them too. Assumed.
+_IMAGES_GIB = 30.0
 # DaemonSets of a GPU node: DCGM exporter, node exporter, GPU feature discovery, logging, CSI drivers. Assumed.
 DAEMONSET_CPU = 0.6
 DAEMONSET_MEMORY_GIB = 1.2
@@ -63,6 +71,8 @@ class Machine:
     """`nvidia.com/gpu` that the node advertises: its GPUs, times what sharing or partitioning makes of each. On a CPU node: 1."""
     slot_memory_gib: float
     """Memory that a model server may count on per slot; on a CPU node, what its pod may request."""
+    ephemeral_gib: float
+    """Disk that pods may use for emptyDir volumes: bundled local SSDs where there are any, else the boot disk."""
     has_local_ssd: bool
 
     @property
@@ -85,6 +95,15 @@ def _graded(total: float, steps: tuple[tuple[float, float], ...]) -> float:
         reserved += min(total, width) * share
         total = max(0.0, total - width)
     return reserved
+
+
+def _ephemeral(boot_disk_gib: float, local_ssds: int) -> float:
+    if local_ssds:
+        total = local_ssds * _LOCAL_SSD_GIB
+        return total * (1 - _EVICTION_DISK_SHARE) - _LOCAL_SSD_RESERVE_GIB.get(local_ssds, _LOCAL_SSD_RESERVE_MOST_GIB)
+    half, base, share, most = _BOOT_DISK_RESERVE
+    reserve = min(boot_disk_gib * half, base + boot_disk_gib * share, most)
+    return boot_disk_gib * (1 - _EVICTION_DISK_SHARE) - reserve - _IMAGES_GIB
 
 
 @dataclass(frozen=True)
@@ -135,7 +154,18 @@ def _machine(name: str, pool: NodePool) -> Machine | None:
     if accelerator_type and accelerator is None:
         return None
     slots, slot_memory = _slots(pool, accelerator, gpus)
-    return Machine(pool.machine_type or name, size.vcpus, size.memory_gib, accelerator, accelerator_type, gpus, slots, slot_memory, ssds > 0)
+    return Machine(
+        name=pool.machine_type or name,
+        vcpus=size.vcpus,
+        memory_gib=size.memory_gib,
+        accelerator=accelerator,
+        accelerator_type=accelerator_type,
+        gpus=gpus,
+        slots=slots,
+        slot_memory_gib=slot_memory,
+        ephemeral_gib=_ephemeral(pool.boot_disk_gib, ssds),
+        has_local_ssd=ssds > 0,
+    )
 
 
 def _slots(pool: NodePool, accelerator: catalog.Accelerator | None, gpus: int) -> tuple[int, float]:

@@ -19,7 +19,7 @@ from planning.machines import Pool, read_pool
 from planning.memory import EngineLimits, MemoryPlan, engine_limits, kv_cache, plan_memory
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
 from planning.startup import StartupPlan, plan_startup
-from planning.weights import WeightsPlan, plan_weights
+from planning.weights import WeightsPlan, disk_problems, plan_weights
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,8 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     yield from too_long
     yield from compatibility.data_types(path, one.model, one.architecture, machine)
     yield from _shared_gpu_problems(settings, path, one)
+    weights = plan_weights(one.model, one.memory.weights_bytes)
+    yield from disk_problems(path, one.model, weights, machine, one.shape.slots)
     if not invalid and not too_long:
         yield from memory_problems(path, one.model, one.architecture, one.parameters, family(one.architecture, one.row), machine, one.memory)
 

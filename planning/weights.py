@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from config.errors import Problem
 from config.models import Model
+from planning.machines import Machine
 from planning.memory import GIB
 
 # A checkpoint on disk is larger than in memory where parts of it are not loaded (a multi-token-prediction layer), and a new
@@ -29,3 +32,18 @@ def plan_weights(model: Model, weights_bytes: int) -> WeightsPlan:
     bucket = uri.removeprefix("gs://").partition("/")[0] if uri else None
     needed = math.ceil(weights_bytes / GIB * _DISK_FACTOR) + _DISK_MARGIN_GIB
     return WeightsPlan(bucket, model.weights.storage_gib or needed, model.weights.cache == "persistent-volume-claim")
+
+
+def disk_problems(path: str, model: Model, plan: WeightsPlan, machine: Machine, slots: int) -> Iterator[Problem]:
+    """Downloads that the disks of a full node cannot hold: each replica on it keeps a copy of its own."""
+    if plan.bucket or plan.shared or slots > machine.slots:
+        return
+    replicas = machine.slots // slots
+    if plan.storage_gib * replicas <= machine.ephemeral_gib:
+        return
+    copies = f"{replicas} replicas on a node keep {plan.storage_gib} GiB each" if replicas > 1 else f"the weights take {plan.storage_gib} GiB"
+    yield Problem(
+        f"{path}.weights",
+        f"{copies}, and pods on {machine.name} have {machine.ephemeral_gib:.0f} GiB of disk",
+        f"raise nodePools.{model.node_pool}.bootDiskGiB, or use weights.cache persistent-volume-claim or a weights.uri in a bucket",
+    )

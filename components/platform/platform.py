@@ -1,0 +1,64 @@
+"""What every model shares inside the cluster: the driver installer, monitoring and the GPU Operator, each where the stack wants it.
+
+Owns the order between them and nothing else. What one model needs is `serving`; what is outside the cluster is `cluster`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from components.cluster.connection import ClusterConnection
+from components.platform.driver_installer import DriverInstaller, DriverInstallerArgs
+from components.platform.gpu_operator import GpuOperator, GpuOperatorArgs
+from components.platform.monitoring import Monitoring, MonitoringArgs
+from components.secrets import secret
+from config.cluster import GkeCluster
+from config.settings import Settings
+from planning.placement import PoolPlan
+
+
+@dataclass(frozen=True)
+class PlatformArgs:
+    settings: Settings
+    pools: Mapping[str, PoolPlan]
+    cluster: ClusterConnection
+
+
+class Platform(pulumi.ComponentResource):
+    """The shared parts; None for what the stack leaves out."""
+
+    monitoring: Monitoring | None
+    gpu_operator: GpuOperator | None
+    driver_installer: DriverInstaller | None
+
+    def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-platform:platform:Platform", name, None, opts)
+        has_gpus = any(not plan.pool.machine.is_cpu for plan in args.pools.values())
+        self.driver_installer = self._driver_installer(args) if has_gpus else None
+        self.monitoring = self._monitoring(args)
+        self.gpu_operator = self._gpu_operator(args) if has_gpus else None
+        self.register_outputs({})
+
+    def _driver_installer(self, args: PlatformArgs) -> DriverInstaller | None:
+        cluster = args.settings.cluster
+        if not isinstance(cluster, GkeCluster) or cluster.gpu_stack != "driver-installer":
+            return None
+        return DriverInstaller("driver-installer", DriverInstallerArgs(args.cluster.anchor), opts=pulumi.ResourceOptions(parent=self))
+
+    def _monitoring(self, args: PlatformArgs) -> Monitoring | None:
+        settings = args.settings
+        if not settings.platform.monitoring.enabled:
+            return None
+        password = secret(settings, "grafanaAdminPassword") if settings.secrets.has("grafanaAdminPassword") else None
+        return Monitoring("monitoring", MonitoringArgs(settings, password, args.cluster.anchor), opts=pulumi.ResourceOptions(parent=self))
+
+    def _gpu_operator(self, args: PlatformArgs) -> GpuOperator | None:
+        if not args.settings.platform.gpu_operator.enabled:
+            return None
+        after = [self.monitoring] if self.monitoring else []
+        return GpuOperator(
+            "gpu-operator", GpuOperatorArgs(args.settings, args.cluster.anchor, after), opts=pulumi.ResourceOptions(parent=self)
+        )

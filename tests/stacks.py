@@ -1,0 +1,93 @@
+"""Stacks for tests: a small one that works, and ways to change it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from config.settings import Settings
+from config.stack_config import without_secret_values
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+BASE: dict[str, Any] = {
+    "gcp:project": "acme",
+    "gcp:region": "us-central1",
+    "vllm-platform:cluster": {"provider": "gke", "name": "llm", "zones": ["us-central1-a", "us-central1-b"]},
+    "vllm-platform:nodePools": {"l4": {"machineType": "g2-standard-12", "onDemand": {"min": 1, "max": 4}, "spot": {"max": 8}}},
+    "vllm-platform:models": {
+        "qwen3-8b": {
+            "source": "Qwen/Qwen3-8B",
+            "revision": REVISION,
+            "nodePool": "l4",
+            "engine": {"maxModelLen": 8192},
+            "scaling": {"floor": 1, "ceiling": 3},
+        }
+    },
+}
+
+
+def stack(changes: dict[str, Any] | None = None) -> dict[str, Any]:
+    """BASE with values set at dotted paths below the project's namespace: `models.qwen3-8b.engine.maxModelLen`.
+
+    A whole key (`gcp:region`) is set as it is; None removes what is there.
+    """
+    config = copy.deepcopy(BASE)
+    for path, value in (changes or {}).items():
+        if ":" in path:
+            _set(config, path, value)
+            continue
+        section, *keys = path.split(".")
+        *parents, last = [f"vllm-platform:{section}", *keys]
+        target: Any = config
+        for key in parents:
+            target = target.setdefault(key, {})
+        _set(target, last, value)
+    return config
+
+
+def _set(target: dict[str, Any], key: str, value: Any) -> None:
+    if value is None:
+        target.pop(key, None)
+    else:
+        target[key] = value
+
+
+def settings(changes: dict[str, Any] | None = None) -> Settings:
+    return Settings.parse(without_secret_values(stack(changes)))
+
+
+def generated(models: int) -> dict[str, Any]:
+    """A stack of many models over three pools of different GPUs."""
+    sources = [
+        ("l4", "Qwen/Qwen3-8B", {"maxModelLen": 8192}, {}),
+        ("l4", "openai/gpt-oss-20b", {"maxModelLen": 16384}, {}),
+        ("a100", "google/gemma-3-27b-it", {"maxModelLen": 8192}, {}),
+        ("h100", "Qwen/Qwen3-32B-FP8", {"maxModelLen": 32768}, {}),
+        ("h100", "meta-llama/Llama-3.3-70B-Instruct", {"maxModelLen": 16384}, {"tensor": 4}),
+        ("h100", "Qwen/Qwen3-Next-80B-A3B-Instruct", {"maxModelLen": 32768}, {"tensor": 4}),
+    ]
+    entries = {}
+    for index in range(models):
+        pool, source, engine, parallelism = sources[index % len(sources)]
+        entries[f"model-{index}"] = {
+            "source": source,
+            "revision": REVISION,
+            "nodePool": pool,
+            "engine": engine,
+            "parallelism": parallelism,
+            "scaling": {"floor": 1 + index % 2, "ceiling": 3},
+        }
+    nodes = {"onDemand": {"max": 2 * models}, "spot": {"max": 3 * models}}
+    return stack(
+        {
+            "cluster.zones": ["us-central1-a", "us-central1-c"],
+            "cluster.ranges": {"nodes": "10.0.0.0/16", "pods": "11.0.0.0/8", "services": "10.8.0.0/20"},
+            "secrets.huggingFaceToken": {"secure": "v1:aaaa:bbbb"},
+            "nodePools": None,
+            "nodePools.l4": {"machineType": "g2-standard-12", **nodes},
+            "nodePools.a100": {"machineType": "a2-ultragpu-1g", **nodes},
+            "nodePools.h100": {"machineType": "a3-highgpu-8g", **nodes},
+            "models": entries,
+        }
+    )

@@ -1,0 +1,122 @@
+"""Memory planning against counts of instantiated models and vLLM's own KV planner."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config import catalog
+from config.architecture import Architecture
+from planning.compatibility import splits_heads
+from planning.kv_cache import KvCache
+from planning.memory import GIB, weight_bytes, weights_per_gpu
+from planning.parameters import active_parameters, count_parameters
+
+REFERENCE = json.loads((Path(__file__).parent.parent / "data" / "reference_models.json").read_text())
+MODELS = REFERENCE["models"]
+CASES = REFERENCE["kv_planner"]["cases"]
+# Multimodal rows of the reference count the text model only; Maverick's is a round figure.
+EXACT = [row for row in MODELS if row["id"] != "meta-llama/Llama-4-Maverick-17B-128E"]
+
+
+def row(source: str) -> catalog.ModelRow:
+    found = catalog.model(source)
+    assert found is not None, f"{source} is missing from the catalogue"
+    return found
+
+
+def architecture(source: str) -> Architecture:
+    return row(source).architecture
+
+
+@pytest.mark.parametrize("reference", EXACT, ids=lambda r: r["id"])
+def test_parameters_counted_from_the_architecture_are_those_of_the_instantiated_model(reference):
+    assert count_parameters(architecture(reference["id"])).total == reference["text_parameters"]
+
+
+@pytest.mark.parametrize("reference", MODELS, ids=lambda r: r["id"])
+def test_weights_are_within_one_percent_of_the_reference(reference):
+    found = row(reference["id"])
+    assert weight_bytes(found.architecture, found.parameters) / 1e9 == pytest.approx(reference["weights_gb"], rel=0.01, abs=0.05)
+
+
+@pytest.mark.parametrize("reference", MODELS, ids=lambda r: r["id"])
+def test_kv_bytes_per_token_are_exact(reference):
+    assert KvCache(architecture(reference["id"])).bytes_per_token == reference["kv_bytes_per_token"]
+
+
+@pytest.mark.parametrize("reference", MODELS, ids=lambda r: r["id"])
+def test_positions_and_tensor_parallel_sizes_are_those_of_the_reference(reference):
+    found = architecture(reference["id"])
+    assert found.context_length == reference["max_positions"]
+    assert [size for size in (1, 2, 4, 8, 16) if splits_heads(found, size)] == reference["tensor_parallel_sizes"]
+
+
+@pytest.mark.parametrize(("source", "tokens", "gib"), CASES)
+def test_one_batch_in_flight_gives_the_figure_of_vllms_own_planner(source, tokens, gib):
+    cache = KvCache(architecture(source), batches_in_flight=1)
+    assert cache.bytes_per_sequence(tokens) / GIB == pytest.approx(gib, abs=0.03)
+
+
+@pytest.mark.parametrize(("source", "tokens", "gib"), CASES)
+def test_the_planned_kv_cache_is_never_below_vllms_and_at_most_a_third_above(source, tokens, gib):
+    planned = KvCache(architecture(source)).bytes_per_sequence(tokens) / GIB
+    assert planned >= gib - 0.006  # the reference is rounded to two decimals
+    assert planned <= 1.35 * gib
+
+
+def test_a_linear_hybrid_keeps_one_state_per_sequence_and_linear_layer():
+    cache = KvCache(architecture("Qwen/Qwen3-Next-80B-A3B-Instruct"))
+    states = cache.bytes_per_sequence(1) - cache.bytes_per_sequence(0)
+    assert cache.bytes_per_sequence(0) / 2**20 == pytest.approx(72, rel=0.05), "36 layers of about 2 MiB"
+    assert states == 12 * cache.block_size * cache.bytes_per_token_and_layer
+
+
+def test_mla_is_not_split_by_tensor_parallelism():
+    assert KvCache(architecture("deepseek-ai/DeepSeek-V3"), 8).bytes_per_token == KvCache(architecture("deepseek-ai/DeepSeek-V3")).bytes_per_token
+
+
+def test_kv_heads_are_copied_once_there_are_more_gpus_than_heads():
+    sizes = [KvCache(architecture("Qwen/Qwen3-235B-A22B"), tensor).bytes_per_token for tensor in (1, 2, 4, 8)]
+    assert sizes == [192512, 96256, 48128, 48128]
+
+
+def test_a_mixture_of_experts_works_with_the_experts_a_token_visits():
+    active = active_parameters(architecture("Qwen/Qwen3-30B-A3B"))
+    assert 2.5e9 < active < 3.5e9, "A3B: about three billion active parameters"
+
+
+SOURCES = st.sampled_from([entry["id"] for entry in MODELS])
+
+
+@given(SOURCES, st.integers(1, 200_000), st.integers(0, 50_000), st.sampled_from([1, 2, 4, 8]))
+def test_kv_cache_never_shrinks_with_the_context_and_never_is_negative(source, tokens, more, tensor):
+    cache = KvCache(architecture(source), tensor)
+    assert 0 < cache.bytes_per_sequence(tokens) <= cache.bytes_per_sequence(tokens + more)
+
+
+@given(SOURCES, st.integers(1, 200_000))
+def test_kv_cache_per_gpu_never_grows_with_tensor_parallelism(source, tokens):
+    sizes = [KvCache(architecture(source), tensor).bytes_per_sequence(tokens) for tensor in (1, 2, 4, 8)]
+    if "linear" not in architecture(source).layers():  # the block grows with the ratio of state to token
+        assert sizes == sorted(sizes, reverse=True)
+
+
+@given(SOURCES, st.sampled_from([1, 2, 4]))
+def test_weights_per_gpu_shrink_with_parallelism_and_add_up_to_at_least_the_whole(source, pipeline):
+    found = row(source)
+    total = weight_bytes(found.architecture, found.parameters)
+    per_gpu = [weights_per_gpu(found.architecture, total, tensor, pipeline) for tensor in (1, 2, 4, 8, 16)]
+    assert per_gpu == sorted(per_gpu, reverse=True)
+    assert all(size * tensor * pipeline >= total * 0.999 for size, tensor in zip(per_gpu, (1, 2, 4, 8, 16), strict=True))
+
+
+@given(SOURCES, st.floats(0, 700e9), st.sampled_from([1, 2, 4, 8]))
+def test_the_longest_sequence_is_the_longest_that_fits(source, available, tensor):
+    cache = KvCache(architecture(source), tensor)
+    limit = architecture(source).context_length
+    longest = cache.longest_sequence(available, limit)
+    assert longest == 0 or cache.bytes_per_sequence(longest) <= available
+    assert longest == limit or cache.bytes_per_sequence(longest + 1) > available
