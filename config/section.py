@@ -6,10 +6,12 @@ import re
 from ipaddress import IPv4Network
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from config.errors import rule
+
+NAME_PATTERN = r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
 
 
 def camel(name: str) -> str:
@@ -24,7 +26,7 @@ class Section(BaseModel):
 
 
 def _name(value: str) -> str:
-    if not re.fullmatch(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", value):
+    if not re.fullmatch(NAME_PATTERN, value):
         raise rule(
             f"'{value}' is not a Kubernetes name",
             "use at most 40 lower-case letters, digits and dashes, a letter first, no dash last",
@@ -40,7 +42,7 @@ def _cidr(value: str) -> str:
     return value
 
 
-Name = Annotated[str, AfterValidator(_name)]
-Cidr = Annotated[str, AfterValidator(_cidr)]
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{NAME_PATTERN}$"})]
+Cidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+){3}(/[\d.]+)?$"})]
 NonNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]

@@ -59,7 +59,13 @@ def _create_gke(settings: Settings, cluster: ClusterSettings, pools: Mapping[str
     network = Network(name, NetworkArgs(region=region, ranges=cluster.ranges))
     gke = GkeCluster(
         name,
-        GkeClusterArgs(project=project, region=region, settings=cluster, network=network, secret_source=settings.secrets.source),
+        GkeClusterArgs(
+            project=project,
+            region=region,
+            settings=cluster,
+            network=network,
+            secret_manager=settings.secrets.source == "secret-manager",
+        ),
     )
     mirrors = []
     if settings.platform.image_mirror == ARTIFACT_REGISTRY:

@@ -19,7 +19,6 @@ from components.cluster.nodes import METADATA, OAUTH_SCOPES, SHIELDED, node_conf
 from components.naming import google_labels, shortened
 from config.cluster import GkeCluster as ClusterSettings
 from config.cluster import MaintenanceWindow
-from config.secrets import SecretSource
 
 SYSTEM_DISK_GIB = 100
 _NODE_ROLES = ("roles/container.defaultNodeServiceAccount", "roles/artifactregistry.reader")
@@ -32,8 +31,8 @@ class GkeClusterArgs:
     region: str
     settings: ClusterSettings
     network: Network
-    secret_source: SecretSource
-    """`secret-manager` turns the Secret Manager add-on on."""
+    secret_manager: bool
+    """Turns the Secret Manager add-on on."""
 
 
 class GkeCluster(pulumi.ComponentResource):
@@ -85,18 +84,11 @@ class GkeCluster(pulumi.ComponentResource):
             enable_intranode_visibility=True,
             gateway_api_config={"channel": "CHANNEL_STANDARD"},
             private_cluster_config={"enable_private_nodes": True},
-            control_plane_endpoints_config={
-                "dns_endpoint_config": {
-                    "allow_external_traffic": settings.external_dns_endpoint,
-                    "enable_k8s_certs_via_dns": False,
-                    "enable_k8s_tokens_via_dns": False,
-                },
-                "ip_endpoints_config": {"enabled": False},
-            },
+            control_plane_endpoints_config=_endpoints(settings),
             release_channel={"channel": settings.release_channel},
             maintenance_policy=_maintenance_policy(settings.maintenance),
             workload_identity_config={"workload_pool": f"{args.project}.svc.id.goog"},
-            secret_manager_config={"enabled": True} if args.secret_source == "secret-manager" else None,
+            secret_manager_config={"enabled": True} if args.secret_manager else None,
             enable_shielded_nodes=True,
             enable_legacy_abac=False,
             master_auth={"client_certificate_config": {"issue_client_certificate": False}},
@@ -123,16 +115,19 @@ class GkeCluster(pulumi.ComponentResource):
             # reports some other pool's configuration here.
             remove_default_node_pool=True,
             initial_node_count=1,
-            node_config={
-                "machine_type": settings.system_pool.machine_type,
-                "service_account": self.node_account,
-                "oauth_scopes": OAUTH_SCOPES,
-                "metadata": METADATA,
-                "shielded_instance_config": {**SHIELDED},
-                "workload_metadata_config": {"mode": "GKE_METADATA"},
-            },
+            node_config=self._temporary_nodes(settings),
             opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on, ignore_changes=["nodeConfig"]),
         )
+
+    def _temporary_nodes(self, settings: ClusterSettings) -> container.ClusterNodeConfigArgsDict:
+        return {
+            "machine_type": settings.system_pool.machine_type,
+            "service_account": self.node_account,
+            "oauth_scopes": OAUTH_SCOPES,
+            "metadata": METADATA,
+            "shielded_instance_config": {**SHIELDED},
+            "workload_metadata_config": {"mode": "GKE_METADATA"},
+        }
 
     def _system_pool(self, args: GkeClusterArgs) -> container.NodePool:
         """Without taints: kube-system and GKE's own agents must find room here."""
@@ -154,6 +149,16 @@ class GkeCluster(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["initialNodeCount"]),
         )
+
+
+def _endpoints(settings: ClusterSettings) -> container.ClusterControlPlaneEndpointsConfigArgsDict:
+    """The DNS endpoint, for IAM identities only: neither Kubernetes certificates nor tokens open it."""
+    dns: container.ClusterControlPlaneEndpointsConfigDnsEndpointConfigArgsDict = {
+        "allow_external_traffic": settings.external_dns_endpoint,
+        "enable_k8s_certs_via_dns": False,
+        "enable_k8s_tokens_via_dns": False,
+    }
+    return {"dns_endpoint_config": dns, "ip_endpoints_config": {"enabled": False}}
 
 
 def _maintenance_policy(window: MaintenanceWindow) -> container.ClusterMaintenancePolicyArgsDict:

@@ -8,10 +8,10 @@ of the node's; the others are pinned by digest. It must live in kube-system: els
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import DaemonSet
+from pulumi_kubernetes.core.v1 import ContainerArgsDict, NodeSelectorTermArgsDict, PodSpecArgsDict
 
 from components.naming import MANAGED
 
@@ -63,7 +63,7 @@ class DriverInstaller(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _pod_spec() -> dict[str, Any]:
+def _pod_spec() -> PodSpecArgsDict:
     return {
         "priority_class_name": "system-node-critical",
         "affinity": {"node_affinity": {"required_during_scheduling_ignored_during_execution": {"node_selector_terms": [_gpu_nodes()]}}},
@@ -76,7 +76,7 @@ def _pod_spec() -> dict[str, Any]:
     }
 
 
-def _gpu_nodes() -> dict[str, Any]:
+def _gpu_nodes() -> NodeSelectorTermArgsDict:
     """GPU nodes whose driver GKE does not install."""
     return {
         "match_expressions": [
@@ -87,7 +87,7 @@ def _gpu_nodes() -> dict[str, Any]:
     }
 
 
-def _installer() -> dict[str, Any]:
+def _installer() -> ContainerArgsDict:
     environment = {
         "NVIDIA_INSTALL_DIR_HOST": "/home/kubernetes/bin/nvidia",
         "NVIDIA_INSTALL_DIR_CONTAINER": "/usr/local/nvidia",
@@ -111,13 +111,13 @@ def _installer() -> dict[str, Any]:
     }
 
 
-def _partitioner() -> dict[str, Any]:
+def _partitioner() -> ContainerArgsDict:
     """Applies a MIG layout where the node has one."""
     mounts = {"nvidia-install-dir-host": "/usr/local/nvidia", "dev": "/dev", "nvidia-config": "/etc/nvidia"}
     return _privileged("partition-gpus", PARTITION_IMAGE, {"LD_LIBRARY_PATH": "/usr/local/nvidia/lib64"}, mounts)
 
 
-def _privileged(name: str, image: str, environment: dict[str, str], mounts: dict[str, str]) -> dict[str, Any]:
+def _privileged(name: str, image: str, environment: dict[str, str], mounts: dict[str, str]) -> ContainerArgsDict:
     return {
         "name": name,
         "image": image,
