@@ -17,10 +17,11 @@ from typing import Any
 
 gc.disable()  # importing the SDKs creates many classes; walking them again and again is most of the import's time
 import pulumi  # noqa: E402
-from google.protobuf import json_format  # noqa: E402
+from google.protobuf import empty_pb2, json_format  # noqa: E402
 from pulumi.runtime import mocks, rpc, stack  # noqa: E402
 from pulumi.runtime.config import set_all_config  # noqa: E402
 from pulumi.runtime.proto import resource_pb2  # noqa: E402
+from pulumi.runtime.settings import configure, set_root_resource  # noqa: E402
 
 from config.settings import PROJECT  # noqa: E402
 from config.stack_config import SECRETS  # noqa: E402
@@ -71,7 +72,7 @@ class _Monitor(mocks.MockMonitor):
     def __init__(self, *, known: bool) -> None:
         super().__init__(_NoMocks())
         self.recording = Recording()
-        self._known = known
+        self.known = known
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name of the RPC
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -95,9 +96,9 @@ class _Monitor(mocks.MockMonitor):
             )
         )
         outputs = request.object
-        if self._known and request.custom:
+        if self.known and request.custom:
             outputs = json_format.ParseDict(raw | _computed(request.type, request.name, inputs), type(request.object)())
-        return resource_pb2.RegisterResourceResponse(urn=urn, id=request.name if self._known else "", object=outputs)
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=request.name if self.known else "", object=outputs)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the name of the RPC
         if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
@@ -180,10 +181,35 @@ def run(config: Mapping[str, Any], stack_name: str, *, known: bool = False) -> R
     set_all_config({key: _encoded(value) for key, value in config.items()}, [SECRETS])
     monitor = _Monitor(known=known)
     log = _Log(monitor.recording)
-    mocks.set_mocks(_NoMocks(), project=PROJECT, stack=stack_name, preview=not known, monitor=monitor, logger=log)  # ty: ignore[invalid-argument-type]
     program = ROOT / "__main__.py"
-    asyncio.run(stack.run_in_stack(lambda: runpy.run_path(str(program), run_name="__main__") and None))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        _configure(monitor, stack_name, log)
+        loop.run_until_complete(stack.run_in_stack(lambda: runpy.run_path(str(program), run_name="__main__") and None))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
     return monitor.recording
+
+
+def _configure(monitor: _Monitor, stack_name: str, log: _Log) -> None:
+    """What `pulumi.runtime.set_mocks` does, but for the root stack that it registers: `run_in_stack` brings its own."""
+    features = set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)
+    engine = mocks.MockEngine(log)  # ty: ignore[invalid-argument-type]
+    configure(
+        mocks.MockSettings(
+            monitor=monitor,
+            monitor_features=features,
+            engine=engine,
+            project=PROJECT,
+            stack=stack_name,
+            dry_run=not monitor.known,
+            organization=None,
+            callbacks=None,
+        )
+    )
+    set_root_resource(None)  # ty: ignore[invalid-argument-type]
 
 
 def _encoded(value: Any) -> str:
