@@ -96,8 +96,9 @@ class _Monitor(mocks.MockMonitor):
             )
         )
         outputs = request.object
-        if self.known and request.custom:
-            outputs = json_format.ParseDict(raw | _computed(request.type, request.name, inputs), type(request.object)())
+        if request.custom:
+            computed = _computed(request.type, request.name, raw, known=self.known)
+            outputs = json_format.ParseDict(raw | computed, type(request.object)())
         return resource_pb2.RegisterResourceResponse(urn=urn, id=request.name if self.known else "", object=outputs)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the name of the RPC
@@ -136,19 +137,22 @@ class _Log:
     info = debug
 
 
-def _computed(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs that providers compute, for runs with known values."""
+def _computed(type_: str, name: str, inputs: Mapping[str, Any], *, known: bool) -> dict[str, Any]:
+    """Outputs that providers compute and the program uses: plausible where known, else unknown."""
+
+    def value(plausible: str) -> str:
+        return plausible if known else rpc.UNKNOWN
+
     if type_ == "gcp:container/cluster:Cluster":
-        endpoint = {"dnsEndpointConfig": {**_dns_config(inputs), "endpoint": f"{name}.gke.goog"}}
-        return {"name": inputs.get("name", name), "controlPlaneEndpointsConfig": endpoint}
+        endpoints = inputs["controlPlaneEndpointsConfig"]
+        dns = {**endpoints["dnsEndpointConfig"], "endpoint": value(f"gke-{name}.us-central1.gke.goog")}
+        return {"controlPlaneEndpointsConfig": {**endpoints, "dnsEndpointConfig": dns}}
     if type_ == "gcp:serviceaccount/account:Account":
-        email = f"{inputs.get('accountId', name)}@offline.iam.gserviceaccount.com"
-        return {"email": email, "member": f"serviceAccount:{email}", "name": f"projects/offline/serviceAccounts/{email}"}
-    return {"selfLink": name, **({"name": name} if "name" not in inputs and type_.startswith("gcp:") else {})}
-
-
-def _dns_config(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    return inputs.get("controlPlaneEndpointsConfig", {}).get("dnsEndpointConfig", {})
+        email = f"{inputs['accountId']}@offline.iam.gserviceaccount.com"
+        return {"email": value(email), "member": value(f"serviceAccount:{email}")}
+    if type_.startswith("gcp:") and "name" not in inputs:
+        return {"name": value(f"{name}-1234567")}
+    return {}
 
 
 def _plain(value: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
