@@ -41,6 +41,9 @@ def _provider_rules(settings: Settings) -> Iterator[Problem]:
     if not settings.gcp_region:
         yield Problem("gcp:region", "required by provider gke, but not given", "pulumi config set gcp:region <region>")
         return
+    if cluster.gpu_stack == "driver-installer" and not settings.platform.gpu_operator.enabled:
+        message = "false, but with cluster.gpuStack 'driver-installer' it is what advertises nvidia.com/gpu"
+        yield Problem("platform.gpuOperator.enabled", message, "set it to true, or cluster.gpuStack to gke-default")
     for index, zone in enumerate(cluster.zones):
         yield from _zone_in_region(f"cluster.zones[{index}]", zone, settings.gcp_region)
     system = catalog.machine_types().get(cluster.system_pool.machine_type)

@@ -44,7 +44,8 @@ def write(folder: Path, plan: Plan, recording: Recording) -> int:
         parts = [manifest["kind"].lower(), metadata.get("namespace"), metadata["name"]]
         name = "-".join([f"{index:0{width}}", *(part for part in parts if part)])
         with (folder / "manifests" / f"{name}.yaml").open("w") as file:
-            yaml.dump(manifest, file, _Dumper, sort_keys=False, width=120)
+            first = {key: manifest[key] for key in ("apiVersion", "kind", "metadata")}
+            yaml.dump(first | manifest, file, _Dumper, sort_keys=False, width=120)
     _write_json(folder / "plan.json", plan_as_json(plan))
     _write_json(folder / "resources.json", {"resources": [_resource(one) for one in recording.resources], "outputs": _outputs(recording)})
     return len(written)

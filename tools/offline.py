@@ -166,7 +166,7 @@ def _unwrapped(value: Any, path: str, secrets: set[str]) -> Any:
         if _SIGNATURE in value:
             secrets.add(path)
             return _unwrapped(value.get("value"), path, secrets)
-        return {key: _unwrapped(item, f"{path}.{key}" if path else key, secrets) for key, item in value.items()}
+        return {key: _unwrapped(value[key], f"{path}.{key}" if path else key, secrets) for key in sorted(value)}
     if isinstance(value, list):
         return [_unwrapped(item, f"{path}[{index}]", secrets) for index, item in enumerate(value)]
     if value == rpc.UNKNOWN:

@@ -20,7 +20,7 @@ _NOT_NEEDED = ("original/*", "consolidated*", "*.pth", "*.gguf", "*.h5", "*.msgp
 
 def location(model: Model, plan: ModelPlan) -> str:
     """What `vllm serve` is given: a folder named after the revision, so that a new one never overwrites the one in use."""
-    return model.weights.uri or f"{MOUNT}/{(plan.revision or 'default-branch').replace('/', '-')[:12]}"
+    return model.weights.uri or f"{MOUNT}/{(plan.revision or 'default-branch').replace('/', '-')}"
 
 
 def claim_name(plan: ModelPlan) -> str | None:
