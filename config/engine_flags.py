@@ -59,8 +59,8 @@ def _spellings() -> dict[str, str]:
     return names | {row["negation"]: flag for flag, row in catalogue()["flags"].items() if "negation" in row}
 
 
-def check(argument: str) -> None:
-    """Raises a broken rule when `argument` is not one free flag of the pinned vLLM, well formed."""
+def checked(argument: str) -> str:
+    """`argument`, if it is one free flag of the pinned vLLM, well formed; else raises the rule that it breaks."""
     spelling, has_value, value = argument.partition("=")
     version = catalogue()["version"]
     if not spelling.startswith("--") or " " in spelling:
@@ -75,6 +75,7 @@ def check(argument: str) -> None:
     if flag in FIXED:
         raise rule(f"{spelling} may not be set: {FIXED[flag]}", "remove it")
     _check_value(spelling, catalogue()["flags"][flag], value if has_value else None)
+    return argument
 
 
 def _check_value(spelling: str, row: dict[str, Any], value: str | None) -> None:

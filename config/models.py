@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from config import engine_flags
 from config.architecture import Architecture
@@ -43,14 +43,7 @@ class Engine(Section):
     enforce_eager: bool = Field(default=False, description="No torch.compile and no CUDA graphs: starts sooner, serves slower.")
     enable_prefix_caching: bool = Field(default=True, description="Reuse the KV cache of shared prefixes.")
     trust_remote_code: bool = Field(default=False, description="Run Python code from the model's repository.")
-    extra_args: list[str] = Field(default=[], description="Further `vllm serve` flags, each `--flag` or `--flag=value`.")
-
-    @field_validator("extra_args")
-    @classmethod
-    def _flags_exist(cls, value: list[str]) -> list[str]:
-        for argument in value:
-            engine_flags.check(argument)
-        return value
+    extra_args: list[Annotated[str, AfterValidator(engine_flags.checked)]] = Field(default=[], description="Further `vllm serve` flags, each `--flag` or `--flag=value`.")
 
 
 class Parallelism(Section):
