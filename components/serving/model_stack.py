@@ -70,8 +70,8 @@ class ModelStack(pulumi.ComponentResource):
         self.register_outputs({"namespace": self.namespace, "url": self.url})
 
     def _metadata(self, name: str, annotations: dict[str, str] | None = None) -> dict:
-        labels = model_labels(self._name) | MANAGED
-        return {"name": name, "namespace": self.namespace, "labels": labels, "annotations": annotations}
+        metadata = {"name": name, "namespace": self.namespace, "labels": model_labels(self._name) | MANAGED}
+        return metadata | ({"annotations": annotations} if annotations else {})
 
     def _isolation(self) -> None:
         streamed = self._args.plan.weights.bucket is not None
