@@ -1,5 +1,10 @@
 """vllm-platform: what the stack says, what follows from it, and how it is built."""
 
+import gc
+
+gc.set_threshold(200_000)  # the SDKs make very many classes; walking them again and again is most of their imports' time
+
+# ruff: noqa: E402
 import pulumi
 
 from components.cluster.connection import create_cluster

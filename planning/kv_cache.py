@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from config.architecture import Architecture, AttentionKind
 
@@ -30,7 +31,7 @@ class KvCache:
     max_num_batched_tokens: int = 8192
     batches_in_flight: int = BATCHES_IN_FLIGHT
 
-    @property
+    @cached_property
     def bytes_per_token_and_layer(self) -> int:
         """K and V of the KV heads on this GPU; MLA caches one latent, which tensor parallelism does not split.
 
@@ -46,7 +47,7 @@ class KvCache:
         """Growth per token of context: only layers that see the whole context grow."""
         return self._layers.get("full", 0) * self.bytes_per_token_and_layer
 
-    @property
+    @cached_property
     def _layers(self) -> dict[AttentionKind, int]:
         """Layers of the largest pipeline stage."""
         stages = self.pipeline_parallel_size
@@ -62,14 +63,14 @@ class KvCache:
         temporal = values * a.linear_key_head_dim
         return math.ceil((convolution + temporal) / self.tensor_parallel_size) * _STATE_BYTES
 
-    @property
+    @cached_property
     def block_size(self) -> int:
         """Tokens of a block; with linear layers, enough that a block is as large as a state."""
         if "linear" not in self._layers:
             return BLOCK_SIZE
         return BLOCK_SIZE * math.ceil(self.state_bytes / self.bytes_per_token_and_layer / BLOCK_SIZE)
 
-    @property
+    @cached_property
     def _group_size(self) -> int:
         """Layers of a group: as many as the rarest kind has, unless the kinds are nearly equal in number."""
         counts = self._layers.values()

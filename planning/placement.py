@@ -51,6 +51,8 @@ class PoolPlan:
     ceiling_spot_nodes: int
     free_slots: int
     """Slots of the floor's nodes that no floor uses."""
+    surge_sizes: frozenset[int]
+    """Sizes (slots of a replica) for which one replica more finds room on on-demand nodes that can exist."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,13 @@ def plan_pool(pool: Pool, placed: list[Placed]) -> PoolPlan:
         ceiling_on_demand_nodes=nodes_for(on_demand, slots),
         ceiling_spot_nodes=nodes_for(spot, slots),
         free_slots=floor_nodes * slots - sum(size * count for size, count in floors.items()),
+        surge_sizes=frozenset(size for size in floors if _room_for_one_more(pool, on_demand, size)),
     )
+
+
+def _room_for_one_more(pool: Pool, replicas: Counter[int], size: int) -> bool:
+    most = pool.on_demand.max_nodes if pool.on_demand else 0
+    return nodes_for(replicas + Counter({size: 1}), pool.machine.slots) <= most
 
 
 def _sizes(counts: Iterable[tuple[Placed, int]]) -> Counter[int]:
@@ -182,14 +190,10 @@ def placement_warnings(plan: PoolPlan) -> Iterator[Problem]:
             )
 
 
-def plan_rollout(plan: PoolPlan, placed: list[Placed], one: Placed) -> Rollout:
-    """A surge pod needs free slots on a node that can exist; where there are none, a replica must go before its successor starts."""
+def plan_rollout(plan: PoolPlan, one: Placed) -> Rollout:
+    """A surge replica needs free slots on a node that can exist; where there are none, one must go before its successor starts."""
     floor = one.model.scaling.floor
-    group = plan.pool.on_demand
-    sizes = _sizes((other, other.model.scaling.floor) for other in placed)
-    sizes += _sizes((other, other.burst) for other in placed if other.model.scaling.burst == "on-demand")
-    sizes[one.shape.slots] += 1
-    if group and nodes_for(sizes, plan.pool.machine.slots) <= group.max_nodes:
+    if one.shape.slots in plan.surge_sizes:
         return Rollout(max_surge=1, max_unavailable=0, capacity_share=1.0)
     return Rollout(max_surge=0, max_unavailable=1, capacity_share=(floor - 1) / floor if floor else 1.0)
 

@@ -86,7 +86,9 @@ def make_plan(settings: Settings) -> Plan:
     sized = {name: one for name, model in settings.models.items() if (one := _size(model, pools))}
     for name, one in sized.items():
         problems += _model_problems(settings, name, one)
-    placed = {name: [Placed(key, one.model, one.shape) for key, one in sized.items() if one.pool.name == name] for name in pools}
+    placed: dict[str, list[Placed]] = {name: [] for name in pools}
+    for name, one in sized.items():
+        placed[one.pool.name].append(Placed(name, one.model, one.shape))
     pool_plans = {name: plan_pool(pool, placed[name]) for name, pool in pools.items()}
     for name, pool_plan in pool_plans.items():
         problems += placement.placement_problems(pool_plan, placed[name])
@@ -98,7 +100,7 @@ def make_plan(settings: Settings) -> Plan:
     if problems:
         raise StackError(problems)
     models = {
-        one.name: _model_plan(settings, one, sized[one.name], pool_plans[name], placed[name], costs)
+        one.name: _model_plan(settings, one, sized[one.name], pool_plans[name], costs)
         for name in pools
         for one in placed[name]
     }
@@ -152,7 +154,7 @@ def _shared_gpu_problems(settings: Settings, path: str, one: _Sized) -> Iterator
         )
 
 
-def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, placed: list[Placed], costs: CostPlan) -> ModelPlan:
+def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, costs: CostPlan) -> ModelPlan:
     model = one.model
     burst_drain = drain(settings.cluster, model.scaling.burst)
     streamed = bool(settings.node_pools[pool.pool.name].image_streaming and settings.cluster.provider == "gke")
@@ -172,7 +174,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         weights=plan_weights(model, sized.memory.weights_bytes),
         startup=startup,
         capacity=sized.capacity,
-        rollout=plan_rollout(pool, placed, one),
+        rollout=plan_rollout(pool, one),
         floor=model.scaling.floor,
         burst=one.burst,
         floor_drain=floor_drain,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-gc.disable()  # importing the SDKs creates many classes; walking them again and again is most of the import's time
+gc.set_threshold(200_000)  # the SDKs make very many classes; walking them again and again is most of their imports' time
 import pulumi  # noqa: E402
 from google.protobuf import empty_pb2, json_format  # noqa: E402
 from pulumi.runtime import mocks, rpc, stack  # noqa: E402
@@ -25,9 +25,6 @@ from pulumi.runtime.settings import configure, set_root_resource  # noqa: E402
 
 from config.settings import PROJECT  # noqa: E402
 from config.stack_config import SECRETS  # noqa: E402
-
-gc.enable()
-gc.freeze()
 
 ROOT = Path(__file__).parent.parent
 UNKNOWN = "<known after deployment>"
