@@ -39,7 +39,7 @@ test: $(READY) ## Run the tests that need nothing but Python
 lint: $(READY) ## Format check, lint, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/lint-imports
 
 types: $(READY) ## Type check
 	@$(BIN)/ty check --python $(VENV)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
@@ -14,7 +14,7 @@ AttentionKind = Literal["full", "sliding", "chunked", "linear"]
 _EVERY_LAYER_FULL = frozenset({"qwen2", "qwen3", "qwen3_moe"})
 
 
-def _named(*names: str, description: str, default: object = ...) -> object:  # pydantic's Field is typed as Any, too
+def _named(*names: str, description: str, default: Any = ...) -> Any:
     return Field(default=default, validation_alias=AliasChoices(*names), serialization_alias=names[0], description=description)
 
 
@@ -41,22 +41,30 @@ class Architecture(BaseModel):
     num_attention_heads: int = _named("num_attention_heads", "n_head", description="Query heads.")
     num_key_value_heads: int | None = Field(default=None, description="KV heads. Default: as many as query heads.")
     head_dim: int | None = Field(default=None, description="Width of a head. Default: hidden_size / num_attention_heads.")
-    intermediate_size: int | None = _named("intermediate_size", "n_inner", default=None, description="Width of the MLP. Default: 4 x hidden_size.")
+    intermediate_size: int | None = _named(
+        "intermediate_size", "n_inner", default=None, description="Width of the MLP. Default: 4 x hidden_size."
+    )
     vocab_size: int = Field(description="Tokens of the vocabulary.")
-    max_position_embeddings: int = _named("max_position_embeddings", "n_positions", description="Longest context that the model was made for.")
+    max_position_embeddings: int = _named(
+        "max_position_embeddings", "n_positions", description="Longest context that the model was made for."
+    )
     rope_scaling_factor: float = Field(default=1.0, description="Factor of rope_scaling where max_position_embeddings does not include it.")
     tie_word_embeddings: bool = Field(default=False, description="Input and output embeddings are one matrix.")
     attention_bias: bool = Field(default=False, description="Projections of the attention have a bias.")
     attn_output_gate: bool = Field(default=False, description="Attention's output is gated (Qwen3-Next).")
 
-    num_experts: int | None = _named("num_experts", "num_local_experts", "n_routed_experts", default=None, description="Experts of a layer.")
+    num_experts: int | None = _named(
+        "num_experts", "num_local_experts", "n_routed_experts", default=None, description="Experts of a layer."
+    )
     num_experts_per_tok: int = Field(default=1, description="Experts that a token visits.")
     moe_intermediate_size: int | None = Field(default=None, description="Width of an expert. Default: intermediate_size.")
     n_shared_experts: int = Field(default=0, description="Experts that every token visits.")
     shared_expert_intermediate_size: int | None = Field(default=None, description="Width of the shared expert.")
     first_k_dense_replace: int = Field(default=0, description="First layers with a dense MLP.")
     interleave_moe_layer_step: int = Field(default=1, description="Every n-th layer has experts (Llama 4).")
-    intermediate_size_mlp: int | None = Field(default=None, description="Width of the dense MLP where intermediate_size is an expert's (Llama 4).")
+    intermediate_size_mlp: int | None = Field(
+        default=None, description="Width of the dense MLP where intermediate_size is an expert's (Llama 4)."
+    )
 
     q_lora_rank: int | None = Field(default=None, description="MLA: rank of the queries' compression.")
     kv_lora_rank: int | None = Field(default=None, description="MLA: rank of the latent that is cached.")

@@ -25,5 +25,6 @@ class Budget(Section):
         default=0.25, ge=0, le=1, description="Share of the time that the burst replicas are assumed to run, for the expected cost."
     )
     prices: dict[str, Price] = Field(
-        default={}, description="Prices by machine type (or node pool, for `hardware`) that replace the catalogue's: a discount, a region it lacks."
+        default={},
+        description="Prices by machine type (or node pool, for `hardware`) that replace the catalogue's: a discount, a region it lacks.",
     )

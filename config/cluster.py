@@ -68,7 +68,8 @@ class GkeCluster(Section):
     )
     gpu_stack: GpuStack = Field(
         default="gke-default",
-        description="Who installs the NVIDIA driver and advertises nvidia.com/gpu: GKE, or Google's installer DaemonSet with the GPU Operator's device plugin.",
+        description="Who installs the NVIDIA driver and advertises nvidia.com/gpu: GKE, "
+        "or Google's installer DaemonSet with the GPU Operator's device plugin.",
     )
     release_channel: Literal["RAPID", "REGULAR", "STABLE"] = Field(default="REGULAR", description="GKE release channel.")
     deletion_protection: bool = Field(default=True, description="Refuse to delete the cluster until this is false and applied.")
@@ -93,7 +94,9 @@ class ExistingCluster(Section):
     name: Name = Field(description="A name for this cluster; Pulumi tells clusters apart by it.")
     context: str | None = Field(default=None, description="Context of the kubeconfig. Default: the current one.")
     kubeconfig: str | None = Field(default=None, description="Path of the kubeconfig. Default: $KUBECONFIG, then ~/.kube/config.")
-    service_range: Cidr = Field(default="10.96.0.0/12", description="Range of the Services' addresses, so that NetworkPolicies let DNS through.")
+    service_range: Cidr = Field(
+        default="10.96.0.0/12", description="Range of the Services' addresses, so that NetworkPolicies let DNS through."
+    )
     generation: NonNegative = Field(default=1, description="Raise it when the cluster was rebuilt under the same name.")
 
 

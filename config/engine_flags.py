@@ -81,7 +81,10 @@ def checked(argument: str) -> str:
 def _check_value(spelling: str, row: dict[str, Any], value: str | None) -> None:
     if row["boolean"]:
         if value is not None:
-            raise rule(f"{spelling} takes no value, '{value}' would stop the server", f"write {spelling}, or {row.get('negation', 'nothing')} to turn it off")
+            raise rule(
+                f"{spelling} takes no value, '{value}' would stop the server",
+                f"write {spelling}, or {row.get('negation', 'nothing')} to turn it off",
+            )
         return
     if value is None:
         raise rule(f"{spelling} needs a value", f"write {spelling}=<value>")

@@ -7,7 +7,7 @@ Owns the shape of a problem and the translation of pydantic's errors into it. Ru
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +99,7 @@ def _member(model: type[BaseModel] | None, part: str | int) -> type[BaseModel] |
     return None
 
 
-def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in getattr(annotation, "__args__", ()):

@@ -14,8 +14,7 @@ from config.section import Name, Positive, Section
 # vLLM reads variables of these names; the variables that Kubernetes makes of a Service of the same name break it.
 # vllm/envs.py 0.33.0: VLLM_PORT, VLLM_DP_MASTER_PORT, VLLM_NIXL_SIDE_CHANNEL_PORT, ...
 BANNED_NAMES = frozenset(
-    f"vllm{suffix}"
-    for suffix in ("", "-dp-master", "-nixl-side-channel", "-p2p-side-channel", "-ec-side-channel", "-mooncake-bootstrap")
+    f"vllm{suffix}" for suffix in ("", "-dp-master", "-nixl-side-channel", "-p2p-side-channel", "-ec-side-channel", "-mooncake-bootstrap")
 )
 
 
@@ -32,7 +31,9 @@ def check_name(name: str) -> str:
 class Engine(Section):
     """Settings of `vllm serve`; each becomes a flag."""
 
-    max_model_len: Positive | None = Field(default=None, description="Longest prompt plus completion, tokens. Default: the model's own limit.")
+    max_model_len: Positive | None = Field(
+        default=None, description="Longest prompt plus completion, tokens. Default: the model's own limit."
+    )
     gpu_memory_utilization: float = Field(default=0.92, gt=0, le=0.98, description="Share of the GPU's memory that vLLM may take.")
     max_num_seqs: Positive | None = Field(default=None, description="Most sequences in one batch. Default: vLLM's, by GPU.")
     max_num_batched_tokens: Positive | None = Field(default=None, description="Most tokens in one step. Default: vLLM's, by GPU.")
@@ -43,7 +44,9 @@ class Engine(Section):
     enforce_eager: bool = Field(default=False, description="No torch.compile and no CUDA graphs: starts sooner, serves slower.")
     enable_prefix_caching: bool = Field(default=True, description="Reuse the KV cache of shared prefixes.")
     trust_remote_code: bool = Field(default=False, description="Run Python code from the model's repository.")
-    extra_args: list[Annotated[str, AfterValidator(engine_flags.checked)]] = Field(default=[], description="Further `vllm serve` flags, each `--flag` or `--flag=value`.")
+    extra_args: list[Annotated[str, AfterValidator(engine_flags.checked)]] = Field(
+        default=[], description="Further `vllm serve` flags, each `--flag` or `--flag=value`."
+    )
 
 
 class Parallelism(Section):
@@ -115,8 +118,12 @@ class Model(Section):
     """A model that the platform serves."""
 
     source: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = Field(description="Hugging Face id, such as Qwen/Qwen3-8B.")
-    revision: str | None = Field(default=None, description="Commit of the model's repository, 40 hexadecimal digits. Default: the catalogue's.")
-    architecture: Architecture | None = Field(default=None, description="In the terms of config.json, for a model that the catalogue does not know.")
+    revision: str | None = Field(
+        default=None, description="Commit of the model's repository, 40 hexadecimal digits. Default: the catalogue's."
+    )
+    architecture: Architecture | None = Field(
+        default=None, description="In the terms of config.json, for a model that the catalogue does not know."
+    )
     served_names: list[str] = Field(default=[], description="Names that clients may use in the `model` field. Default: the entry's key.")
     node_pool: Name = Field(description="Key under nodePools.")
     engine: Engine = Field(default=Engine(), description="Settings of vLLM.")
@@ -127,4 +134,6 @@ class Model(Section):
     resources: Resources = Field(default=Resources(), description="CPU and memory of a replica.")
     traffic: Traffic = Field(default=Traffic(), description="A typical request.")
     slo: Slo = Field(default=Slo(), description="Objectives.")
-    startup_budget_seconds: Positive | None = Field(default=None, ge=60, description="Time until ready before a replica is restarted. Default: planned.")
+    startup_budget_seconds: Positive | None = Field(
+        default=None, ge=60, description="Time until ready before a replica is restarted. Default: planned."
+    )

@@ -19,7 +19,8 @@ class NodeCount(Section):
     max: int = Field(default=0, ge=0, description="Nodes that the autoscaler may reach.")
     node_selector: dict[str, str] | None = Field(
         default=None,
-        description="Labels that select these nodes, for provider `existing` only. Default: the labels this program gives to its own node pools.",
+        description="Labels that select these nodes, for provider `existing` only. "
+        "Default: those that this program gives to its own node pools.",
     )
 
     @model_validator(mode="after")
@@ -45,7 +46,7 @@ class Hardware(Section):
 
 
 class GpuSharing(Section):
-    """Several model servers on one GPU. Their memory is not kept apart, so each one's gpuMemoryUtilization must leave room for the others."""
+    """Several model servers on one GPU, whose memory is not kept apart: each one's gpuMemoryUtilization leaves room for the others."""
 
     strategy: Literal["TIME_SHARING", "MPS"] = Field(description="How the GPU is shared.")
     max_clients_per_gpu: int = Field(ge=2, le=48, description="Pods that may share one GPU.")

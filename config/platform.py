@@ -11,7 +11,9 @@ class GpuOperator(Section):
     """NVIDIA GPU Operator; on GKE's own driver it still brings DCGM metrics and node feature labels."""
 
     enabled: bool = Field(default=True, description="Install it.")
-    pod_quota: int = Field(default=1000, ge=10, description="Pods of the critical priority classes that its namespace may run: nodes times operands.")
+    pod_quota: int = Field(
+        default=1000, ge=10, description="Pods of the critical priority classes that its namespace may run: nodes times operands."
+    )
 
 
 class Monitoring(Section):
@@ -20,7 +22,9 @@ class Monitoring(Section):
     enabled: bool = Field(default=True, description="Install it, and create a PodMonitor for every model.")
     retention_days: int = Field(default=15, ge=1, description="How long Prometheus keeps samples.")
     storage_gib: int = Field(default=50, ge=5, description="Volume of Prometheus.")
-    storage_class: str | None = Field(default=None, description="StorageClass of the volumes. Default: premium-rwo on GKE, else the cluster's default.")
+    storage_class: str | None = Field(
+        default=None, description="StorageClass of the volumes. Default: premium-rwo on GKE, else the cluster's default."
+    )
     scrape_interval_seconds: int = Field(default=15, ge=5, le=120, description="Autoscaling wants 15 or less.")
 
 
@@ -35,8 +39,10 @@ class Platform(Section):
     )
     image_mirror: str | None = Field(
         default=None,
-        description="Registry prefix that replaces each image's registry; or `artifact-registry`, which creates pull-through repositories on GKE.",
+        description="Registry prefix that replaces each image's registry; "
+        "or `artifact-registry`, which creates pull-through repositories on GKE.",
     )
     require_pinned_revisions: bool = Field(
-        default=True, description="Refuse a model whose weights are not pinned to a commit. Only where nothing is lost when they change: false."
+        default=True,
+        description="Refuse a model whose weights are not pinned to a commit. Only where nothing is lost when they change: false.",
     )

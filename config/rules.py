@@ -50,7 +50,9 @@ def _provider_rules(settings: Settings) -> Iterator[Problem]:
     if system is None or system.gpus:
         cpu_types = [name for name, row in catalog.machine_types().items() if not row.gpus]
         advice = suggestion(cluster.system_pool.machine_type, cpu_types, otherwise="one of: " + ", ".join(cpu_types))
-        yield Problem("cluster.systemPool.machineType", f"'{cluster.system_pool.machine_type}' is not a CPU machine type of the catalogue", advice)
+        yield Problem(
+            "cluster.systemPool.machineType", f"'{cluster.system_pool.machine_type}' is not a CPU machine type of the catalogue", advice
+        )
 
 
 def _zone_in_region(path: str, zone: str, region: str) -> Iterator[Problem]:
@@ -62,9 +64,15 @@ def _pool_rules(settings: Settings, name: str, pool: NodePool) -> Iterator[Probl
     path = f"nodePools.{name}"
     if pool.machine_type is not None and pool.machine_type not in catalog.machine_types():
         known = catalog.machine_types()
-        yield Problem(f"{path}.machineType", f"'{pool.machine_type}' is not in the catalogue", suggestion(pool.machine_type, known, otherwise=_machine_advice(settings)))
+        yield Problem(
+            f"{path}.machineType",
+            f"'{pool.machine_type}' is not in the catalogue",
+            suggestion(pool.machine_type, known, otherwise=_machine_advice(settings)),
+        )
     if pool.hardware and pool.hardware.accelerator not in (None, *catalog.accelerators()):
-        advice = suggestion(str(pool.hardware.accelerator), catalog.accelerators(), otherwise="one of: " + ", ".join(catalog.accelerators()))
+        advice = suggestion(
+            str(pool.hardware.accelerator), catalog.accelerators(), otherwise="one of: " + ", ".join(catalog.accelerators())
+        )
         yield Problem(f"{path}.hardware.accelerator", f"'{pool.hardware.accelerator}' is not in the catalogue", advice)
     if isinstance(settings.cluster, GkeCluster):
         yield from _gke_pool_rules(settings, path, pool, settings.cluster)
@@ -89,7 +97,11 @@ def _gke_pool_rules(settings: Settings, path: str, pool: NodePool, cluster: GkeC
         if settings.gcp_region:
             yield from _zone_in_region(f"{path}.zones[{index}]", zone, settings.gcp_region)
         if zone not in cluster.zones:
-            yield Problem(f"{path}.zones[{index}]", f"'{zone}' is not a zone of the cluster", f"use {', '.join(cluster.zones)}, or add it to cluster.zones")
+            yield Problem(
+                f"{path}.zones[{index}]",
+                f"'{zone}' is not a zone of the cluster",
+                f"use {', '.join(cluster.zones)}, or add it to cluster.zones",
+            )
 
 
 def _existing_pool_rules(path: str, pool: NodePool) -> Iterator[Problem]:
@@ -115,7 +127,9 @@ def _model_rules(settings: Settings, name: str, model: Model) -> Iterator[Proble
         message = f"{model.source} is gated, and Hugging Face answers 401 without a token"
         yield Problem(f"{path}.source", message, "pulumi config set --secret --path 'secrets.huggingFaceToken' <token>")
     if model.weights.uri and isinstance(settings.cluster, ExistingCluster):
-        yield Problem(f"{path}.weights.uri", "streaming from a bucket needs Workload Identity, so provider gke", "download from Hugging Face instead")
+        yield Problem(
+            f"{path}.weights.uri", "streaming from a bucket needs Workload Identity, so provider gke", "download from Hugging Face instead"
+        )
 
 
 def _volume_can_be_shared(path: str, model: Model) -> Iterator[Problem]:
@@ -132,7 +146,9 @@ def _revision_is_pinned(settings: Settings, path: str, model: Model, row: catalo
     if settings.platform.require_pinned_revisions and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
         said = f"'{revision}' is a branch or tag" if revision else "no revision is given, so the default branch is meant"
         message = f"{said}: the weights could change under a running platform"
-        yield Problem(f"{path}.revision", message, "give the 40 hexadecimal digits of a commit, or set platform.requirePinnedRevisions to false")
+        yield Problem(
+            f"{path}.revision", message, "give the 40 hexadecimal digits of a commit, or set platform.requirePinnedRevisions to false"
+        )
 
 
 def _served_names_are_unique(settings: Settings) -> Iterator[Problem]:

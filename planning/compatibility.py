@@ -124,8 +124,12 @@ def data_type_warnings(path: str, model: Model, architecture: Architecture, mach
         yield Problem(f"{path}.engine.dtype", f"{name} has no bfloat16, so vLLM falls back to float16", "say float16 if that is meant")
     config = architecture.quantization_config
     if config and config.quant_method == "fp8" and capability < FP8_KV_CAPABILITY:
-        yield Problem(f"{path}.nodePool", f"{name} has no fp8 arithmetic: the weights are smaller, but not faster", "an Ada or Hopper GPU has it")
+        yield Problem(
+            f"{path}.nodePool", f"{name} has no fp8 arithmetic: the weights are smaller, but not faster", "an Ada or Hopper GPU has it"
+        )
     if machine.accelerator.interconnect == "pcie" and model.parallelism.tensor > 2:
         yield Problem(
-            f"{path}.parallelism.tensor", f"{name} has no NVLink, so {model.parallelism.tensor} GPUs exchange every layer over PCIe", "expect less than linear speed-up"
+            f"{path}.parallelism.tensor",
+            f"{name} has no NVLink, so {model.parallelism.tensor} GPUs exchange every layer over PCIe",
+            "expect less than linear speed-up",
         )

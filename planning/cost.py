@@ -75,7 +75,9 @@ def _first(*prices: float | None) -> float | None:
     return next((price for price in prices if price is not None), None)
 
 
-def plan_cost(settings: Settings, pools: dict[str, PoolPlan], placed: dict[str, list[Placed]], capacity: dict[str, CapacityPlan]) -> CostPlan:
+def plan_cost(
+    settings: Settings, pools: dict[str, PoolPlan], placed: dict[str, list[Placed]], capacity: dict[str, CapacityPlan]
+) -> CostPlan:
     prices = {name: node_price(settings, name, settings.node_pools[name].machine_type) for name in pools}
     by_pool = {name: _pool_cost(plan, prices[name], settings.budget) for name, plan in pools.items()}
     by_model = {
@@ -95,7 +97,11 @@ def _is_unpriced(pool: NodePool, price: NodePrice) -> bool:
 def _pool_cost(plan: PoolPlan, price: NodePrice, budget: Budget) -> Usd:
     """Kept nodes at the floor; at the ceiling what the models at their ceilings need, as far as the pool may grow."""
     pool = plan.pool
-    on_demand = _nodes(pool.on_demand.min_nodes, pool.on_demand.max_nodes, plan.ceiling_on_demand_nodes, price.on_demand, budget) if pool.on_demand else None
+    on_demand = (
+        _nodes(pool.on_demand.min_nodes, pool.on_demand.max_nodes, plan.ceiling_on_demand_nodes, price.on_demand, budget)
+        if pool.on_demand
+        else None
+    )
     spot = _nodes(pool.spot.min_nodes, pool.spot.max_nodes, plan.ceiling_spot_nodes, price.spot, budget) if pool.spot else None
     return (on_demand or Usd(0, 0, 0)) + (spot or Usd(0, 0, 0))
 
@@ -156,6 +162,6 @@ def cost_warnings(cost: CostPlan, budget: Budget) -> Iterator[Problem]:
     if budget.monthly_usd is not None and cost.total.expected <= budget.monthly_usd < cost.total.ceiling:
         yield Problem(
             "budget.monthlyUsd",
-            f"with every model at its ceiling all month it would cost ${cost.total.ceiling:,.0f}, above the budget of ${budget.monthly_usd:,.0f}",
+            f"a month with every model at its ceiling costs ${cost.total.ceiling:,.0f}, above the budget of ${budget.monthly_usd:,.0f}",
             "lower ceilings if that must not happen",
         )

@@ -25,12 +25,13 @@ def memory_problems(
     ).replace("; ", ", ")
     parallel = _larger_tensor_parallel(model, architecture, parameters, family, machine)
     if memory.longest_model_len == 0:
-        fix = parallel or "choose a GPU with more memory, a quantized checkpoint, or a larger parallelism.tensor on a machine with more GPUs"
+        fix = (
+            parallel or "choose a GPU with more memory, a quantized checkpoint, or a larger parallelism.tensor on a machine with more GPUs"
+        )
         yield Problem(f"{path}.nodePool", f"the model does not fit: {needs}, which leaves {memory.kv_cache:.1f} GiB for the KV cache", fix)
         return
-    message = (
-        f"one sequence of {memory.max_model_len} tokens needs {memory.sequence:.1f} GiB of KV cache, but {max(0.0, memory.kv_cache):.1f} GiB are left: {needs}"
-    )
+    message = f"one sequence of {memory.max_model_len} tokens needs {memory.sequence:.1f} GiB of KV cache, "
+        f"but {max(0.0, memory.kv_cache):.1f} GiB are left: {needs}"
     fix = f"set engine.maxModelLen to at most {memory.longest_model_len}"
     yield Problem(f"{path}.engine.maxModelLen", message, f"{fix}, or {parallel}" if parallel else fix)
 

@@ -99,11 +99,7 @@ def make_plan(settings: Settings) -> Plan:
         problems += over_budget + (unpriced if settings.budget.monthly_usd is not None else [])
     if problems:
         raise StackError(problems)
-    models = {
-        one.name: _model_plan(settings, one, sized[one.name], pool_plans[name], costs)
-        for name in pools
-        for one in placed[name]
-    }
+    models = {one.name: _model_plan(settings, one, sized[one.name], pool_plans[name], costs) for name in pools for one in placed[name]}
     in_order = {name: models[name] for name in settings.models}
     plan = Plan(pool_plans, in_order, costs, ())
     warnings = [*_warnings(settings, plan, placed, sized), *over_budget, *unpriced]
@@ -140,7 +136,9 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     weights = plan_weights(one.model, one.memory.weights_bytes)
     yield from disk_problems(path, one.model, weights, machine, one.shape.slots)
     if not invalid and not too_long:
-        yield from memory_problems(path, one.model, one.architecture, one.parameters, family(one.architecture, one.row), machine, one.memory)
+        yield from memory_problems(
+            path, one.model, one.architecture, one.parameters, family(one.architecture, one.row), machine, one.memory
+        )
 
 
 def _shared_gpu_problems(settings: Settings, path: str, one: _Sized) -> Iterator[Problem]:
@@ -149,7 +147,7 @@ def _shared_gpu_problems(settings: Settings, path: str, one: _Sized) -> Iterator
         share = 1 / sharing.max_clients_per_gpu
         yield Problem(
             f"{path}.engine.gpuMemoryUtilization",
-            f"{sharing.max_clients_per_gpu} pods share a GPU and each would take {one.model.engine.gpu_memory_utilization:.0%} of its memory",
+            f"{sharing.max_clients_per_gpu} pods share a GPU, and each would take {one.model.engine.gpu_memory_utilization:.0%} of it",
             f"set it to at most {int(share * 100) / 100}",
         )
 
@@ -190,5 +188,7 @@ def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], s
         for one in placed[name]:
             model = plan.models[one.name]
             yield from placement.rollout_warnings(one, model.rollout, pool_plan.pool, model.startup.expected - model.startup.node)
-            yield from compatibility.data_type_warnings(f"models.{one.name}", one.model, sized[one.name].architecture, pool_plan.pool.machine)
+            yield from compatibility.data_type_warnings(
+                f"models.{one.name}", one.model, sized[one.name].architecture, pool_plan.pool.machine
+            )
     yield from cost.cost_warnings(plan.cost, settings.budget)

@@ -62,7 +62,9 @@ class StartupPlan:
         return self.budget // PROBE_PERIOD
 
 
-def plan_startup(model: Model, architecture: Architecture, weights_bytes: int, machine: Machine, *, streamed: bool, grace: int) -> StartupPlan:
+def plan_startup(
+    model: Model, architecture: Architecture, weights_bytes: int, machine: Machine, *, streamed: bool, grace: int
+) -> StartupPlan:
     """`streamed`: whether the nodes stream images. `grace`: how long a replica takes to leave."""
     mib = weights_bytes / 1024**2
     image = IMAGE_STREAMING_SECONDS if streamed else IMAGE_PULL_SECONDS

@@ -41,7 +41,9 @@ def disk_problems(path: str, model: Model, plan: WeightsPlan, machine: Machine, 
     replicas = machine.slots // slots
     if plan.storage_gib * replicas <= machine.ephemeral_gib:
         return
-    copies = f"{replicas} replicas on a node keep {plan.storage_gib} GiB each" if replicas > 1 else f"the weights take {plan.storage_gib} GiB"
+    copies = (
+        f"{replicas} replicas on a node keep {plan.storage_gib} GiB each" if replicas > 1 else f"the weights take {plan.storage_gib} GiB"
+    )
     yield Problem(
         f"{path}.weights",
         f"{copies}, and pods on {machine.name} have {machine.ephemeral_gib:.0f} GiB of disk",

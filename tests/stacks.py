@@ -55,39 +55,3 @@ def _set(target: dict[str, Any], key: str, value: Any) -> None:
 
 def settings(changes: dict[str, Any] | None = None) -> Settings:
     return Settings.parse(without_secret_values(stack(changes)))
-
-
-def generated(models: int) -> dict[str, Any]:
-    """A stack of many models over three pools of different GPUs."""
-    sources = [
-        ("l4", "Qwen/Qwen3-8B", {"maxModelLen": 8192}, {}),
-        ("l4", "openai/gpt-oss-20b", {"maxModelLen": 16384}, {}),
-        ("a100", "google/gemma-3-27b-it", {"maxModelLen": 8192}, {}),
-        ("h100", "Qwen/Qwen3-32B-FP8", {"maxModelLen": 32768}, {}),
-        ("h100", "meta-llama/Llama-3.3-70B-Instruct", {"maxModelLen": 16384}, {"tensor": 4}),
-        ("h100", "Qwen/Qwen3-Next-80B-A3B-Instruct", {"maxModelLen": 32768}, {"tensor": 4}),
-    ]
-    entries = {}
-    for index in range(models):
-        pool, source, engine, parallelism = sources[index % len(sources)]
-        entries[f"model-{index}"] = {
-            "source": source,
-            "revision": REVISION,
-            "nodePool": pool,
-            "engine": engine,
-            "parallelism": parallelism,
-            "scaling": {"floor": 1 + index % 2, "ceiling": 3},
-        }
-    nodes = {"onDemand": {"max": 2 * models}, "spot": {"max": 3 * models}}
-    return stack(
-        {
-            "cluster.zones": ["us-central1-a", "us-central1-c"],
-            "cluster.ranges": {"nodes": "10.0.0.0/16", "pods": "11.0.0.0/8", "services": "10.8.0.0/20"},
-            "secrets.huggingFaceToken": {"secure": "v1:aaaa:bbbb"},
-            "nodePools": None,
-            "nodePools.l4": {"machineType": "g2-standard-12", **nodes},
-            "nodePools.a100": {"machineType": "a2-ultragpu-1g", **nodes},
-            "nodePools.h100": {"machineType": "a3-highgpu-8g", **nodes},
-            "models": entries,
-        }
-    )

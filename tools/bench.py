@@ -49,15 +49,15 @@ def _plan(models: int):  # noqa: ANN202 - a function without arguments that retu
     from config.settings import Settings
     from config.stack_config import without_secret_values
     from planning.plan import make_plan
-    from tests.stacks import generated
+    from tools.generated import generated
 
     settings = Settings.parse(without_secret_values(generated(models)))
     return lambda: len(make_plan(settings).models)
 
 
 def _preview(models: int):  # noqa: ANN202 - a function without arguments that returns how many resources were registered
-    from tests.stacks import generated
     from tools import offline
+    from tools.generated import generated
 
     config = generated(models)
     _import_program()
@@ -105,7 +105,15 @@ def _table(what: str, samples: dict[int, Sample]) -> Table:
     base = samples[10].work / samples[10].made
     for models, sample in samples.items():
         each = sample.work / sample.made
-        row = (models, sample.made, f"{sample.imports:.2f}", f"{sample.work:.4f}", f"{each * 1000:.3f}", f"{each / base:.2f}", f"{sample.peak_mib:.0f}")
+        row = (
+            models,
+            sample.made,
+            f"{sample.imports:.2f}",
+            f"{sample.work:.4f}",
+            f"{each * 1000:.3f}",
+            f"{each / base:.2f}",
+            f"{sample.peak_mib:.0f}",
+        )
         table.add_row(*map(str, row))
     return table
 

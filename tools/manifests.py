@@ -14,7 +14,17 @@ from planning.plan import Plan
 from tools.offline import UNKNOWN, Recording, kubernetes_objects
 
 # Kinds that others need first; everything else follows in this order's last place.
-_ORDER = ("Namespace", "ResourceQuota", "ServiceAccount", "Secret", "ConfigMap", "PersistentVolumeClaim", "NetworkPolicy", "Service", "Deployment")
+_ORDER = (
+    "Namespace",
+    "ResourceQuota",
+    "ServiceAccount",
+    "Secret",
+    "ConfigMap",
+    "PersistentVolumeClaim",
+    "NetworkPolicy",
+    "Service",
+    "Deployment",
+)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 

@@ -17,7 +17,8 @@ from typing import Any
 
 gc.set_threshold(200_000)  # the SDKs make very many classes; walking them again and again is most of their imports' time
 import pulumi  # noqa: E402
-from google.protobuf import empty_pb2, json_format  # noqa: E402
+from google.protobuf import json_format  # noqa: E402
+from google.protobuf.empty_pb2 import Empty  # noqa: E402  # ty: ignore[missing-module-member]
 from pulumi.runtime import mocks, rpc, stack  # noqa: E402
 from pulumi.runtime.config import set_all_config  # noqa: E402
 from pulumi.runtime.proto import resource_pb2  # noqa: E402
@@ -182,21 +183,24 @@ def run(config: Mapping[str, Any], stack_name: str, *, known: bool = False) -> R
     set_all_config({key: _encoded(value) for key, value in config.items()}, [SECRETS])
     monitor = _Monitor(known=known)
     log = _Log(monitor.recording)
-    program = ROOT / "__main__.py"
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         _configure(monitor, stack_name, log)
-        loop.run_until_complete(stack.run_in_stack(lambda: runpy.run_path(str(program), run_name="__main__") and None))
+        loop.run_until_complete(stack.run_in_stack(_program))
     finally:
         asyncio.set_event_loop(None)
         loop.close()
     return monitor.recording
 
 
+def _program() -> None:
+    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+
 def _configure(monitor: _Monitor, stack_name: str, log: _Log) -> None:
     """What `pulumi.runtime.set_mocks` does, but for the root stack that it registers: `run_in_stack` brings its own."""
-    features = set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)
+    features = set(monitor.GetDeploymentInfo(Empty()).supportedFeatures)
     engine = mocks.MockEngine(log)  # ty: ignore[invalid-argument-type]
     configure(
         mocks.MockSettings(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import AliasChoices, BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
@@ -80,9 +80,10 @@ def _sections() -> tuple[dict[str, Any], dict[str, Any]]:
         "budget": Budget,
         "secrets": Secrets,
     }
-    schemas, shared = TypeAdapter.json_schemas(
-        [(name, "validation", TypeAdapter(kind)) for name, kind in types.items()], by_alias=True, schema_generator=_Untitled
-    )
+    adapters: list[tuple[str, Literal["validation"], TypeAdapter[Any]]] = [
+        (name, "validation", TypeAdapter(kind)) for name, kind in types.items()
+    ]
+    schemas, shared = TypeAdapter.json_schemas(adapters, by_alias=True, schema_generator=_Untitled)
     definitions = shared["$defs"]
     _accept_spellings(definitions["Architecture"], Architecture)
     _accept_encrypted(definitions["Secrets"])

@@ -17,7 +17,20 @@ from tools.offline import Recording, Resource
 
 def fit_table(plan: Plan) -> Table:
     table = Table(title="Fit: GiB per GPU, tokens, replicas", title_justify="left")
-    for heading in ("model", "pool", "GPUs", "weights", "reserves", "KV cache", "max len", "at most", "seqs", "floor", "ceiling", "ready in"):
+    for heading in (
+        "model",
+        "pool",
+        "GPUs",
+        "weights",
+        "reserves",
+        "KV cache",
+        "max len",
+        "at most",
+        "seqs",
+        "floor",
+        "ceiling",
+        "ready in",
+    ):
         table.add_column(heading, justify="left" if heading in ("model", "pool") else "right")
     for model in plan.models.values():
         table.add_row(*_fit(model))

@@ -22,7 +22,7 @@ from planning.machines import CAPACITY_LABEL, POOL_LABEL
 
 CHART = "kube-prometheus-stack"
 RELEASE_LABEL = {"release": CHART}
-GRAFANA_ADMIN_SECRET = "grafana-admin"  # noqa: S105 - its name
+GRAFANA_ADMIN_SECRET = "grafana-admin"
 TIMEOUT_SECONDS = 1200
 ALERTMANAGER_GIB = 5
 GRAFANA_GIB = 10

@@ -6,7 +6,12 @@ its endpoints, so these policies are what protects the rest.
 
 from __future__ import annotations
 
-from typing import Any
+from pulumi_kubernetes.networking.v1 import (
+    NetworkPolicyEgressRuleArgsDict,
+    NetworkPolicyPeerArgsDict,
+    NetworkPolicyPortArgsDict,
+    NetworkPolicySpecArgsDict,
+)
 
 from components.naming import API_PORT, GATEWAY_NAMESPACE, MONITORING_NAMESPACE
 from config.cluster import Cluster, GkeCluster
@@ -18,7 +23,7 @@ _LINK_LOCAL_DNS = ["169.254.20.10/32", "169.254.169.254/32"]
 _METADATA_SERVER = [("169.254.169.254/32", 80), ("169.254.169.252/32", 988), ("127.0.0.1/32", 988)]
 
 
-def network_policies(cluster: Cluster, *, streamed: bool) -> dict[str, dict[str, Any]]:
+def network_policies(cluster: Cluster, *, streamed: bool) -> dict[str, NetworkPolicySpecArgsDict]:
     """NetworkPolicySpecs by name. `streamed`: the weights come from Google Cloud Storage, with Workload Identity."""
     return {
         "default-deny": {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
@@ -28,16 +33,16 @@ def network_policies(cluster: Cluster, *, streamed: bool) -> dict[str, dict[str,
     }
 
 
-def _dns(cluster: Cluster) -> dict[str, Any]:
+def _dns(cluster: Cluster) -> NetworkPolicySpecArgsDict:
     services = cluster.ranges.services if isinstance(cluster, GkeCluster) else cluster.service_range
-    in_cluster = {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}}}
-    addresses = [{"ip_block": {"cidr": cidr}} for cidr in [*_LINK_LOCAL_DNS, services]]
-    ports = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    in_cluster: NetworkPolicyPeerArgsDict = {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}}}
+    addresses: list[NetworkPolicyPeerArgsDict] = [{"ip_block": {"cidr": cidr}} for cidr in [*_LINK_LOCAL_DNS, services]]
+    ports: list[NetworkPolicyPortArgsDict] = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
     return {"pod_selector": {}, "policy_types": ["Egress"], "egress": [{"to": [in_cluster, *addresses], "ports": ports}]}
 
 
-def _api() -> dict[str, Any]:
-    sources = [
+def _api() -> NetworkPolicySpecArgsDict:
+    sources: list[NetworkPolicyPeerArgsDict] = [
         {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": namespace}}}
         for namespace in (GATEWAY_NAMESPACE, MONITORING_NAMESPACE)
     ]
@@ -48,10 +53,10 @@ def _api() -> dict[str, Any]:
     }
 
 
-def _weights(*, streamed: bool) -> dict[str, Any]:
+def _weights(*, streamed: bool) -> NetworkPolicySpecArgsDict:
     """HTTPS to the internet, not to anything private. Hosts cannot be named in a NetworkPolicy."""
-    outside = {"ip_block": {"cidr": "0.0.0.0/0", "except_": _PRIVATE_RANGES}}
-    egress: list[dict[str, Any]] = [{"to": [outside], "ports": [{"port": 443, "protocol": "TCP"}]}]
+    outside: NetworkPolicyPeerArgsDict = {"ip_block": {"cidr": "0.0.0.0/0", "except_": _PRIVATE_RANGES}}
+    egress: list[NetworkPolicyEgressRuleArgsDict] = [{"to": [outside], "ports": [{"port": 443, "protocol": "TCP"}]}]
     if streamed:
         egress += [{"to": [{"ip_block": {"cidr": cidr}}], "ports": [{"port": port, "protocol": "TCP"}]} for cidr, port in _METADATA_SERVER]
     return {"pod_selector": {}, "policy_types": ["Egress"], "egress": egress}

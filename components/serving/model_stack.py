@@ -14,6 +14,7 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
@@ -69,9 +70,11 @@ class ModelStack(pulumi.ComponentResource):
         self._monitoring()
         self.register_outputs({"namespace": self.namespace, "url": self.url})
 
-    def _metadata(self, name: str, annotations: dict[str, str] | None = None) -> dict:
-        metadata = {"name": name, "namespace": self.namespace, "labels": model_labels(self._name) | MANAGED}
-        return metadata | ({"annotations": annotations} if annotations else {})
+    def _metadata(self, name: str, annotations: dict[str, str] | None = None) -> ObjectMetaArgsDict:
+        metadata: ObjectMetaArgsDict = {"name": name, "namespace": self.namespace, "labels": model_labels(self._name) | MANAGED}
+        if annotations:
+            metadata["annotations"] = annotations
+        return metadata
 
     def _isolation(self) -> None:
         streamed = self._args.plan.weights.bucket is not None
@@ -93,12 +96,13 @@ class ModelStack(pulumi.ComponentResource):
     def _weights(self) -> list[pulumi.Resource]:
         """The token that downloads them and the volume that all replicas share, where there is one."""
         found: list[pulumi.Resource] = []
-        if self._with_token:
+        token = self._token
+        if token is not None:
             found.append(
                 Secret(
                     f"{self._name}-hugging-face",
                     metadata=self._metadata(weights.TOKEN_SECRET),
-                    string_data={weights.TOKEN_KEY: self._args.hugging_face_token},
+                    string_data={weights.TOKEN_KEY: token},
                     opts=self._within,
                 )
             )
@@ -109,12 +113,12 @@ class ModelStack(pulumi.ComponentResource):
         return found
 
     @property
-    def _with_token(self) -> bool:
-        return self._args.hugging_face_token is not None and self._args.plan.weights.bucket is None
+    def _token(self) -> pulumi.Output[str] | None:
+        return self._args.hugging_face_token if self._args.plan.weights.bucket is None else None
 
     def _tier(self, tier: Tier, needed: Sequence[pulumi.Resource]) -> None:
         plan, timeout = self._args.plan, f"{self._args.plan.startup.update_timeout}s"
-        template = pod_template(self._args.model, plan, tier, self._args.image, with_token=self._with_token)
+        template = pod_template(self._args.model, plan, tier, self._args.image, with_token=self._token is not None)
         name = f"{self._name}-{tier.name}"
         Deployment(
             name,
@@ -158,7 +162,7 @@ class ModelStack(pulumi.ComponentResource):
         )
 
 
-def _namespace_metadata(name: str) -> dict:
+def _namespace_metadata(name: str) -> ObjectMetaArgsDict:
     """`restricted` is enforced by the API server's Pod Security admission."""
     levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
     return {"name": name, "labels": {**MANAGED, **levels}}

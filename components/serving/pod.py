@@ -7,7 +7,17 @@ shared memory) goes to volumes. Service links are off because a Service's variab
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+from pulumi_kubernetes.core.v1 import (
+    ContainerArgsDict,
+    PodSecurityContextArgsDict,
+    PodTemplateSpecArgsDict,
+    ProbeArgsDict,
+    ResourceRequirementsArgsDict,
+    SecurityContextArgsDict,
+    TopologySpreadConstraintArgsDict,
+    VolumeMountArgsDict,
+)
 
 from components.naming import API_PORT, MANAGED, TIER_LABEL, model_labels
 from components.serving import weights
@@ -19,13 +29,13 @@ from planning.plan import ModelPlan
 from planning.startup import PROBE_PERIOD
 
 HOME = "/home/vllm"
-_SECURITY_CONTEXT: dict[str, Any] = {
+_SECURITY_CONTEXT: SecurityContextArgsDict = {
     "allow_privilege_escalation": False,
     "read_only_root_filesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
 # User `vllm` of the image: UID 2000 in group 0.
-_POD_SECURITY_CONTEXT: dict[str, Any] = {
+_POD_SECURITY_CONTEXT: PodSecurityContextArgsDict = {
     "run_as_non_root": True,
     "run_as_user": 2000,
     "run_as_group": 0,
@@ -44,7 +54,7 @@ class Tier:
     drain: Drain
 
 
-def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_token: bool) -> dict[str, Any]:
+def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_token: bool) -> PodTemplateSpecArgsDict:
     """A PodTemplateSpec."""
     labels = tier_labels(plan.name, tier.name)
     streamed = plan.weights.bucket is not None
@@ -79,13 +89,13 @@ def tier_labels(model: str, tier: str) -> dict[str, str]:
     return model_labels(model) | {TIER_LABEL: tier}
 
 
-def _spread(key: str, labels: dict[str, str]) -> dict[str, Any]:
+def _spread(key: str, labels: dict[str, str]) -> TopologySpreadConstraintArgsDict:
     return {"max_skew": 1, "topology_key": key, "when_unsatisfiable": "ScheduleAnyway", "label_selector": {"match_labels": labels}}
 
 
-def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> dict[str, Any]:
+def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> ContainerArgsDict:
     streamed = plan.weights.bucket is not None
-    mounts = [
+    mounts: list[VolumeMountArgsDict] = [
         {"name": "home", "mount_path": HOME},
         {"name": "tmp", "mount_path": "/tmp"},
         {"name": "shm", "mount_path": "/dev/shm"},
@@ -107,7 +117,7 @@ def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> dict[str, 
     }
 
 
-def _probe(*, period: int, failures: int) -> dict[str, Any]:
+def _probe(*, period: int, failures: int) -> ProbeArgsDict:
     """/health answers once the engine is up; a saturated server may take seconds, hence the timeout."""
     return {"http_get": {"path": "/health", "port": "http"}, "period_seconds": period, "timeout_seconds": 5, "failure_threshold": failures}
 
@@ -125,7 +135,7 @@ def _environment(plan: ModelPlan) -> dict[str, str]:
     return environment
 
 
-def _resources(plan: ModelPlan) -> dict[str, Any]:
+def _resources(plan: ModelPlan) -> ResourceRequirementsArgsDict:
     shape = plan.shape
     gpus = {"nvidia.com/gpu": str(shape.gpus)} if shape.gpus else {}
     disk = {} if plan.weights.bucket or plan.weights.shared else {"ephemeral-storage": f"{plan.weights.storage_gib}Gi"}

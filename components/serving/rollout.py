@@ -6,7 +6,9 @@ scales it, and Pulumi does not wait: spot capacity may not be there today.
 
 from __future__ import annotations
 
-from typing import Any
+from pulumi_kubernetes.apps.v1 import DeploymentSpecArgsDict
+from pulumi_kubernetes.core.v1 import PodTemplateSpecArgsDict
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudgetSpecArgsDict
 
 from components.serving.pod import Tier, tier_labels
 from config.models import Model
@@ -24,20 +26,27 @@ def tiers(model: Model, plan: ModelPlan) -> list[Tier]:
     return found + ([Tier(BURST, burst, plan.burst_drain)] if plan.burst and burst else [])
 
 
-def deployment_spec(plan: ModelPlan, tier: Tier, template: dict[str, Any]) -> dict[str, Any]:
-    spec = {
+def deployment_spec(plan: ModelPlan, tier: Tier, template: PodTemplateSpecArgsDict) -> DeploymentSpecArgsDict:
+    burst = tier.name == BURST
+    spec: DeploymentSpecArgsDict = {
         "selector": {"match_labels": tier_labels(plan.name, tier.name)},
         "revision_history_limit": 5,
         "progress_deadline_seconds": plan.startup.progress_deadline,
+        "strategy": {
+            "type": "RollingUpdate",
+            "rolling_update": {
+                "max_surge": 0 if burst else plan.rollout.max_surge,
+                "max_unavailable": 1 if burst else plan.rollout.max_unavailable,
+            },
+        },
         "template": template,
     }
-    if tier.name == BURST:
-        return spec | {"strategy": {"type": "RollingUpdate", "rolling_update": {"max_surge": 0, "max_unavailable": 1}}}
-    rollout = {"max_surge": plan.rollout.max_surge, "max_unavailable": plan.rollout.max_unavailable}
-    return spec | {"replicas": plan.floor, "strategy": {"type": "RollingUpdate", "rolling_update": rollout}}
+    if not burst:
+        spec["replicas"] = plan.floor
+    return spec
 
 
-def disruption_budget_spec(plan: ModelPlan, tier: Tier) -> dict[str, Any]:
+def disruption_budget_spec(plan: ModelPlan, tier: Tier) -> PodDisruptionBudgetSpecArgsDict:
     """One replica at a time may be evicted; one that was never ready must not hold up a drain."""
     return {
         "max_unavailable": 1,

@@ -5,7 +5,13 @@ The download runs in an init container, so a slow one delays a pod but never tri
 
 from __future__ import annotations
 
-from typing import Any
+from pulumi_kubernetes.core.v1 import (
+    ContainerArgsDict,
+    EnvVarArgsDict,
+    PersistentVolumeClaimSpecArgsDict,
+    SecurityContextArgsDict,
+    VolumeArgsDict,
+)
 
 from config.models import Model
 from planning.plan import ModelPlan
@@ -28,14 +34,14 @@ def claim_name(plan: ModelPlan) -> str | None:
     return f"{plan.name}-weights" if plan.weights.shared and not plan.weights.bucket else None
 
 
-def volume(plan: ModelPlan) -> dict[str, Any]:
+def volume(plan: ModelPlan) -> VolumeArgsDict:
     claim = claim_name(plan)
     if claim:
         return {"name": VOLUME, "persistent_volume_claim": {"claim_name": claim}}
     return {"name": VOLUME, "empty_dir": {"size_limit": f"{plan.weights.storage_gib}Gi"}}
 
 
-def claim_spec(model: Model, plan: ModelPlan) -> dict[str, Any]:
+def claim_spec(model: Model, plan: ModelPlan) -> PersistentVolumeClaimSpecArgsDict:
     return {
         "access_modes": [model.weights.access_mode],
         "storage_class_name": model.weights.storage_class,
@@ -43,10 +49,14 @@ def claim_spec(model: Model, plan: ModelPlan) -> dict[str, Any]:
     }
 
 
-def download_container(model: Model, plan: ModelPlan, image: str, security_context: dict[str, Any], *, with_token: bool) -> dict[str, Any]:
+def download_container(
+    model: Model, plan: ModelPlan, image: str, security_context: SecurityContextArgsDict, *, with_token: bool
+) -> ContainerArgsDict:
     """The init container. huggingface_hub resumes what is there and skips what is complete, so a shared volume downloads once."""
     revision = [f"--revision={plan.revision}"] if plan.revision else []
-    token = [{"name": "HF_TOKEN", "value_from": {"secret_key_ref": {"name": TOKEN_SECRET, "key": TOKEN_KEY}}}] if with_token else []
+    token: list[EnvVarArgsDict] = (
+        [{"name": "HF_TOKEN", "value_from": {"secret_key_ref": {"name": TOKEN_SECRET, "key": TOKEN_KEY}}}] if with_token else []
+    )
     return {
         "name": "download",
         "image": image,

@@ -184,11 +184,16 @@ def test_the_plan_decides_what_the_deployment_says(program):
         template = one["spec"]["template"]
         assert one["spec"]["replicas"] == model.floor
         assert int(flag(template, "--max-model-len")) == model.memory.max_model_len
-        assert one["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": model.rollout.max_surge, "maxUnavailable": model.rollout.max_unavailable}
+        assert one["spec"]["strategy"]["rollingUpdate"] == {
+            "maxSurge": model.rollout.max_surge,
+            "maxUnavailable": model.rollout.max_unavailable,
+        }
 
 
 def test_a_network_policy_denies_by_default_and_lets_dns_the_api_and_the_weights_through(program):
-    policies = {m["metadata"]["name"]: m["spec"] for m in of_kind(program("dev"), "NetworkPolicy") if m["metadata"]["namespace"] == "model-qwen3-8b"}
+    policies = {
+        m["metadata"]["name"]: m["spec"] for m in of_kind(program("dev"), "NetworkPolicy") if m["metadata"]["namespace"] == "model-qwen3-8b"
+    }
     assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     dns = policies["allow-dns"]["egress"][0]
     assert {(port["protocol"], port["port"]) for port in dns["ports"]} == {("UDP", 53), ("TCP", 53)}

@@ -9,8 +9,9 @@ import pytest
 
 from config import catalog
 from tests.program.conftest import STACKS, configuration
-from tests.stacks import generated, stack
+from tests.stacks import stack
 from tools import offline
+from tools.generated import generated
 
 TOKEN = "hf_this-value-must-not-show"
 PASSWORD = "grafana-this-value-must-not-show"

@@ -75,7 +75,10 @@ def test_a_linear_hybrid_keeps_one_state_per_sequence_and_linear_layer():
 
 
 def test_mla_is_not_split_by_tensor_parallelism():
-    assert KvCache(architecture("deepseek-ai/DeepSeek-V3"), 8).bytes_per_token == KvCache(architecture("deepseek-ai/DeepSeek-V3")).bytes_per_token
+    assert (
+        KvCache(architecture("deepseek-ai/DeepSeek-V3"), 8).bytes_per_token
+        == KvCache(architecture("deepseek-ai/DeepSeek-V3")).bytes_per_token
+    )
 
 
 def test_kv_heads_are_copied_once_there_are_more_gpus_than_heads():

@@ -1,0 +1,48 @@
+"""Stacks of any size, for benchmarks and for tests of the whole program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+def generated(models: int) -> dict[str, Any]:
+    """A stack of many models over three pools of different GPUs."""
+    sources = [
+        ("l4", "Qwen/Qwen3-8B", {"maxModelLen": 8192}, {}),
+        ("l4", "openai/gpt-oss-20b", {"maxModelLen": 16384}, {}),
+        ("a100", "google/gemma-3-27b-it", {"maxModelLen": 8192}, {}),
+        ("h100", "Qwen/Qwen3-32B-FP8", {"maxModelLen": 32768}, {}),
+        ("h100", "meta-llama/Llama-3.3-70B-Instruct", {"maxModelLen": 16384}, {"tensor": 4}),
+        ("h100", "Qwen/Qwen3-Next-80B-A3B-Instruct", {"maxModelLen": 32768}, {"tensor": 4}),
+    ]
+    entries = {}
+    for index in range(models):
+        pool, source, engine, parallelism = sources[index % len(sources)]
+        entries[f"model-{index}"] = {
+            "source": source,
+            "revision": REVISION,
+            "nodePool": pool,
+            "engine": engine,
+            "parallelism": parallelism,
+            "scaling": {"floor": 1 + index % 2, "ceiling": 3},
+        }
+    nodes = {"onDemand": {"max": 2 * models}, "spot": {"max": 3 * models}}
+    return {
+        "gcp:project": "acme",
+        "gcp:region": "us-central1",
+        "vllm-platform:cluster": {
+            "provider": "gke",
+            "name": "llm",
+            "zones": ["us-central1-a", "us-central1-c"],
+            "ranges": {"nodes": "10.0.0.0/16", "pods": "11.0.0.0/8", "services": "12.8.0.0/20"},
+        },
+        "vllm-platform:nodePools": {
+            "l4": {"machineType": "g2-standard-12", **nodes},
+            "a100": {"machineType": "a2-ultragpu-1g", **nodes},
+            "h100": {"machineType": "a3-highgpu-8g", **nodes},
+        },
+        "vllm-platform:models": entries,
+        "vllm-platform:secrets": {"huggingFaceToken": {"secure": "v1:aaaa:bbbb"}},
+    }
