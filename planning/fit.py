@@ -30,8 +30,10 @@ def memory_problems(
         )
         yield Problem(f"{path}.nodePool", f"the model does not fit: {needs}, which leaves {memory.kv_cache:.1f} GiB for the KV cache", fix)
         return
-    message = f"one sequence of {memory.max_model_len} tokens needs {memory.sequence:.1f} GiB of KV cache, "
+    message = (
+        f"one sequence of {memory.max_model_len} tokens needs {memory.sequence:.1f} GiB of KV cache, "
         f"but {max(0.0, memory.kv_cache):.1f} GiB are left: {needs}"
+    )
     fix = f"set engine.maxModelLen to at most {memory.longest_model_len}"
     yield Problem(f"{path}.engine.maxModelLen", message, f"{fix}, or {parallel}" if parallel else fix)
 

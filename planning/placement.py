@@ -204,6 +204,6 @@ def rollout_warnings(one: Placed, rollout: Rollout, pool: Pool, seconds: float) 
     share = f"{rollout.capacity_share:.0%} of its floor" if rollout.capacity_share else "none of its floor: clients get errors"
     yield Problem(
         f"models.{one.name}.rollout",
-        f"pool '{pool.name}' has no room for a surge replica: while one is replaced (about {seconds / 60:.0f} minutes) the model has {share}",
+        f"pool '{pool.name}' has no room for a surge replica: while one changes (about {seconds / 60:.0f} minutes) the model has {share}",
         f"raise nodePools.{pool.name}.onDemand.max by one, or the model's scaling.floor",
     )
