@@ -63,8 +63,7 @@ def _layers(text: dict[str, Any], architecture: dict[str, Any]) -> dict[str, Any
         return {"no_rope_layer_interval": text.get("no_rope_layer_interval") or _interval([flag == 0 for flag in text["no_rope_layers"]])}
     types = text.get("layer_types")
     if types is None:
-        default = {"no_rope_layer_interval": 4} if architecture.get("attention_chunk_size") else {}
-        return default
+        return {"no_rope_layer_interval": 4} if architecture.get("attention_chunk_size") else {}
     interval = _interval([kind == "full_attention" for kind in types])
     others = {kind for kind in types if kind != "full_attention"}
     key = {"sliding_attention": "sliding_window_pattern", "linear_attention": "full_attention_interval"}

@@ -58,7 +58,7 @@ def _fit(model: ModelPlan) -> list[str]:
 
 def pool_table(plan: Plan) -> Table:
     table = Table(title="Pools: nodes over all zones", title_justify="left")
-    for heading in ("pool", "machine", "on demand", "spot", "for the floors", "idle GPUs", "at all ceilings"):
+    for heading in ("pool", "machine", "on demand", "spot", "for the floors", "idle slots", "at all ceilings"):
         table.add_column(heading, justify="left" if heading in ("pool", "machine") else "right")
     for name, one in plan.pools.items():
         groups = [f"{group.min_nodes}-{group.max_nodes}" if group else "-" for group in (one.pool.on_demand, one.pool.spot)]
