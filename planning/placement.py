@@ -51,7 +51,7 @@ class PoolPlan:
     ceiling_spot_nodes: int
     free_slots: int
     """Slots of the floor's nodes that no floor uses."""
-    surge_sizes: frozenset[int]
+    surge_sizes: tuple[int, ...]
     """Sizes (slots of a replica) for which one replica more finds room on on-demand nodes that can exist."""
 
 
@@ -107,7 +107,7 @@ def plan_pool(pool: Pool, placed: list[Placed]) -> PoolPlan:
         ceiling_on_demand_nodes=nodes_for(on_demand, slots),
         ceiling_spot_nodes=nodes_for(spot, slots),
         free_slots=floor_nodes * slots - sum(size * count for size, count in floors.items()),
-        surge_sizes=frozenset(size for size in floors if _room_for_one_more(pool, on_demand, size)),
+        surge_sizes=tuple(size for size in sorted(floors) if _room_for_one_more(pool, on_demand, size)),
     )
 
 

@@ -1,0 +1,56 @@
+"""The catalogues are complete, consistent with one another, and say where each row is from."""
+
+import re
+
+import pytest
+
+from config import catalog, engine_flags
+
+NEEDED = {"nvidia-tesla-t4", "nvidia-l4", "nvidia-rtx-pro-6000", "nvidia-tesla-a100", "nvidia-a100-80gb", "nvidia-h100-80gb"}
+NEEDED |= {"nvidia-h200-141gb", "nvidia-b200"}
+
+
+def test_every_accelerator_has_a_machine_and_every_machine_its_accelerator():
+    used = {row.accelerator for row in catalog.machine_types().values() if row.accelerator}
+    assert NEEDED <= used == set(catalog.accelerators())
+
+
+@pytest.mark.parametrize(("name", "row"), catalog.machine_types().items(), ids=lambda value: value if isinstance(value, str) else "")
+def test_spot_costs_less_than_on_demand(name, row):
+    for region, price in row.prices.items():
+        if price.on_demand_usd_per_hour and price.spot_usd_per_hour:
+            assert price.spot_usd_per_hour < price.on_demand_usd_per_hour, (name, region)
+
+
+def test_prices_are_known_in_several_regions():
+    regions = {region for row in catalog.machine_types().values() if row.gpus for region in row.prices}
+    assert len(regions) >= 5
+
+
+@pytest.mark.parametrize("source", catalog.model_ids())
+def test_every_model_is_pinned_or_unpinned_but_never_half(source):
+    row = catalog.model(source)
+    assert row is not None
+    assert row.revision is None or re.fullmatch(r"[0-9a-f]{40}", row.revision)
+    assert (row.revision is None) == (row.revision_source is None)
+    assert row.architecture.head_size * row.architecture.num_attention_heads > 0
+
+
+def test_quantized_variants_inherit_the_architecture_but_not_the_revision():
+    plain, quantized = catalog.model("Qwen/Qwen3-8B"), catalog.model("Qwen/Qwen3-8B-FP8")
+    assert plain is not None
+    assert quantized is not None
+    assert plain.architecture.hidden_size == quantized.architecture.hidden_size
+    assert quantized.architecture.quantization_config is not None
+    assert quantized.revision != plain.revision or plain.revision is None
+
+
+def test_flags_are_those_of_the_pinned_image():
+    assert catalog.image("vllm").tag == f"v{engine_flags.catalogue()['version']}"
+    assert set(engine_flags.OWNED) | set(engine_flags.FIXED) <= set(engine_flags.catalogue()["flags"])
+    assert not set(engine_flags.catalogue()["removed"]) & set(engine_flags.catalogue()["flags"])
+
+
+@pytest.mark.parametrize("flag", ["--enable-lora", "--no-enable-chunked-prefill", "--max-loras=4", "--kv-transfer-config.kv_connector=X"])
+def test_a_flag_that_exists_and_is_free_passes(flag):
+    assert engine_flags.checked(flag) == flag
