@@ -6,7 +6,9 @@ Owns the shape of a problem and the translation of pydantic's errors into it. Ru
 
 from __future__ import annotations
 
+import copy
 import difflib
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +60,20 @@ def suggestion(word: str, known: Iterable[str], *, otherwise: str) -> str:
 def problems_of(error: ValidationError, prefix: str, model: type[BaseModel] | None) -> list[Problem]:
     """Translates pydantic's errors about the value at `prefix`; `model` knows the keys that could have been meant."""
     return [_problem(detail, prefix, model) for detail in error.errors(include_url=False)]
+
+
+def without_what_is_wrong(value: Any, error: ValidationError) -> Any:
+    """A copy of the mapping `value` without the keys that `error` is about (of a list with a wrong item, the whole list)."""
+    rest = copy.deepcopy(value)
+    for detail in error.errors(include_url=False):
+        location = [part for part in detail["loc"] if not _is_internal(part)]
+        keys = list(itertools.takewhile(lambda part: isinstance(part, str), location))
+        target = rest
+        for key in keys[:-1]:
+            target = target.get(key) if isinstance(target, dict) else None
+        if keys and isinstance(target, dict):
+            target.pop(keys[-1], None)
+    return rest
 
 
 def join(prefix: str, location: Sequence[str | int]) -> str:

@@ -112,7 +112,7 @@ def _existing_pool_rules(path: str, pool: NodePool) -> Iterator[Problem]:
 
 def _model_rules(settings: Settings, name: str, model: Model) -> Iterator[Problem]:
     path = f"models.{name}"
-    if model.node_pool not in settings.node_pools and f"nodePools.{model.node_pool}" not in settings.unreadable:
+    if model.node_pool not in settings.node_pools and f"nodePools.{model.node_pool}" not in settings.doubtful:
         pools = settings.node_pools
         advice = suggestion(model.node_pool, pools, otherwise="pools of this stack: " + (", ".join(pools) or "none"))
         yield Problem(f"{path}.nodePool", f"there is no node pool '{model.node_pool}'", advice)

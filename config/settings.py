@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
 from config import rules
 from config.budget import Budget
 from config.cluster import Cluster, ExistingCluster, GkeCluster
-from config.errors import Problem, StackError, problems_of, suggestion
+from config.errors import Problem, StackError, problems_of, suggestion, without_what_is_wrong
 from config.models import Model, check_name
 from config.node_pools import NodePool
 from config.platform import Platform
@@ -30,7 +30,8 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Settings:
-    """What a stack says. `problems` is what was wrong with the YAML; entries that could not be read are named in `unreadable`."""
+    """What a stack says. `problems` is what was wrong with the YAML; `doubtful` are the entries that it was wrong in:
+    they are here without what was wrong, or not at all."""
 
     gcp_project: str | None
     gcp_region: str | None
@@ -41,7 +42,7 @@ class Settings:
     budget: Budget
     secrets: Secrets
     problems: tuple[Problem, ...] = ()
-    unreadable: frozenset[str] = frozenset()
+    doubtful: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, config: Mapping[str, Any]) -> Settings:
@@ -63,7 +64,7 @@ class Settings:
             budget=reader.section("budget", Budget),
             secrets=reader.section("secrets", Secrets),
             problems=tuple(reader.problems),
-            unreadable=frozenset(reader.unreadable),
+            doubtful=frozenset(reader.doubtful),
         )
         return rules.checked(settings)
 
@@ -74,7 +75,7 @@ class _Reader:
     def __init__(self, sections: dict[str, Any]) -> None:
         self.sections = sections
         self.problems: list[Problem] = []
-        self.unreadable: set[str] = set()
+        self.doubtful: set[str] = set()
 
     def refuse_unknown_sections(self) -> None:
         for name in self.sections.keys() - set(SECTIONS):
@@ -92,13 +93,13 @@ class _Reader:
             message = f"{value.get('provider')!r} is not a provider"
             self.problems.append(Problem("cluster.provider", message, "one of: gke, existing"))
             raise StackError(self.problems)
-        cluster = self._salvaged("cluster", model, value)
+        cluster = self._validated("cluster", model, value)
         if cluster is None:
             raise StackError(self.problems)
         return cluster
 
     def section(self, name: str, model: type[M]) -> M:
-        return self._salvaged(name, model, self.sections.get(name, {})) or model()
+        return self._validated(name, model, self.sections.get(name, {})) or model()
 
     def entries(self, name: str, model: type[M], key_type: Any) -> dict[str, M]:
         """The entries of a section keyed by name, each read by itself; those that cannot be read are left out."""
@@ -117,24 +118,16 @@ class _Reader:
         except ValidationError as error:
             self.problems += problems_of(error, path, None)
         if len(self.problems) > before:
-            self.unreadable.add(path)
+            self.doubtful.add(path)
         return entry
 
-    def _salvaged(self, path: str, model: type[M], value: Any) -> M | None:
-        """Reads a section; where keys of it are wrong, reads it again without them so that planning can go on."""
-        section = self._validated(path, model, value)
-        if section is None and isinstance(value, dict):
-            wrong = {problem.path.removeprefix(f"{path}.").partition(".")[0].partition("[")[0] for problem in self.problems}
-            rest = {key: entry for key, entry in value.items() if key not in wrong}
-            try:
-                return model.model_validate(rest)
-            except ValidationError:
-                return None
-        return section
-
     def _validated(self, path: str, model: type[M], value: Any) -> M | None:
+        """Reads a mapping; where keys of it are wrong, reads it again without them so that planning can judge the rest."""
         try:
             return model.model_validate(value)
         except ValidationError as error:
             self.problems += problems_of(error, path, model)
-            return None
+            try:
+                return model.model_validate(without_what_is_wrong(value, error))
+            except ValidationError:
+                return None

@@ -79,7 +79,9 @@ def make_plan(settings: Settings) -> Plan:
         StackError: with the problems of the settings and of the plan, all of them.
     """
     problems = list(settings.problems)
-    pools = {name: pool for name in settings.node_pools if (pool := read_pool(settings, name))}
+    pools = {
+        name: pool for name in settings.node_pools if f"nodePools.{name}" not in settings.doubtful and (pool := read_pool(settings, name))
+    }
     for pool in pools.values():
         problems += [*zones.accelerator_problems(settings, pool), *zones.partition_problems(settings, pool)]
     problems += zones.address_problems(settings)
@@ -135,7 +137,7 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     yield from _shared_gpu_problems(settings, path, one)
     weights = plan_weights(one.model, one.memory.weights_bytes)
     yield from disk_problems(path, one.model, weights, machine, one.shape.slots)
-    if not invalid and not too_long:
+    if not invalid and not too_long and path not in settings.doubtful:
         yield from memory_problems(
             path, one.model, one.architecture, one.parameters, family(one.architecture, one.row), machine, one.memory
         )

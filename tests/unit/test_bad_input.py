@@ -347,6 +347,16 @@ def test_all_problems_of_a_stack_are_reported_at_once():
     assert expected <= paths
 
 
+def test_a_typo_in_a_model_does_not_hide_what_else_is_wrong_with_it():
+    changes = {f"{MODEL}.engine": {"maxModelen": 8192, "dtype": "bfloat16"}, f"{MODEL}.parallelism.tensor": 3} | T4
+    found = {problem.path for problem in problems(changes)}
+    assert found == {f"{MODEL}.engine.maxModelen", f"{MODEL}.engine.dtype", f"{MODEL}.parallelism", f"{MODEL}.parallelism.tensor"}
+
+
+def test_a_pool_that_cannot_be_read_says_nothing_about_the_models_on_it():
+    assert {problem.path for problem in problems({"nodePools.l4.spot": {"maxx": 4}})} == {"nodePools.l4.spot.maxx"}
+
+
 @pytest.mark.parametrize("value", [None, 7, "text", [1, 2], True], ids=str)
 @pytest.mark.parametrize("section", ["cluster", "nodePools", "models", "platform", "budget", "secrets"])
 def test_a_section_of_the_wrong_shape_is_a_problem_and_never_a_traceback(section, value):
