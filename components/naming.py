@@ -1,4 +1,4 @@
-"""Names and labels that several rooms share: where one room writes them, another selects by them."""
+"""Names and labels that several components share: where one writes them, another selects by them."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-gc.set_threshold(200_000)  # the SDKs make very many classes; walking them again and again is most of their imports' time
+gc.set_threshold(1_000_000)  # the SDKs make very many classes; walking them again and again is most of their imports' time
 import pulumi  # noqa: E402
 from google.protobuf import json_format  # noqa: E402
 from google.protobuf.empty_pb2 import Empty  # noqa: E402  # ty: ignore[missing-module-member]

@@ -1,6 +1,6 @@
 """Prometheus, Alertmanager and Grafana: the chart kube-prometheus-stack as a Helm release.
 
-Owns the namespace, the values and Grafana's administrator. Does not own what is scraped, alerted on or drawn: rooms bring their own
+Owns the namespace, the values and Grafana's administrator. Does not own what is scraped, alerted on or drawn: components bring their own
 PodMonitors, rules and dashboards, and this Prometheus picks up those of every namespace.
 """
 
@@ -103,7 +103,7 @@ def monitoring_values(settings: Settings, *, own_admin: bool) -> dict[str, Any]:
 
 def _prometheus_spec(settings: Settings) -> dict[str, Any]:
     monitoring = settings.platform.monitoring
-    # By default Prometheus takes only objects with this release's label, and other rooms' monitors go unseen.
+    # By default Prometheus takes only objects with this release's label, and the models' monitors go unseen.
     selectors = {f"{kind}SelectorNilUsesHelmValues": False for kind in ("serviceMonitor", "podMonitor", "rule", "probe", "scrapeConfig")}
     return {
         **selectors,
