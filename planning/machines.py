@@ -81,12 +81,22 @@ class Machine:
 
     @property
     def cpu_per_slot(self) -> float:
-        return (self.vcpus - _graded(self.vcpus, _CPU_RESERVE) - DAEMONSET_CPU) / self.slots
+        return (allocatable_cpu(self.vcpus) - DAEMONSET_CPU) / self.slots
 
     @property
     def memory_per_slot(self) -> float:
         """Node memory (not the GPU's) that a slot's pod may request, GiB."""
-        return (self.memory_gib - _graded(self.memory_gib, _MEMORY_RESERVE) - _EVICTION_GIB - DAEMONSET_MEMORY_GIB) / self.slots
+        return (allocatable_memory_gib(self.memory_gib) - DAEMONSET_MEMORY_GIB) / self.slots
+
+
+def allocatable_cpu(vcpus: float) -> float:
+    """CPUs of a GKE node that pods may request."""
+    return vcpus - _graded(vcpus, _CPU_RESERVE)
+
+
+def allocatable_memory_gib(memory_gib: float) -> float:
+    """Memory of a GKE node that pods may request."""
+    return memory_gib - _graded(memory_gib, _MEMORY_RESERVE) - _EVICTION_GIB
 
 
 def _graded(total: float, steps: tuple[tuple[float, float], ...]) -> float:
@@ -97,7 +107,8 @@ def _graded(total: float, steps: tuple[tuple[float, float], ...]) -> float:
     return reserved
 
 
-def _ephemeral(boot_disk_gib: float, local_ssds: int) -> float:
+def allocatable_disk_gib(boot_disk_gib: float, local_ssds: int) -> float:
+    """Disk of a GKE node that emptyDir volumes may use: bundled local SSDs where there are any, else what images leave of the boot disk."""
     if local_ssds:
         total = local_ssds * _LOCAL_SSD_GIB
         return total * (1 - _EVICTION_DISK_SHARE) - _LOCAL_SSD_RESERVE_GIB.get(local_ssds, _LOCAL_SSD_RESERVE_MOST_GIB)
@@ -163,7 +174,7 @@ def _machine(name: str, pool: NodePool) -> Machine | None:
         gpus=gpus,
         slots=slots,
         slot_memory_gib=slot_memory,
-        ephemeral_gib=_ephemeral(pool.boot_disk_gib, ssds),
+        ephemeral_gib=allocatable_disk_gib(pool.boot_disk_gib, ssds),
         has_local_ssd=ssds > 0,
     )
 

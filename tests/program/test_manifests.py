@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -12,11 +11,11 @@ import yaml
 
 from config.stack_config import load_stack_file
 from planning.plan import make_plan
+from tests import definitions
 from tests.program.conftest import GENERATED, ROOT, STACKS
 from tools.manifests import manifests
 
 KUBERNETES = "1.37"
-CRDS = Path(os.environ.get("CRDS", ROOT.parent / "shared" / "crds"))
 
 
 def of_kind(recording, *kinds):
@@ -64,14 +63,14 @@ def structural(schema):
     return [structural(item) for item in schema] if isinstance(schema, list) else schema
 
 
-@pytest.mark.skipif(not CRDS.is_dir(), reason=f"no CustomResourceDefinitions in {CRDS}; set CRDS to a folder of them")
+@pytest.mark.skipif(not definitions.available(), reason=f"no CustomResourceDefinitions in {definitions.FOLDER}; set CRDS to a folder of them")
 @pytest.mark.parametrize("name", STACKS)
 def test_custom_resources_match_their_definitions(program, name):
     import jsonschema
 
     found = of_kind(program(name), "PodMonitor")
     assert found, "every stack has a monitored model"
-    definition = yaml.safe_load((CRDS / "monitoring.coreos.com_podmonitors.yaml").read_text())
+    definition = next(one for one in definitions.custom_resource_definitions() if one["spec"]["names"]["kind"] == "PodMonitor")
     version = next(one for one in definition["spec"]["versions"] if one["name"] == "v1")
     for manifest in found:
         jsonschema.validate(manifest["spec"], structural(version["schema"]["openAPIV3Schema"]["properties"]["spec"]))

@@ -1,0 +1,107 @@
+"""etcd, Kubernetes' control plane and kwok, built from their Go modules: once for each state of `modules/`, then cached.
+
+`python -m tests.cluster.binaries` builds what is missing and prints the folder. Needs `go` on PATH.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+MODULES = Path(__file__).parent / "modules"
+_STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
+
+
+def folder() -> Path:
+    """Where the binaries of this state of `modules/` belong."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in MODULES.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(MODULES)}\0".encode() + path.read_bytes())
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "vllm-platform" / f"control-plane-{digest.hexdigest()[:16]}"
+
+
+def build() -> Path:
+    """The folder of the binaries, built first where it is missing. Safe to call from several processes at once.
+
+    Raises:
+        RuntimeError: Go is missing, or a build failed; the message is Go's own.
+    """
+    wanted = folder()
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    with wanted.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not wanted.is_dir():
+            _build_into(wanted)
+    return wanted
+
+
+def _build_into(wanted: Path) -> None:
+    """Builds beside `wanted` and renames, so that the folder is complete whenever it exists."""
+    if shutil.which("go") is None:
+        raise RuntimeError("The cluster tier builds Kubernetes from source: install Go 1.26 or newer (https://go.dev/dl)")
+    with tempfile.TemporaryDirectory(dir=wanted.parent, prefix="building-") as scratch:
+        target = Path(scratch) / "done"
+        target.mkdir()
+        for module, packages in _packages().items():
+            _go(module, "build", "-trimpath", f"-ldflags={_link_flags(module)}", "-o", f"{target}/", *packages)
+        _copy_stages(target)
+        target.rename(wanted)
+
+
+def _packages() -> dict[str, list[str]]:
+    """Main packages by module folder: the tools that its go.mod names, else the folder's own."""
+    found = {}
+    for path in sorted(MODULES.glob("*/go.mod")):
+        tools = _go(path.parent.name, "list", "-e", "-f", "{{.ImportPath}}", "tool").split()
+        found[path.parent.name] = tools or ["."]
+    return found
+
+
+def _link_flags(module: str) -> str:
+    """Stripped; and Kubernetes says its version, else it calls itself v0.0.0 and feature gates go wrong."""
+    version = re.search(r"^require k8s\.io/kubernetes v(\d+)\.(\d+)\.(\d+)$", (MODULES / module / "go.mod").read_text(), re.MULTILINE)
+    if version is None:
+        return "-s -w"
+    major, minor, patch = version.groups()
+    stamp = {"gitVersion": f"v{major}.{minor}.{patch}", "gitMajor": major, "gitMinor": minor}
+    return " ".join(["-s -w", *(f"-X k8s.io/component-base/version.{key}={value}" for key, value in stamp.items())])
+
+
+def _copy_stages(target: Path) -> None:
+    """kwok's life of nodes and pods, which ships beside its code."""
+    source = Path(_go("kwok", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok").strip()) / "kustomize" / "stage"
+    stages = target / "stages"
+    stages.mkdir()
+    for stage in _STAGES:
+        for path in (source / stage).glob("*.yaml"):
+            if path.name != "kustomization.yaml":
+                shutil.copyfile(path, stages / f"{stage.replace('/', '-')}-{path.name}")
+
+
+def _go(module: str, *arguments: str) -> str:
+    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
+    done = subprocess.run(["go", *arguments], cwd=MODULES / module, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"go {' '.join(arguments)} in {MODULES / module}:\n{done.stderr}")
+    return done.stdout
+
+
+def main() -> None:
+    begin = time.perf_counter()
+    print(f"The control plane's binaries are in {build()} ({time.perf_counter() - begin:.0f} s)")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except RuntimeError as error:
+        sys.exit(str(error))

@@ -1,0 +1,42 @@
+"""The cluster of a test: a control plane of its own or, where CONTEXT names a context of KUBECONFIG, that one, emptied around it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.control_plane import control_plane, kwok
+from tests.cluster.simulated_nodes import daemon_set
+from tests.definitions import custom_resource_definitions
+
+
+@contextlib.contextmanager
+def any_cluster() -> Iterator[Cluster]:
+    """A cluster with the kinds that the program uses, without simulated nodes."""
+    context = os.environ.get("CONTEXT")
+    with tempfile.TemporaryDirectory(prefix="cluster-") as scratch, contextlib.ExitStack() as stack:
+        if context:
+            kubeconfig = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+            stack.enter_context(kwok(kubeconfig, Path(scratch), context))
+        else:
+            kubeconfig = stack.enter_context(control_plane()).kubeconfig
+        cluster = Cluster(kubeconfig, Path(scratch), context)
+        if context:
+            cluster.empty()
+            stack.callback(cluster.empty)
+        for definition in custom_resource_definitions():
+            cluster.apply(definition)
+        cluster.apply(daemon_set())
+        yield cluster
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    with any_cluster() as cluster:
+        yield cluster

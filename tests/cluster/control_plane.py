@@ -1,0 +1,197 @@
+"""A Kubernetes control plane of this test's own: etcd, API server, controller manager, scheduler and kwok on 127.0.0.1.
+
+Real admission, scheduling and controllers; kwok stands in for the kubelets. What GKE configures and tests rely on is configured
+alike: Pod Security, and pods of the critical priority classes only where a quota allows them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.cluster import binaries
+
+KWOK_ANNOTATION = "kwok.x-k8s.io/node"
+START_SECONDS = 60
+STOP_SECONDS = 20
+_PR_SET_PDEATHSIG = 1
+_ADMISSION = {
+    "apiVersion": "apiserver.config.k8s.io/v1",
+    "kind": "AdmissionConfiguration",
+    "plugins": [
+        {
+            "name": "ResourceQuota",
+            "configuration": {
+                "apiVersion": "apiserver.config.k8s.io/v1",
+                "kind": "ResourceQuotaConfiguration",
+                "limitedResources": [
+                    {
+                        "resource": "pods",
+                        "matchScopes": [
+                            {
+                                "scopeName": "PriorityClass",
+                                "operator": "In",
+                                "values": ["system-node-critical", "system-cluster-critical"],
+                            }
+                        ],
+                    }
+                ],
+            },
+        }
+    ],
+}
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    kubeconfig: Path
+    address: str
+    token: str
+    ca: Path
+    logs: Path
+
+
+@contextlib.contextmanager
+def kwok(kubeconfig: Path, logs: Path, context: str = "") -> Iterator[None]:
+    """Plays the kubelet of every node that carries KWOK_ANNOTATION, in any cluster."""
+    folder = binaries.build()
+    stages = [f"--config={path}" for path in sorted((folder / "stages").glob("*.yaml"))]
+    selector = f"--manage-nodes-with-annotation-selector={KWOK_ANNOTATION}=fake"
+    command = [folder / "kwok", f"--kubeconfig={kubeconfig}", "--manage-all-nodes=false", selector, "--server-address=", *stages]
+    with _process(command, logs / "kwok.log"):
+        yield
+
+
+@contextlib.contextmanager
+def control_plane() -> Iterator[ControlPlane]:
+    """Starts everything, yields once the API server is ready, and stops everything.
+
+    Raises:
+        RuntimeError: something did not start; the message ends with its log.
+    """
+    folder = binaries.build()
+    with tempfile.TemporaryDirectory(prefix="control-plane-") as scratch, contextlib.ExitStack() as stack:
+        home = Path(scratch)
+        etcd = f"http://127.0.0.1:{_free_port()}"
+        stack.enter_context(_process(_etcd(folder, home, etcd), home / "etcd.log"))
+        plane = _describe(home)
+        stack.enter_context(_process(_api_server(folder, home, etcd, plane), home / "kube-apiserver.log"))
+        _wait_until_ready(plane)
+        for name, extra in (
+            ("kube-controller-manager", [f"--service-account-private-key-file={home}/sa.key", "--use-service-account-credentials=true"]),
+            ("kube-scheduler", []),
+        ):
+            command = [folder / name, f"--kubeconfig={plane.kubeconfig}", "--leader-elect=false", "--secure-port=0", *extra]
+            stack.enter_context(_process(command, home / f"{name}.log"))
+        stack.enter_context(kwok(plane.kubeconfig, home))
+        yield plane
+
+
+def _etcd(folder: Path, home: Path, address: str) -> list[str | Path]:
+    peers = f"http://127.0.0.1:{_free_port()}"
+    return [
+        folder / "etcd",
+        f"--data-dir={home}/etcd",
+        "--unsafe-no-fsync",
+        f"--listen-client-urls={address}",
+        f"--advertise-client-urls={address}",
+        f"--listen-peer-urls={peers}",
+        f"--initial-advertise-peer-urls={peers}",
+        f"--initial-cluster=default={peers}",
+    ]
+
+
+def _describe(home: Path) -> ControlPlane:
+    plane = ControlPlane(
+        kubeconfig=home / "kubeconfig",
+        address=f"127.0.0.1:{_free_port()}",
+        token=secrets.token_hex(16),
+        ca=home / "certificates" / "apiserver.crt",
+        logs=home,
+    )
+    user = {"name": "admin", "user": {"token": plane.token}}
+    cluster = {"name": "test", "cluster": {"server": f"https://{plane.address}", "certificate-authority": str(plane.ca)}}
+    context = {"name": "test", "context": {"cluster": "test", "user": "admin"}}
+    config = {"apiVersion": "v1", "kind": "Config", "current-context": "test", "users": [user], "clusters": [cluster], "contexts": [context]}
+    plane.kubeconfig.write_text(yaml.safe_dump(config))
+    return plane
+
+
+def _api_server(folder: Path, home: Path, etcd: str, plane: ControlPlane) -> list[str | Path]:
+    (home / "tokens.csv").write_text(f"{plane.token},admin,admin,system:masters\n")
+    (home / "admission.yaml").write_text(yaml.safe_dump(_ADMISSION))
+    subprocess.run(["openssl", "genrsa", "-out", home / "sa.key", "2048"], check=True, capture_output=True)
+    return [
+        folder / "kube-apiserver",
+        f"--etcd-servers={etcd}",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={plane.address.partition(':')[2]}",
+        f"--cert-dir={plane.ca.parent}",
+        "--service-account-issuer=https://test",
+        f"--service-account-key-file={home}/sa.key",
+        f"--service-account-signing-key-file={home}/sa.key",
+        f"--token-auth-file={home}/tokens.csv",
+        "--authorization-mode=Node,RBAC",
+        "--service-cluster-ip-range=10.96.0.0/16",
+        "--enable-admission-plugins=NodeRestriction,ResourceQuota,PodSecurity",
+        f"--admission-control-config-file={home}/admission.yaml",
+    ]
+
+
+def _wait_until_ready(plane: ControlPlane) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(urllib.error.URLError, OSError, ssl.SSLError):
+            request = urllib.request.Request(f"https://{plane.address}/readyz", headers={"Authorization": f"Bearer {plane.token}"})
+            with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=str(plane.ca)), timeout=2):
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"The API server was not ready within {START_SECONDS} s:\n" + _tail(plane.logs / "kube-apiserver.log"))
+
+
+@contextlib.contextmanager
+def _process(command: list[str | Path], log: Path) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)  # noqa: PLW1509
+    try:
+        yield
+        if process.poll() is not None:
+            raise RuntimeError(f"{log.stem} stopped by itself:\n{_tail(log)}")
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _die_with_parent() -> None:
+    """Nothing outlives a test run that is killed. Linux only; elsewhere only an orderly end stops the processes."""
+    if os.uname().sysname == "Linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _tail(log: Path, lines: int = 20) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

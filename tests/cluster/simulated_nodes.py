@@ -1,0 +1,158 @@
+"""Nodes as GKE would make them for a stack's node pools: the program's own NodePool resources, with what GKE adds.
+
+Taken from the resources that the program registers, not from the plan, so that a label or taint that the cluster side forgets is
+missing here too. On an existing cluster there is no such resource: nodes follow from the stack's `nodePools`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from config import catalog
+from config.settings import Settings
+from planning.machines import (
+    DAEMONSET_CPU,
+    DAEMONSET_MEMORY_GIB,
+    NodeGroup as PlannedGroup,
+    Pool,
+    allocatable_cpu,
+    allocatable_disk_gib,
+    allocatable_memory_gib,
+    read_pool,
+)
+from tests.cluster.control_plane import KWOK_ANNOTATION
+from tools.offline import Recording, Resource
+
+NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
+ZONE_LABEL = "topology.kubernetes.io/zone"
+GPU = "nvidia.com/gpu"
+_NODE_POOL = "gcp:container/nodePool:NodePool"
+_EFFECTS = {"NO_SCHEDULE": "NoSchedule", "PREFER_NO_SCHEDULE": "PreferNoSchedule", "NO_EXECUTE": "NoExecute"}
+_PODS = 110
+_LINUX = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+
+
+@dataclass(frozen=True)
+class NodeGroup:
+    """Nodes alike. `least` and `most` are over all zones, as the cluster autoscaler counts them."""
+
+    name: str
+    least: int
+    most: int
+    zones: Sequence[str]
+    labels: Mapping[str, str]
+    taints: Sequence[Mapping[str, str]]
+    allocatable: Mapping[str, str]
+
+    def nodes(self, count: int | None = None, first: int = 0) -> list[dict[str, Any]]:
+        """Node objects, dealt to the zones in turn. Default: as many as the autoscaler always keeps."""
+        return [self._node(index) for index in range(first, first + (self.least if count is None else count))]
+
+    def _node(self, index: int) -> dict[str, Any]:
+        name = f"{self.name}-{index}"
+        zone = {ZONE_LABEL: self.zones[index % len(self.zones)]} if self.zones else {}
+        return {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {
+                "name": name,
+                "labels": {**self.labels, **zone, "kubernetes.io/hostname": name},
+                "annotations": {KWOK_ANNOTATION: "fake"},
+            },
+            "spec": {"taints": list(self.taints)},
+            "status": {"allocatable": dict(self.allocatable), "capacity": dict(self.allocatable)},
+        }
+
+
+def node_groups(settings: Settings, recording: Recording) -> dict[str, NodeGroup]:
+    """The stack's node groups by name."""
+    pools = [resource for resource in recording.resources if resource.type == _NODE_POOL]
+    groups = [_gke_group(pool) for pool in pools] if pools else _described_groups(settings)
+    return {group.name: group for group in groups}
+
+
+def _gke_group(pool: Resource) -> NodeGroup:
+    inputs, node = pool.inputs, pool.inputs["nodeConfig"]
+    autoscaling, accelerators = inputs["autoscaling"], node.get("guestAccelerators") or []
+    machine = catalog.machine_types()[node["machineType"]]
+    local_ssds = (node.get("ephemeralStorageLocalSsdConfig") or {}).get("localSsdCount", 0)
+    taints = [{"key": one["key"], "value": one["value"], "effect": _EFFECTS[one["effect"]]} for one in node.get("taints") or ()]
+    if accelerators and GPU not in {taint["key"] for taint in taints}:
+        taints.append({"key": GPU, "value": "present", "effect": "NoSchedule"})
+    return NodeGroup(
+        name=pool.name,
+        least=autoscaling["totalMinNodeCount"],
+        most=autoscaling["totalMaxNodeCount"],
+        zones=inputs["nodeLocations"],
+        labels={**_labels_of_gke(pool.name, node), **(node.get("labels") or {})},
+        taints=taints,
+        allocatable=_allocatable(
+            allocatable_cpu(machine.vcpus),
+            allocatable_memory_gib(machine.memory_gib),
+            allocatable_disk_gib(node["bootDisk"]["sizeGb"], local_ssds),
+            sum(_advertised(accelerator) for accelerator in accelerators),
+        ),
+    )
+
+
+def _labels_of_gke(name: str, node: Mapping[str, Any]) -> dict[str, str]:
+    labels = {NODE_POOL_LABEL: name, "node.kubernetes.io/instance-type": node["machineType"], **_LINUX}
+    if node.get("spot"):
+        labels["cloud.google.com/gke-spot"] = "true"
+    for accelerator in node.get("guestAccelerators") or ():
+        labels["cloud.google.com/gke-accelerator"] = accelerator["type"]
+    return labels
+
+
+def _advertised(accelerator: Mapping[str, Any]) -> int:
+    """`nvidia.com/gpu` of a node: GKE's device plugin multiplies GPUs that are divided or shared."""
+    each = (accelerator.get("gpuSharingConfig") or {}).get("maxSharedClientsPerGpu", 1)
+    if size := accelerator.get("gpuPartitionSize"):
+        each, _ = catalog.accelerators()[accelerator["type"]].partition(size)
+    return int(accelerator["count"]) * each
+
+
+def _described_groups(settings: Settings) -> list[NodeGroup]:
+    pools = [read_pool(settings, name) for name in settings.node_pools]
+    return [_described_group(pool, group) for pool in pools if pool for group in (pool.on_demand, pool.spot) if group]
+
+
+def _described_group(pool: Pool, group: PlannedGroup) -> NodeGroup:
+    machine = pool.machine
+    return NodeGroup(
+        name=group.name,
+        least=group.min_nodes,
+        most=group.max_nodes,
+        zones=pool.zones,
+        labels={**_LINUX, **group.node_selector},
+        taints=[{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in group.taints],
+        allocatable=_allocatable(
+            allocatable_cpu(machine.vcpus), allocatable_memory_gib(machine.memory_gib), machine.ephemeral_gib, 0 if machine.is_cpu else machine.slots
+        ),
+    )
+
+
+def _allocatable(cpu: float, memory_gib: float, disk_gib: float, gpus: int) -> dict[str, str]:
+    resources = {
+        "cpu": f"{int(cpu * 1000)}m",
+        "memory": f"{int(memory_gib * 1024)}Mi",
+        "ephemeral-storage": f"{int(disk_gib)}Gi",
+        "pods": str(_PODS),
+    }
+    return {**resources, GPU: str(gpus)} if gpus else resources
+
+
+def daemon_set() -> dict[str, Any]:
+    """The room that the platform's DaemonSets take on every node, as the plan assumes it."""
+    labels = {"app": "daemons"}
+    requests = {"cpu": f"{int(DAEMONSET_CPU * 1000)}m", "memory": f"{int(DAEMONSET_MEMORY_GIB * 1024)}Mi"}
+    container = {"name": "daemons", "image": "example.invalid/daemons", "resources": {"requests": requests}}
+    spec = {"tolerations": [{"operator": "Exists"}], "containers": [container]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "daemons", "namespace": "kube-system"},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
+    }

@@ -1,0 +1,117 @@
+"""Every stack file, and generated ones, on a real API server and scheduler: admitted, placed as planned, and stable."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+import pytest
+
+from components.naming import MODEL_LABEL
+from tests.cluster.conftest import any_cluster
+from tests.cluster.deployed import Deployed, deploy, gpus_in_use
+from tests.cluster.simulated_nodes import NODE_POOL_LABEL, ZONE_LABEL
+from tests.program.conftest import STACKS, configuration
+
+
+@pytest.fixture(scope="module", params=[*STACKS, "generated-1", "generated-20"])
+def deployed(request) -> Iterator[Deployed]:
+    """The stack on the smallest cluster that its own node pools keep, floors ready."""
+    with any_cluster() as cluster:
+        stack = deploy(cluster, configuration(request.param), request.param)
+        for group in stack.groups.values():
+            cluster.add_nodes(group.nodes())
+        cluster.wait_for("floors ready on the pools' minimum", stack.floors_ready)
+        yield stack
+
+
+def node_of(deployed: Deployed, pod: dict) -> dict:
+    return deployed.cluster.get("Node", pod["spec"]["nodeName"])
+
+
+def test_floors_run_on_on_demand_nodes_of_their_pool(deployed):
+    pods = deployed.tier("floor")
+    assert len(pods) == sum(model.scaling.floor for model in deployed.settings.models.values())
+    for pod in pods:
+        group = deployed.node_group(pod["metadata"]["labels"][MODEL_LABEL], "on-demand")
+        labels = node_of(deployed, pod)["metadata"]["labels"]
+        assert group.labels.items() <= labels.items()
+        assert labels.get("cloud.google.com/gke-spot") is None
+
+
+def test_bursts_wait_for_spot_nodes_and_run_nowhere_else(deployed):
+    bursts = {name: model for name, model in deployed.settings.models.items() if model.scaling.ceiling > model.scaling.floor}
+    assert {pod["metadata"]["labels"][MODEL_LABEL] for pod in deployed.tier("burst")} == set(bursts)
+    spot = {name: deployed.node_group(name, "spot") for name in bursts}
+    waiting = [pod for pod in deployed.tier("burst") if not spot[pod["metadata"]["labels"][MODEL_LABEL]].least]
+    assert all("nodeName" not in pod["spec"] for pod in waiting)
+    for group in {group.name: group for group in spot.values()}.values():
+        deployed.cluster.add_nodes(group.nodes(group.most - group.least, first=group.least))
+    if bursts:
+        deployed.cluster.wait_for("bursts ready on spot nodes", deployed.bursts_ready)
+    for pod in deployed.tier("burst"):
+        assert spot[pod["metadata"]["labels"][MODEL_LABEL]].labels.items() <= node_of(deployed, pod)["metadata"]["labels"].items()
+
+
+def test_no_gpu_is_given_twice_and_only_model_servers_use_gpu_nodes(deployed):
+    for node, given, has in gpus_in_use(deployed.cluster):
+        assert given <= has, node
+    for pod in deployed.cluster.pods():
+        if MODEL_LABEL not in pod["metadata"].get("labels", {}):
+            assert pod["metadata"]["labels"]["app"] == "daemons", pod["metadata"]["name"]
+
+
+def test_replicas_spread_over_zones(deployed):
+    zones = defaultdict(Counter)
+    for pod in deployed.tier("floor"):
+        zones[pod["metadata"]["labels"][MODEL_LABEL]][node_of(deployed, pod)["metadata"]["labels"].get(ZONE_LABEL)] += 1
+    for model, counts in zones.items():
+        group = deployed.node_group(model, "on-demand")
+        if counts.total() > 1 and min(group.least, len(group.zones)) > 1:
+            assert len(counts) > 1, f"{model} is in one zone: {counts}"
+
+
+def test_strangers_stay_off_the_expensive_nodes(deployed):
+    """Whoever may use GPUs must still say so before it is put on spot nodes, and nobody else gets near a GPU."""
+    if not any(NODE_POOL_LABEL in group.labels for group in deployed.groups.values()):
+        pytest.skip("an existing cluster's taints are not this program's")
+    gpu_toleration = [{"key": "nvidia.com/gpu", "operator": "Exists"}]
+    for name, tolerations, forbidden in (
+        ("plain", [], "cloud.google.com/gke-accelerator"),
+        ("gpu-user", gpu_toleration, "cloud.google.com/gke-spot"),
+    ):
+        allowed = {"key": forbidden, "operator": "Exists"}
+        wish = {"weight": 100, "preference": {"matchExpressions": [allowed]}}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {
+                "containers": [{"name": name, "image": "example.invalid/stranger"}],
+                "tolerations": tolerations,
+                "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [wish]}},
+            },
+        }
+        deployed.cluster.apply(pod)
+        placed = deployed.cluster.wait_for(
+            f"{name} placed", lambda name=name: deployed.cluster.get("Pod", name, "default")["spec"].get("nodeName")
+        )
+        assert forbidden not in deployed.cluster.get("Node", placed)["metadata"]["labels"]
+        deployed.cluster.delete("Pod", name, "default", grace_period_seconds=0)
+
+
+def test_nothing_was_refused_by_admission_of_pods(deployed):
+    """A quota or Pod Security refuses a Deployment's pods, not the Deployment: that shows in its ReplicaSets only."""
+    for kind in ("ReplicaSet", "DaemonSet"):
+        for owner in deployed.cluster.list(kind, api="apps/v1"):
+            failures = [one for one in owner["status"].get("conditions", ()) if one["type"] == "ReplicaFailure"]
+            assert failures == []
+
+
+def test_a_second_apply_changes_nothing(deployed):
+    for manifest in deployed.manifests:
+        metadata = manifest["metadata"]
+        before = deployed.cluster.get(manifest["kind"], metadata["name"], metadata.get("namespace"), api=manifest["apiVersion"])
+        after = deployed.cluster.apply(manifest)
+        assert after["metadata"].get("generation") == before["metadata"].get("generation")
+        assert after.get("spec") == before.get("spec")

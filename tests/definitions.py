@@ -1,0 +1,33 @@
+"""CustomResourceDefinitions of the kinds that the program's own manifests use."""
+
+from __future__ import annotations
+
+import os
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+FOLDER = Path(os.environ.get("CRDS") or ROOT.parent / "shared" / "crds")
+_PROMETHEUS_OPERATOR = "https://raw.githubusercontent.com/prometheus-operator/prometheus-operator/v0.93.0/example/prometheus-operator-crd"
+_RELEASED = {"monitoring.coreos.com_podmonitors.yaml": _PROMETHEUS_OPERATOR}
+_TIMEOUT_SECONDS = 30
+
+
+def available() -> bool:
+    """Whether they are at hand without a network."""
+    return FOLDER.is_dir()
+
+
+def custom_resource_definitions() -> list[dict[str, Any]]:
+    """From the folder CRDS names (default: ../shared/crds), else from the projects' pinned releases."""
+    return [yaml.safe_load(_text(name, source)) for name, source in _RELEASED.items()]
+
+
+def _text(name: str, source: str) -> str:
+    if available():
+        return (FOLDER / name).read_text()
+    with urllib.request.urlopen(f"{source}/{name}", timeout=_TIMEOUT_SECONDS) as answer:
+        return answer.read().decode()
