@@ -47,6 +47,9 @@ class PoolPlan:
 
     pool: Pool
     floor_nodes: int
+    """On these every replica of the floors finds room, however the scheduler placed the others."""
+    packed_floor_nodes: int
+    """On these the floors fit if they are packed well. Fewer only where replicas of different sizes share the pool."""
     ceiling_on_demand_nodes: int
     ceiling_spot_nodes: int
     free_slots: int
@@ -95,15 +98,31 @@ def nodes_for(replicas: Mapping[int, int], slots: int) -> int:
     return sum(free.values())
 
 
+def nodes_in_any_order(replicas: Mapping[int, int], slots: int) -> int:
+    """Nodes on which `replicas` (slots of a replica -> how many) find room in whatever order and on whatever node they are placed.
+
+    The scheduler packs nothing and moves nothing. A replica of `size` finds no room only when every node has more than
+    `slots - size` slots in use, by the others; what is in use is a multiple of the sizes' greatest common divisor.
+    """
+    used = sum(size * count for size, count in replicas.items())
+    divisor = math.gcd(*replicas)
+    least = 0
+    for size in (size for size, count in replicas.items() if count and size <= slots):
+        blocking = divisor * ((slots - size) // divisor + 1)
+        least = max(least, (used - size) // blocking + 1)
+    return least
+
+
 def plan_pool(pool: Pool, placed: list[Placed]) -> PoolPlan:
     slots = pool.machine.slots
     floors = _sizes((one, one.model.scaling.floor) for one in placed)
-    floor_nodes = nodes_for(floors, slots)
+    floor_nodes = nodes_in_any_order(floors, slots)
     on_demand = floors + _sizes((one, one.burst) for one in placed if one.model.scaling.burst == "on-demand")
     spot = _sizes((one, one.burst) for one in placed if one.model.scaling.burst == "spot")
     return PoolPlan(
         pool=replace(pool, on_demand=_raised(pool.on_demand, floor_nodes)),
         floor_nodes=floor_nodes,
+        packed_floor_nodes=nodes_for(floors, slots),
         ceiling_on_demand_nodes=nodes_for(on_demand, slots),
         ceiling_spot_nodes=nodes_for(spot, slots),
         free_slots=floor_nodes * slots - sum(size * count for size, count in floors.items()),
@@ -113,7 +132,7 @@ def plan_pool(pool: Pool, placed: list[Placed]) -> PoolPlan:
 
 def _room_for_one_more(pool: Pool, replicas: Counter[int], size: int) -> bool:
     most = pool.on_demand.max_nodes if pool.on_demand else 0
-    return nodes_for(replicas + Counter({size: 1}), pool.machine.slots) <= most
+    return nodes_in_any_order(replicas + Counter({size: 1}), pool.machine.slots) <= most
 
 
 def _sizes(counts: Iterable[tuple[Placed, int]]) -> Counter[int]:
@@ -132,7 +151,7 @@ def placement_problems(plan: PoolPlan, placed: list[Placed]) -> Iterator[Problem
     for one in placed:
         yield from _replica_problems(plan.pool, one)
     group = plan.pool.on_demand
-    if group and plan.floor_nodes > group.max_nodes:
+    if group and plan.packed_floor_nodes > group.max_nodes:
         names = ", ".join(one.name for one in placed if one.model.scaling.floor)
         yield Problem(
             f"nodePools.{plan.pool.name}.onDemand.max",
@@ -179,8 +198,9 @@ def _burst_problems(pool: Pool, one: Placed) -> Iterator[Problem]:
 
 
 def placement_warnings(plan: PoolPlan) -> Iterator[Problem]:
-    """Ceilings that the pool holds one by one, but not all at once."""
+    """Ceilings that the pool holds one by one, but not all at once; floors that fit only if they are packed well."""
     pool = plan.pool
+    yield from _fragmentation_warnings(plan)
     for key, group, nodes in (("onDemand", pool.on_demand, plan.ceiling_on_demand_nodes), ("spot", pool.spot, plan.ceiling_spot_nodes)):
         if group and nodes > group.max_nodes and plan.floor_nodes <= group.max_nodes:
             yield Problem(
@@ -188,6 +208,25 @@ def placement_warnings(plan: PoolPlan) -> Iterator[Problem]:
                 f"all models at their ceilings need {nodes} nodes, and {group.max_nodes} can exist",
                 f"raise it to {nodes} if that must hold; else the last ones stay pending",
             )
+
+
+def _fragmentation_warnings(plan: PoolPlan) -> Iterator[Problem]:
+    group = plan.pool.on_demand
+    if group is None or plan.floor_nodes == plan.packed_floor_nodes or plan.packed_floor_nodes > group.max_nodes:
+        return
+    scattered = f"replicas of different sizes share nodes of {plan.pool.machine.slots} slots, and small ones may take room from large ones"
+    if plan.floor_nodes > group.max_nodes:
+        yield Problem(
+            f"nodePools.{plan.pool.name}.onDemand.max",
+            f"{scattered}: {group.max_nodes} nodes hold the floors only if they are packed well, which the scheduler does not do",
+            f"raise it to {plan.floor_nodes}, or give each size a pool of its own",
+        )
+        return
+    yield Problem(
+        f"nodePools.{plan.pool.name}",
+        f"{scattered}: so that each finds room {plan.floor_nodes} nodes are kept, where {plan.packed_floor_nodes} would do",
+        "give each size a pool of its own",
+    )
 
 
 def plan_rollout(plan: PoolPlan, one: Placed) -> Rollout:

@@ -28,7 +28,6 @@ from tests.cluster import binaries
 
 KWOK_ANNOTATION = "kwok.x-k8s.io/node"
 START_SECONDS = 60
-STOP_SECONDS = 20
 _PR_SET_PDEATHSIG = 1
 _ADMISSION = {
     "apiVersion": "apiserver.config.k8s.io/v1",
@@ -173,12 +172,9 @@ def _process(command: list[str | Path], log: Path) -> Iterator[None]:
         if process.poll() is not None:
             raise RuntimeError(f"{log.stem} stopped by itself:\n{_tail(log)}")
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        # Nothing of it is kept, so nothing has to end in order.
+        process.kill()
+        process.wait()
 
 
 def _die_with_parent() -> None:

@@ -10,11 +10,15 @@ import pytest
 from components.naming import MODEL_LABEL
 from tests.cluster.conftest import any_cluster
 from tests.cluster.deployed import Deployed, deploy, gpus_in_use
-from tests.cluster.simulated_nodes import NODE_POOL_LABEL, ZONE_LABEL
+from tests.cluster.simulated_nodes import ZONE_LABEL
 from tests.program.conftest import STACKS, configuration
 
 
-@pytest.fixture(scope="module", params=[*STACKS, "generated-1", "generated-20"])
+ALL = [*STACKS, "generated-1", "generated-20"]
+CREATED = [name for name in ALL if configuration(name)["vllm-platform:cluster"]["provider"] == "gke"]
+
+
+@pytest.fixture(scope="module", params=ALL)
 def deployed(request) -> Iterator[Deployed]:
     """The stack on the smallest cluster that its own node pools keep, floors ready."""
     with any_cluster() as cluster:
@@ -61,6 +65,7 @@ def test_no_gpu_is_given_twice_and_only_model_servers_use_gpu_nodes(deployed):
             assert pod["metadata"]["labels"]["app"] == "daemons", pod["metadata"]["name"]
 
 
+@pytest.mark.parametrize("deployed", STACKS, indirect=True, scope="module")
 def test_replicas_spread_over_zones(deployed):
     zones = defaultdict(Counter)
     for pod in deployed.tier("floor"):
@@ -71,10 +76,9 @@ def test_replicas_spread_over_zones(deployed):
             assert len(counts) > 1, f"{model} is in one zone: {counts}"
 
 
+@pytest.mark.parametrize("deployed", CREATED, indirect=True, scope="module")
 def test_strangers_stay_off_the_expensive_nodes(deployed):
     """Whoever may use GPUs must still say so before it is put on spot nodes, and nobody else gets near a GPU."""
-    if not any(NODE_POOL_LABEL in group.labels for group in deployed.groups.values()):
-        pytest.skip("an existing cluster's taints are not this program's")
     gpu_toleration = [{"key": "nvidia.com/gpu", "operator": "Exists"}]
     for name, tolerations, forbidden in (
         ("plain", [], "cloud.google.com/gke-accelerator"),

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from config.architecture import Architecture
 from config.catalog import model, model_ids
 from planning.cost import HOURS_PER_MONTH
-from planning.placement import nodes_for
+from planning.placement import nodes_for, nodes_in_any_order
 from planning.plan import Plan, make_plan
-from tests.stacks import settings
+from tests.stacks import REVISION, settings
 from tools.manifests import plan_as_json
 
 MODEL = "models.qwen3-8b"
@@ -142,6 +142,45 @@ def test_fewer_sequences_fit_the_longer_they_are(tokens, more):
 def test_nodes_hold_all_replicas_and_none_is_wasted_on_powers_of_two(replicas, slots):
     used = sum(size * count for size, count in replicas.items())
     assert nodes_for(Counter(replicas), slots) == -(-used // slots)
+
+
+@given(
+    st.dictionaries(st.sampled_from([1, 2, 3, 4, 8]), st.integers(1, 6), min_size=1, max_size=3),
+    st.sampled_from([8, 16]),
+    st.randoms(use_true_random=False),
+)
+def test_every_replica_finds_room_however_the_others_were_placed(replicas, slots, random):
+    sizes = [size for size, count in replicas.items() for _ in range(count)]
+    random.shuffle(sizes)
+    free = [slots] * nodes_in_any_order(replicas, slots)
+    for size in sizes:
+        node = random.choice([index for index, left in enumerate(free) if left >= size])
+        free[node] -= size
+
+
+def test_replicas_of_one_size_need_no_node_more_than_packed():
+    for size, count in ((1, 9), (3, 7), (4, 5), (8, 3)):
+        assert nodes_in_any_order({size: count}, 8) == nodes_for({size: count}, 8)
+
+
+def test_a_pool_of_mixed_sizes_keeps_nodes_for_the_worst_order_and_says_so():
+    changes = {
+        "nodePools.h100": {"machineType": "a3-highgpu-8g", "onDemand": {"max": 4}},
+        "models.small": {"source": "Qwen/Qwen3-8B", "revision": REVISION, "nodePool": "h100", "scaling": {"floor": 12, "ceiling": 12}},
+        "models.large": {
+            "source": "meta-llama/Llama-3.3-70B-Instruct",
+            "revision": REVISION,
+            "nodePool": "h100",
+            "engine": {"maxModelLen": 8192},
+            "parallelism": {"tensor": 4},
+            "scaling": {"floor": 1, "ceiling": 1},
+        },
+        "secrets.huggingFaceToken": "x",
+    }
+    found = plan(changes)
+    pool = found.pools["h100"]
+    assert (pool.packed_floor_nodes, pool.floor_nodes, pool.pool.on_demand.min_nodes) == (2, 3, 3)
+    assert [one.fix for one in found.warnings if one.path == "nodePools.h100"] == ["give each size a pool of its own"]
 
 
 def test_a_plan_survives_the_way_through_json():
