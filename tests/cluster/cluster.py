@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -48,15 +49,13 @@ class Cluster:
         return self._kind(api, kind).get(name=name, namespace=namespace).to_dict()
 
     def delete(self, kind: str, name: str, namespace: str | None = None, *, api: str = "v1", **options: Any) -> None:
-        try:
+        with contextlib.suppress(NotFoundError):
             self._kind(api, kind).delete(name=name, namespace=namespace, **options)
-        except NotFoundError:
-            pass
 
-    def patch(self, kind: str, name: str, change: Mapping[str, Any], namespace: str | None = None, *, api: str = "v1") -> dict[str, Any]:
-        """A JSON merge patch."""
-        merge = "application/merge-patch+json"
-        return self._kind(api, kind).patch(body=dict(change), name=name, namespace=namespace, content_type=merge).to_dict()
+    def patch(self, kind: str, name: str, change: Mapping[str, Any], namespace: str | None = None, *, api: str = "v1") -> None:
+        """A strategic merge patch: lists are merged by name, as `kubectl patch` does it."""
+        content = "application/strategic-merge-patch+json"
+        self._kind(api, kind).patch(body=dict(change), name=name, namespace=namespace, content_type=content)
 
     def patch_status(self, kind: str, name: str, status: Mapping[str, Any], namespace: str | None = None, *, api: str = "v1") -> None:
         """What a kubelet or a controller would report."""
@@ -129,6 +128,3 @@ class Cluster:
 def is_ready(pod: Mapping[str, Any]) -> bool:
     conditions = pod.get("status", {}).get("conditions", ())
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-
-
-

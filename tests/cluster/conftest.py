@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from tests.definitions import custom_resource_definitions
 
 
 @contextlib.contextmanager
-def any_cluster() -> Iterator[Cluster]:
+def any_cluster() -> Generator[Cluster]:
     """A cluster with the kinds that the program uses, without simulated nodes."""
     context = os.environ.get("CONTEXT")
     with tempfile.TemporaryDirectory(prefix="cluster-") as scratch, contextlib.ExitStack() as stack:

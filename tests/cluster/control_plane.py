@@ -18,7 +18,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class ControlPlane:
 
 
 @contextlib.contextmanager
-def kwok(kubeconfig: Path, logs: Path, context: str = "") -> Iterator[None]:
+def kwok(kubeconfig: Path, logs: Path, context: str = "") -> Generator[None]:
     """Plays the kubelet of every node that carries KWOK_ANNOTATION, in any cluster."""
     folder = binaries.build()
     stages = [f"--config={path}" for path in sorted((folder / "stages").glob("*.yaml"))]
@@ -77,7 +77,7 @@ def kwok(kubeconfig: Path, logs: Path, context: str = "") -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def control_plane() -> Iterator[ControlPlane]:
+def control_plane() -> Generator[ControlPlane]:
     """Starts everything, yields once the API server is ready, and stops everything.
 
     Raises:
@@ -126,7 +126,14 @@ def _describe(home: Path) -> ControlPlane:
     user = {"name": "admin", "user": {"token": plane.token}}
     cluster = {"name": "test", "cluster": {"server": f"https://{plane.address}", "certificate-authority": str(plane.ca)}}
     context = {"name": "test", "context": {"cluster": "test", "user": "admin"}}
-    config = {"apiVersion": "v1", "kind": "Config", "current-context": "test", "users": [user], "clusters": [cluster], "contexts": [context]}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "users": [user],
+        "clusters": [cluster],
+        "contexts": [context],
+    }
     plane.kubeconfig.write_text(yaml.safe_dump(config))
     return plane
 
@@ -164,7 +171,7 @@ def _wait_until_ready(plane: ControlPlane) -> None:
 
 
 @contextlib.contextmanager
-def _process(command: list[str | Path], log: Path) -> Iterator[None]:
+def _process(command: list[str | Path], log: Path) -> Generator[None]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)  # noqa: PLW1509
     try:

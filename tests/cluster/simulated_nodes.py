@@ -15,12 +15,14 @@ from config.settings import Settings
 from planning.machines import (
     DAEMONSET_CPU,
     DAEMONSET_MEMORY_GIB,
-    NodeGroup as PlannedGroup,
     Pool,
     allocatable_cpu,
     allocatable_disk_gib,
     allocatable_memory_gib,
     read_pool,
+)
+from planning.machines import (
+    NodeGroup as PlannedGroup,
 )
 from tests.cluster.control_plane import KWOK_ANNOTATION
 from tools.offline import Recording, Resource
@@ -129,7 +131,10 @@ def _described_group(pool: Pool, group: PlannedGroup) -> NodeGroup:
         labels={**_LINUX, **group.node_selector},
         taints=[{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in group.taints],
         allocatable=_allocatable(
-            allocatable_cpu(machine.vcpus), allocatable_memory_gib(machine.memory_gib), machine.ephemeral_gib, 0 if machine.is_cpu else machine.slots
+            allocatable_cpu(machine.vcpus),
+            allocatable_memory_gib(machine.memory_gib),
+            machine.ephemeral_gib,
+            0 if machine.is_cpu else machine.slots,
         ),
     )
 

@@ -14,8 +14,14 @@ from tests.cluster.simulated_nodes import ZONE_LABEL
 from tests.program.conftest import STACKS, configuration
 
 
-ALL = [*STACKS, "generated-1", "generated-20"]
-CREATED = [name for name in ALL if configuration(name)["vllm-platform:cluster"]["provider"] == "gke"]
+def on_one_worker(names: list[str]) -> list:
+    """Tests of one stack share its cluster."""
+    return [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
+
+
+NAMES = [*STACKS, "generated-1", "generated-20"]
+ALL, SHIPPED = on_one_worker(NAMES), on_one_worker(STACKS)
+CREATED = on_one_worker([name for name in NAMES if configuration(name)["vllm-platform:cluster"]["provider"] == "gke"])
 
 
 @pytest.fixture(scope="module", params=ALL)
@@ -65,7 +71,7 @@ def test_no_gpu_is_given_twice_and_only_model_servers_use_gpu_nodes(deployed):
             assert pod["metadata"]["labels"]["app"] == "daemons", pod["metadata"]["name"]
 
 
-@pytest.mark.parametrize("deployed", STACKS, indirect=True, scope="module")
+@pytest.mark.parametrize("deployed", SHIPPED, indirect=True, scope="module")
 def test_replicas_spread_over_zones(deployed):
     zones = defaultdict(Counter)
     for pod in deployed.tier("floor"):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import kubernetes_validate
 import pytest
-import yaml
 
 from config.stack_config import load_stack_file
 from planning.plan import make_plan
@@ -63,7 +61,9 @@ def structural(schema):
     return [structural(item) for item in schema] if isinstance(schema, list) else schema
 
 
-@pytest.mark.skipif(not definitions.available(), reason=f"no CustomResourceDefinitions in {definitions.FOLDER}; set CRDS to a folder of them")
+@pytest.mark.skipif(
+    not definitions.available(), reason=f"no CustomResourceDefinitions in {definitions.FOLDER}; set CRDS to a folder of them"
+)
 @pytest.mark.parametrize("name", STACKS)
 def test_custom_resources_match_their_definitions(program, name):
     import jsonschema
