@@ -8,6 +8,7 @@ gc.set_threshold(1_000_000)  # the SDKs make very many classes; walking them aga
 import pulumi
 
 from components.cluster.connection import create_cluster
+from components.gateway.gateway import create_gateway
 from components.images import image_reference
 from components.outputs import export_outputs
 from components.platform.platform import Platform, PlatformArgs
@@ -46,7 +47,8 @@ def main() -> None:
         )
         stacks[name] = ModelStack(name, args, opts=inside)
 
-    export_outputs(plan, cluster, stacks)
+    gateway = create_gateway(settings, plan.gateway, platform.monitoring, inside)
+    export_outputs(plan, cluster, stacks, gateway)
 
 
 try:

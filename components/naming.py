@@ -6,6 +6,7 @@ import hashlib
 
 API_PORT = 8000
 GATEWAY_NAMESPACE = "gateway"
+CLIENT_NAMESPACE_LABEL = "vllm-platform/client"
 MONITORING_NAMESPACE = "monitoring"
 
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi", "app.kubernetes.io/part-of": "vllm-platform"}
@@ -15,6 +16,11 @@ TIER_LABEL = "vllm-platform/tier"
 
 def model_namespace(model: str) -> str:
     return f"model-{model}"
+
+
+def model_host(model: str) -> str:
+    """The DNS name that resolves to the model's ready replicas."""
+    return f"{model}.{model_namespace(model)}.svc.cluster.local"
 
 
 def model_labels(model: str) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi
 
 from config.secrets import SecretName
@@ -10,7 +12,21 @@ from config.settings import PROJECT, Settings
 
 def secret(settings: Settings, name: SecretName) -> pulumi.Output[str]:
     """The value of `secrets.<name>`: decrypted by Pulumi, or read from Google Secret Manager at deployment."""
-    value = pulumi.Config(PROJECT).require_secret_object("secrets").apply(lambda secrets: secrets[name])
+    return _value(settings, _configured().apply(lambda secrets: secrets[name]))
+
+
+def client_keys(settings: Settings) -> pulumi.Output[dict[str, str]]:
+    """The values of `secrets.clientKeys`."""
+    keys = _configured().apply(lambda secrets: secrets["clientKeys"])
+    by_client = {client: _value(settings, keys.apply(lambda keys, client=client: keys[client])) for client in settings.secrets.client_keys}
+    return pulumi.Output.all(**by_client)
+
+
+def _configured() -> pulumi.Output[dict[str, Any]]:
+    return pulumi.Config(PROJECT).require_secret_object("secrets")
+
+
+def _value(settings: Settings, value: pulumi.Output[str]) -> pulumi.Output[str]:
     if settings.secrets.source == "pulumi":
         return value
     from pulumi_gcp import secretmanager

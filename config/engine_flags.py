@@ -22,6 +22,7 @@ OWNED = {
     "--gpu-memory-utilization": "engine.gpuMemoryUtilization",
     "--max-num-seqs": "engine.maxNumSeqs",
     "--max-num-batched-tokens": "engine.maxNumBatchedTokens",
+    "--max-num-queued-reqs": "engine.maxQueuedRequests",
     "--dtype": "engine.dtype",
     "--kv-cache-dtype": "engine.kvCacheDtype",
     "--enforce-eager": "engine.enforceEager",
@@ -43,6 +44,7 @@ FIXED = {
     "--shutdown-timeout": "it must agree with preStop and the grace period, so it is planned",
     "--nnodes": "a replica lives on one node",
     "--headless": "a replica lives on one node",
+    "--enable-force-include-usage": "the gateway's audit log relies on it: see gateway.countStreamedTokens",
     "--config": "flags in a file would escape this check",
 }
 

@@ -37,6 +37,11 @@ class Engine(Section):
     gpu_memory_utilization: float = Field(default=0.92, gt=0, le=0.98, description="Share of the GPU's memory that vLLM may take.")
     max_num_seqs: Positive | None = Field(default=None, description="Most sequences in one batch. Default: vLLM's, by GPU.")
     max_num_batched_tokens: Positive | None = Field(default=None, description="Most tokens in one step. Default: vLLM's, by GPU.")
+    max_queued_requests: Positive | None = Field(
+        default=None,
+        description="Requests at a replica, running and waiting, above which it refuses more (503), so that they are tried elsewhere. "
+        "Default: twice those whose KV cache fits.",
+    )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(default="auto", description="Type of weights and activations.")
     kv_cache_dtype: Literal["auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2"] = Field(
         default="auto", description="Type of the KV cache; fp8 halves it."
@@ -107,6 +112,15 @@ class Weights(Section):
     mib_per_second: float | None = Field(default=None, gt=0, description="Bandwidth to plan with, MiB/s. Default: by source.")
 
 
+class Affinity(Section):
+    """Which replica a request goes to: requests alike to the same one, so that its prefix cache stays warm (consistent hashing)."""
+
+    by: Literal["none", "session", "prefix"] = Field(
+        default="none", description="none: the least busy. session: by a header. prefix: by the beginning of the prompt."
+    )
+    header: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = Field(default="x-session-id", description="Header of `by: session`.")
+
+
 class Resources(Section):
     """Requests of the model server's container. Default: the replica's share of its node."""
 
@@ -133,6 +147,7 @@ class Model(Section):
     weights: Weights = Field(default=Weights(), description="Source and cache of the weights.")
     resources: Resources = Field(default=Resources(), description="CPU and memory of a replica.")
     traffic: Traffic = Field(default=Traffic(), description="A typical request.")
+    affinity: Affinity = Field(default=Affinity(), description="How the gateway chooses a replica.")
     slo: Slo = Field(default=Slo(), description="Objectives.")
     startup_budget_seconds: Positive | None = Field(
         default=None, ge=60, description="Time until ready before a replica is restarted. Default: planned."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from config import catalog
 from config.cluster import ExistingCluster, GkeCluster
 from config.errors import Problem, suggestion
+from config.gateway_rules import gateway_rules
 from config.models import Model
 from config.node_pools import NodePool
 
@@ -24,6 +25,7 @@ def checked(settings: Settings) -> Settings:
         *(problem for name, pool in settings.node_pools.items() for problem in _pool_rules(settings, name, pool)),
         *(problem for name, model in settings.models.items() for problem in _model_rules(settings, name, model)),
         *_served_names_are_unique(settings),
+        *gateway_rules(settings),
         *_secret_rules(settings),
         *_prices_are_used(settings),
     ]

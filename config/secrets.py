@@ -17,6 +17,11 @@ class Secrets(Section):
 
     source: SecretSource = Field(default="pulumi", description="Where the values are kept.")
     hugging_face_token: str | None = Field(default=None, description="Token that may read the gated models.")
+    client_keys: dict[str, str] = Field(
+        default={},
+        description="API keys by client of the gateway. Several keys of one client, separated by a space or line break, are all valid: "
+        "that is how a key is rotated.",
+    )
     grafana_admin_password: str | None = Field(default=None, description="Default: the chart makes one up and keeps it in a Secret.")
 
     def has(self, name: SecretName) -> bool:

@@ -16,6 +16,7 @@ from config import rules
 from config.budget import Budget
 from config.cluster import Cluster, ExistingCluster, GkeCluster
 from config.errors import Problem, StackError, problems_of, suggestion, without_what_is_wrong
+from config.gateway import Gateway
 from config.models import Model, check_name
 from config.node_pools import NodePool
 from config.platform import Platform
@@ -23,7 +24,7 @@ from config.secrets import Secrets
 from config.section import Name
 
 PROJECT = "vllm-platform"
-SECTIONS = ("cluster", "nodePools", "platform", "models", "budget", "secrets")
+SECTIONS = ("cluster", "nodePools", "platform", "models", "gateway", "budget", "secrets")
 ModelName = Annotated[Name, AfterValidator(check_name)]
 M = TypeVar("M", bound=BaseModel)
 
@@ -39,6 +40,7 @@ class Settings:
     node_pools: dict[str, NodePool]
     platform: Platform
     models: dict[str, Model]
+    gateway: Gateway | None
     budget: Budget
     secrets: Secrets
     problems: tuple[Problem, ...] = ()
@@ -61,6 +63,7 @@ class Settings:
             node_pools=reader.entries("nodePools", NodePool, Name),
             platform=reader.section("platform", Platform),
             models=reader.entries("models", Model, ModelName),
+            gateway=reader.section("gateway", Gateway) if reader.sections.get("gateway") else None,
             budget=reader.section("budget", Budget),
             secrets=reader.section("secrets", Secrets),
             problems=tuple(reader.problems),

@@ -75,5 +75,10 @@ def without_secret_values(config: Mapping[str, Any]) -> dict[str, Any]:
     secrets = config.get(SECRETS)
     if not isinstance(secrets, dict) or secrets.get("source") == "secret-manager":
         return dict(config)
-    masked = {name: value if name == "source" else "[secret]" for name, value in secrets.items()}
-    return {**config, SECRETS: masked}
+    return {**config, SECRETS: {name: value if name == "source" else _masked(value) for name, value in secrets.items()}}
+
+
+def _masked(value: Any) -> Any:
+    """Who has a key is no secret."""
+    by_name = isinstance(value, dict) and set(value) != {"secure"}
+    return {name: _masked(one) for name, one in value.items()} if by_name else "[secret]"

@@ -20,6 +20,8 @@ BANDWIDTH_EFFICIENCY = 0.6
 ARITHMETIC_EFFICIENCY = 0.4
 # Requests in flight to plan with, of those that fit: room for longer ones than the mean.
 TARGET_UTILIZATION = 0.75
+# Requests that may wait, as a share of those that run: what would wait longer than one whole run is better tried elsewhere.
+QUEUE_SHARE = 1.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class CapacityPlan:
 
     requests_in_flight: int
     """Typical requests whose KV cache fits, at most max_num_seqs."""
+    most_in_flight: int
+    """Requests, running and waiting, above which it refuses more."""
     target_in_flight: int
     """Requests in flight per replica that autoscaling should aim for."""
     output_tokens_per_second: float | None
@@ -42,7 +46,8 @@ def plan_capacity(
     sequence = cache.bytes_per_sequence(typical) / GIB
     in_flight = min(limits.max_num_seqs, int(max(0.0, memory.kv_cache) / sequence))
     target = max(1, int(in_flight * TARGET_UTILIZATION))
-    return CapacityPlan(in_flight, target, _output_tokens_per_second(model, architecture, cache, target, machine))
+    most = model.engine.max_queued_requests or max(1, int(in_flight * (1 + QUEUE_SHARE)))
+    return CapacityPlan(in_flight, most, target, _output_tokens_per_second(model, architecture, cache, target, machine))
 
 
 def _output_tokens_per_second(model: Model, architecture: Architecture, cache: KvCache, batch: int, machine: Machine) -> float | None:

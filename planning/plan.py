@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from config import catalog
 from config.architecture import Architecture
@@ -15,6 +15,7 @@ from planning.capacity import CapacityPlan, plan_capacity
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain
 from planning.fit import memory_problems
+from planning.gateway import GatewayPlan, gateway_problems, gateway_warnings, plan_gateway
 from planning.machines import Pool, read_pool
 from planning.memory import EngineLimits, MemoryPlan, engine_limits, kv_cache, plan_memory
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
@@ -41,6 +42,8 @@ class ModelPlan:
     burst: int
     floor_drain: Drain
     burst_drain: Drain
+    force_include_usage: bool
+    """Every stream ends with its token counts, for the gateway's audit log."""
     cost: ModelCost
 
 
@@ -50,6 +53,7 @@ class Plan:
 
     pools: dict[str, PoolPlan]
     models: dict[str, ModelPlan]
+    gateway: GatewayPlan | None
     cost: CostPlan
     warnings: tuple[Problem, ...]
 
@@ -94,6 +98,7 @@ def make_plan(settings: Settings) -> Plan:
     pool_plans = {name: plan_pool(pool, placed[name]) for name, pool in pools.items()}
     for name, pool_plan in pool_plans.items():
         problems += placement.placement_problems(pool_plan, placed[name])
+    problems += gateway_problems(settings)
     costs = plan_cost(settings, pool_plans, placed, {name: one.capacity for name, one in sized.items()})
     over_budget = [*cost.budget_problems(costs, settings.budget)]
     unpriced = [*cost.price_problems(costs, settings)]
@@ -103,9 +108,10 @@ def make_plan(settings: Settings) -> Plan:
         raise StackError(problems)
     models = {one.name: _model_plan(settings, one, sized[one.name], pool_plans[name], costs) for name in pools for one in placed[name]}
     in_order = {name: models[name] for name in settings.models}
-    plan = Plan(pool_plans, in_order, costs, ())
+    gateway = plan_gateway(settings, {name: one.capacity.most_in_flight for name, one in models.items()})
+    plan = Plan(pool_plans, in_order, gateway, costs, ())
     warnings = [*_warnings(settings, plan, placed, sized), *over_budget, *unpriced]
-    return Plan(pool_plans, in_order, costs, tuple(sorted(set(warnings))))
+    return replace(plan, warnings=tuple(sorted(set(warnings))))
 
 
 def _size(model: Model, pools: dict[str, Pool]) -> _Sized | None:
@@ -179,6 +185,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         burst=one.burst,
         floor_drain=floor_drain,
         burst_drain=burst_drain,
+        force_include_usage=settings.gateway is not None and settings.gateway.count_streamed_tokens,
         cost=costs.models[one.name],
     )
 
@@ -193,4 +200,5 @@ def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], s
             yield from compatibility.data_type_warnings(
                 f"models.{one.name}", one.model, sized[one.name].architecture, pool_plan.pool.machine
             )
+    yield from gateway_warnings(settings)
     yield from cost.cost_warnings(plan.cost, settings.budget)

@@ -24,6 +24,7 @@ BASE: dict[str, Any] = {
             "scaling": {"floor": 1, "ceiling": 3},
         }
     },
+    "vllm-platform:gateway": {"authentication": "none"},
 }
 
 

@@ -44,5 +44,9 @@ def generated(models: int) -> dict[str, Any]:
             "h100": {"machineType": "a3-highgpu-8g", **nodes},
         },
         "vllm-platform:models": entries,
-        "vllm-platform:secrets": {"huggingFaceToken": {"secure": "v1:aaaa:bbbb"}},
+        "vllm-platform:gateway": {"clients": {"team-a": {"requestsPerMinute": 600}, "team-b": {"models": ["model-0"]}}},
+        "vllm-platform:secrets": {
+            "huggingFaceToken": {"secure": "v1:aaaa:bbbb"},
+            "clientKeys": {"team-a": {"secure": "v1:aaaa:cccc"}, "team-b": {"secure": "v1:aaaa:dddd"}},
+        },
     }

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import json
 import runpy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,9 @@ ROOT = Path(__file__).parent.parent
 UNKNOWN = "<known after deployment>"
 _SIGNATURE = rpc._special_sig_key
 # What functions of the providers answer; a real preview asks Google.
-_INVOKES: dict[str, dict[str, Any]] = {
-    "gcp:organizations/getProject:getProject": {"number": "123456789012", "projectId": "offline"},
-    "gcp:secretmanager/getSecretVersion:getSecretVersion": {"secretData": "[secret]"},
+_INVOKES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "gcp:organizations/getProject:getProject": lambda _: {"number": "123456789012", "projectId": "offline"},
+    "gcp:secretmanager/getSecretVersion:getSecretVersion": lambda arguments: {"secretData": placeholder(arguments["secret"])},
 }
 
 
@@ -107,7 +108,8 @@ class _Monitor(mocks.MockMonitor):
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802 - the name of the RPC
         answer = resource_pb2.ResourceInvokeResponse()
-        json_format.ParseDict(_INVOKES[request.tok], getattr(answer, "return"))
+        arguments, _ = _plain(json_format.MessageToDict(request.args))
+        json_format.ParseDict(_INVOKES[request.tok](arguments), getattr(answer, "return"))
         return answer
 
 
@@ -220,15 +222,20 @@ def _configure(monitor: _Monitor, stack_name: str, log: _Log) -> None:
 def _encoded(value: Any) -> str:
     """Pulumi hands structured values to the program as JSON, and secrets decrypted."""
     if isinstance(value, (dict, list)):
-        return json.dumps(_decrypted(value))
+        return json.dumps(_decrypted(value, ""))
     return str(value)
 
 
-def _decrypted(value: Any) -> Any:
+def _decrypted(value: Any, name: str) -> Any:
     """A mark instead of an encrypted value: nothing is decrypted here."""
     if isinstance(value, dict):
-        return "[secret]" if set(value) == {"secure"} else {key: _decrypted(item) for key, item in value.items()}
-    return [_decrypted(item) for item in value] if isinstance(value, list) else value
+        return placeholder(name) if set(value) == {"secure"} else {key: _decrypted(item, key) for key, item in value.items()}
+    return [_decrypted(item, name) for item in value] if isinstance(value, list) else value
+
+
+def placeholder(name: str) -> str:
+    """Stands for the value of a secret: for each another, and none tells its name."""
+    return f"[secret:{hashlib.sha256(name.encode()).hexdigest()[:16]}]"
 
 
 def kubernetes_objects(recording: Recording) -> Iterator[tuple[Resource, dict[str, Any]]]:

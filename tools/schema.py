@@ -17,6 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from config.architecture import Architecture
 from config.budget import Budget
 from config.cluster import Cluster
+from config.gateway import Gateway
 from config.models import BANNED_NAMES, Model
 from config.node_pools import NodePool
 from config.platform import Platform
@@ -36,6 +37,7 @@ _DESCRIPTIONS = {
     "nodePools": "The machines that model servers run on, by name.",
     "models": "The models to serve, by name.",
     "platform": "What every model shares.",
+    "gateway": "The one address of all models, who may call it, and how it is reached.",
     "budget": "What a month may cost.",
     "secrets": "Tokens and passwords, set with `pulumi config set --secret --path`.",
 }
@@ -77,6 +79,7 @@ def _sections() -> tuple[dict[str, Any], dict[str, Any]]:
         "nodePools": dict[Name, NodePool],
         "models": dict[Name, Model],
         "platform": Platform,
+        "gateway": Gateway,
         "budget": Budget,
         "secrets": Secrets,
     }
@@ -87,6 +90,9 @@ def _sections() -> tuple[dict[str, Any], dict[str, Any]]:
     definitions = shared["$defs"]
     _accept_spellings(definitions["Architecture"], Architecture)
     _accept_encrypted(definitions["Secrets"])
+    clients = definitions["Gateway"]["properties"]["clients"]
+    clients |= _by_name(definitions, clients)
+    del clients["patternProperties"]
     sections = {name: dict(schemas[name, "validation"]) for name in types}
     for name in ("nodePools", "models"):
         sections[name] = _by_name(definitions, sections[name])
@@ -119,7 +125,11 @@ def _accept_spellings(schema: dict[str, Any], model: type[BaseModel]) -> None:
 def _accept_encrypted(schema: dict[str, Any]) -> None:
     for name, value in schema["properties"].items():
         kept = {key: value[key] for key in ("description", "default") if value.get(key) is not None}
-        schema["properties"][name] = {**kept, **({"type": "string", "enum": [*get_args(SecretSource)]} if name == "source" else _SECURE)}
+        kinds = {
+            "source": {"type": "string", "enum": [*get_args(SecretSource)]},
+            "clientKeys": {"type": "object", "additionalProperties": _SECURE},
+        }
+        schema["properties"][name] = {**kept, **kinds.get(name, _SECURE)}
 
 
 def as_text(schema: dict[str, Any]) -> str:

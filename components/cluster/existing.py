@@ -17,6 +17,9 @@ def existing_provider(cluster: ExistingCluster) -> kubernetes.Provider:
         kubeconfig=cluster.kubeconfig,
         context=cluster.context,
         cluster_identifier=f"existing/{cluster.name}/g{cluster.generation}",
+        # Pods read Secrets and ConfigMaps by name: a change replaces their content, not the objects.
+        enable_secret_mutable=True,
+        enable_config_map_mutable=True,
     )
 
 

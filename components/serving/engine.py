@@ -26,6 +26,7 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
         f"--max-model-len={plan.memory.max_model_len}",
         f"--max-num-seqs={plan.limits.max_num_seqs}",
         f"--max-num-batched-tokens={plan.limits.max_num_batched_tokens}",
+        f"--max-num-queued-reqs={plan.capacity.most_in_flight}",
         f"--tensor-parallel-size={parallelism.tensor}",
         f"--pipeline-parallel-size={parallelism.pipeline}",
         f"--dtype={engine.dtype}",
@@ -43,6 +44,8 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
         arguments.append("--no-enable-prefix-caching")
     if engine.trust_remote_code:
         arguments.append("--trust-remote-code")
+    if plan.force_include_usage:
+        arguments.append("--enable-force-include-usage")
     arguments += _streaming_arguments(model, plan)
     return arguments + [_literal(argument) for argument in engine.extra_args]
 

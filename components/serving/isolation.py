@@ -16,7 +16,7 @@ from pulumi_kubernetes.networking.v1 import (
 from components.naming import API_PORT, GATEWAY_NAMESPACE, MONITORING_NAMESPACE
 from config.cluster import Cluster, GkeCluster
 
-_PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"]
+PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"]
 # NodeLocal DNSCache and Cloud DNS answer on link-local addresses; kube-dns on an address of the Service range.
 _LINK_LOCAL_DNS = ["169.254.20.10/32", "169.254.169.254/32"]
 # GKE's metadata server, which hands out Workload Identity's tokens, seen from Dataplane V2 and from iptables.
@@ -27,25 +27,28 @@ def network_policies(cluster: Cluster, *, streamed: bool) -> dict[str, NetworkPo
     """NetworkPolicySpecs by name. `streamed`: the weights come from Google Cloud Storage, with Workload Identity."""
     return {
         "default-deny": {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
-        "allow-dns": _dns(cluster),
+        "allow-dns": dns_policy(cluster),
         "allow-api": _api(),
         "allow-weights": _weights(streamed=streamed),
     }
 
 
-def _dns(cluster: Cluster) -> NetworkPolicySpecArgsDict:
+def dns_policy(cluster: Cluster) -> NetworkPolicySpecArgsDict:
+    """Lets every pod of a namespace resolve names, over UDP and TCP."""
     services = cluster.ranges.services if isinstance(cluster, GkeCluster) else cluster.service_range
-    in_cluster: NetworkPolicyPeerArgsDict = {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}}}
+    in_cluster = namespace_named("kube-system")
     addresses: list[NetworkPolicyPeerArgsDict] = [{"ip_block": {"cidr": cidr}} for cidr in [*_LINK_LOCAL_DNS, services]]
     ports: list[NetworkPolicyPortArgsDict] = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
     return {"pod_selector": {}, "policy_types": ["Egress"], "egress": [{"to": [in_cluster, *addresses], "ports": ports}]}
 
 
+def namespace_named(name: str) -> NetworkPolicyPeerArgsDict:
+    """All pods of a namespace."""
+    return {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": name}}}
+
+
 def _api() -> NetworkPolicySpecArgsDict:
-    sources: list[NetworkPolicyPeerArgsDict] = [
-        {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": namespace}}}
-        for namespace in (GATEWAY_NAMESPACE, MONITORING_NAMESPACE)
-    ]
+    sources = [namespace_named(namespace) for namespace in (GATEWAY_NAMESPACE, MONITORING_NAMESPACE)]
     return {
         "pod_selector": {},
         "policy_types": ["Ingress"],
@@ -55,7 +58,7 @@ def _api() -> NetworkPolicySpecArgsDict:
 
 def _weights(*, streamed: bool) -> NetworkPolicySpecArgsDict:
     """HTTPS to the internet, not to anything private. Hosts cannot be named in a NetworkPolicy."""
-    outside: NetworkPolicyPeerArgsDict = {"ip_block": {"cidr": "0.0.0.0/0", "except_": _PRIVATE_RANGES}}
+    outside: NetworkPolicyPeerArgsDict = {"ip_block": {"cidr": "0.0.0.0/0", "except_": PRIVATE_RANGES}}
     egress: list[NetworkPolicyEgressRuleArgsDict] = [{"to": [outside], "ports": [{"port": 443, "protocol": "TCP"}]}]
     if streamed:
         egress += [{"to": [{"ip_block": {"cidr": cidr}}], "ports": [{"port": port, "protocol": "TCP"}]} for cidr, port in _METADATA_SERVER]

@@ -19,7 +19,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.cluster.workload_identity import BucketReader, BucketReaderArgs
-from components.naming import API_PORT, MANAGED, model_labels, model_namespace
+from components.naming import API_PORT, MANAGED, model_host, model_labels, model_namespace
 from components.serving import rollout, weights
 from components.serving.isolation import network_policies
 from components.serving.pod import Tier, pod_template
@@ -57,7 +57,7 @@ class ModelStack(pulumi.ComponentResource):
         super().__init__("vllm-platform:serving:ModelStack", name, None, opts)
         self._name, self._args = name, args
         self.namespace = model_namespace(name)
-        self.url = f"http://{name}.{self.namespace}.svc.cluster.local:{API_PORT}"
+        self.url = f"http://{model_host(name)}:{API_PORT}"
         self._child = pulumi.ResourceOptions(parent=self)
 
         namespace = Namespace(f"{name}-namespace", metadata=_namespace_metadata(self.namespace), opts=self._child)

@@ -21,6 +21,10 @@ def of_type(recording, type_):
     return [one for one in recording.resources if one.type == type_]
 
 
+def model_servers(recording):
+    return [one for one in of_type(recording, "kubernetes:apps/v1:Deployment") if "ModelStack" in one.urn]
+
+
 @pytest.mark.parametrize("known", [False, True], ids=["unknown outputs", "known outputs"])
 def test_every_secret_is_still_secret(known):
     config = stack({"secrets": {"huggingFaceToken": TOKEN, "grafanaAdminPassword": PASSWORD}})
@@ -36,7 +40,7 @@ def test_every_secret_is_still_secret(known):
 
 def test_a_model_server_gets_the_token_only_where_it_downloads():
     recording = offline.run(stack({"secrets": {"huggingFaceToken": TOKEN}}), "test")
-    for one in of_type(recording, "kubernetes:apps/v1:Deployment"):
+    for one in model_servers(recording):
         spec = one.inputs["spec"]["template"]["spec"]
         assert "HF_TOKEN" in json.dumps(spec["initContainers"])
         assert "HF_TOKEN" not in json.dumps(spec["containers"])
@@ -108,7 +112,7 @@ def test_a_shared_volume_is_claimed_once_for_all_replicas():
     recording = offline.run(stack({"models.qwen3-8b.weights": {"cache": "persistent-volume-claim", "storageClass": "filestore"}}), "test")
     claim = of_type(recording, "kubernetes:core/v1:PersistentVolumeClaim")[0].inputs
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
-    for one in of_type(recording, "kubernetes:apps/v1:Deployment"):
+    for one in model_servers(recording):
         volumes = one.inputs["spec"]["template"]["spec"]["volumes"]
         assert {"name": "weights", "persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}} in volumes
 

@@ -1,0 +1,47 @@
+"""The audit log: a line of JSON a request on standard output. It holds no prompt, no key, and no model's name but those of the stack."""
+
+from __future__ import annotations
+
+from components.gateway.envoy.api_keys import CLIENT_HEADER
+from components.gateway.envoy.messages import Message, extension
+
+_NAMESPACE = "vllm-platform"
+_FIELDS = {
+    "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "client": f"%REQ({CLIENT_HEADER})%",
+    "model": f"%CLUSTER_METADATA({_NAMESPACE}:model)%",
+    "colour": f"%CLUSTER_METADATA({_NAMESPACE}:colour)%",
+    "method": "%REQ(:METHOD)%",
+    "path": "%PATH(NQ:PATH)%",
+    "status": "%RESPONSE_CODE%",
+    "flags": "%RESPONSE_FLAGS%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "duration_ms": "%DURATION%",
+    "first_byte_ms": "%RESPONSE_DURATION%",
+    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+    "upstream": "%UPSTREAM_HOST%",
+    "prompt_tokens": "%DYNAMIC_METADATA(tokens:prompt)%",
+    "completion_tokens": "%DYNAMIC_METADATA(tokens:completion)%",
+    "bytes_received": "%BYTES_RECEIVED%",
+    "bytes_sent": "%BYTES_SENT%",
+}
+
+
+def model_metadata(model: str, colour: str) -> Message:
+    """Metadata of a cluster, from which the log knows what it is."""
+    return {"filter_metadata": {_NAMESPACE: {"model": model, "colour": colour}}}
+
+
+def audit_log(*, only_own_answers: bool = False) -> list[Message]:
+    """`access_log`. `only_own_answers`: leave out what another listener of this Envoy logs, with more to say."""
+    log = extension(
+        "envoy.access_loggers.stdout",
+        "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+        log_format={"json_format": _FIELDS},
+    )
+    if only_own_answers:
+        cel = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+        expression = "response.code_details != 'via_upstream'"
+        log["filter"] = {"extension_filter": extension("envoy.access_loggers.extension_filters.cel", cel, expression=expression)}
+    return [log]

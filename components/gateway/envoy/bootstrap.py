@@ -1,0 +1,102 @@
+"""Envoy's own configuration: what is fixed while a gateway pod lives. A change of it replaces the pods.
+
+A request passes two listeners of one process. `front` knows clients: TLS, key, rate, requests in flight. `models`, an internal one, knows
+models: it reads the body, chooses the model, balances over its replicas and writes the audit log. In between lies a cluster a client,
+whose circuit breaker counts that client's requests over all worker threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.gateway.envoy import clusters, routes
+from components.gateway.envoy.listeners import front_listener, models_listener, operations_listener
+from components.gateway.envoy.messages import Message, extension, socket, watched
+from planning.gateway import REFUSE_AT_HEAP, SHRINK_AT_HEAP, GatewayPlan
+
+LOCAL_CLUSTER = "gateway"
+ADMIN_CLUSTER = "admin"
+MOST_CONNECTIONS = 20_000
+_MONITORS = "envoy.extensions.resource_monitors"
+
+
+@dataclass(frozen=True)
+class Process:
+    """Where this Envoy finds its files and binds its ports."""
+
+    folder: str
+    """Holds the files that it watches."""
+    port: int
+    operations_port: int
+    """Readiness and metrics."""
+    admin_port: int
+    """On the loopback interface only."""
+    replicas: tuple[str, int]
+    """Name and port of all gateway replicas, this one among them: they share the clients' rate limits."""
+    tls_folder: str | None = None
+    """Holds tls.crt and tls.key. None: no TLS."""
+    address: str = "0.0.0.0"  # noqa: S104 - of the pod
+
+
+def bootstrap(plan: GatewayPlan, process: Process) -> Message:
+    """The content of Envoy's `--config-path`."""
+    return {
+        "admin": {"address": socket("127.0.0.1", process.admin_port)},
+        "bootstrap_extensions": [
+            extension("envoy.bootstrap.internal_listener", "envoy.extensions.bootstrap.internal_listener.v3.InternalListener")
+        ],
+        "cluster_manager": {"local_cluster_name": LOCAL_CLUSTER},
+        "dynamic_resources": {"cds_config": watched(process.folder, clusters.FILE)},
+        "static_resources": {
+            "listeners": [
+                front_listener(plan, process.address, process.port, process.folder, process.tls_folder),
+                models_listener(plan, process.folder),
+                operations_listener(process.address, process.operations_port, ADMIN_CLUSTER),
+            ],
+            "clusters": [_local_cluster(*process.replicas), _admin_cluster(process.admin_port)],
+        },
+        "overload_manager": _overload_manager(plan),
+    }
+
+
+def watched_files(plan: GatewayPlan, models: Sequence[routes.ModelRoute]) -> dict[str, Message]:
+    """Content by file name of what Envoy watches, API keys excepted."""
+    backends = ((route.model, backend) for route in models for backend in route.backends)
+    return {
+        clusters.FILE: clusters.clusters(plan, backends),
+        routes.CLIENTS_FILE: routes.client_routes(plan),
+        routes.MODELS_FILE: routes.model_routes(plan, models),
+    }
+
+
+def _local_cluster(host: str, port: int) -> Message:
+    return {"name": LOCAL_CLUSTER, "cluster_type": clusters.resolved_by_dns(), **clusters.endpoints(LOCAL_CLUSTER, [socket(host, port)])}
+
+
+def _admin_cluster(port: int) -> Message:
+    return {"name": ADMIN_CLUSTER, "type": "STATIC", **clusters.endpoints(ADMIN_CLUSTER, [socket("127.0.0.1", port)])}
+
+
+def _overload_manager(plan: GatewayPlan) -> Message:
+    """Requests are refused before the kernel kills the process for its memory."""
+    heap = "envoy.resource_monitors.fixed_heap"
+
+    def action(name: str, threshold: float) -> Message:
+        return {"name": name, "triggers": [{"name": heap, "threshold": {"value": threshold}}]}
+
+    return {
+        "refresh_interval": "0.25s",
+        "resource_monitors": [
+            extension(heap, f"{_MONITORS}.fixed_heap.v3.FixedHeapConfig", max_heap_size_bytes=plan.max_heap_bytes),
+            extension(
+                "envoy.resource_monitors.global_downstream_max_connections",
+                f"{_MONITORS}.downstream_connections.v3.DownstreamConnectionsConfig",
+                max_active_downstream_connections=MOST_CONNECTIONS,
+            ),
+        ],
+        "actions": [
+            action("envoy.overload_actions.shrink_heap", SHRINK_AT_HEAP),
+            action("envoy.overload_actions.stop_accepting_requests", REFUSE_AT_HEAP),
+        ],
+    }

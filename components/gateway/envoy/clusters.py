@@ -1,0 +1,148 @@
+"""What Envoy talks to: one cluster a model and colour, and one a client, whose circuit breaker bounds what that client has in flight.
+
+A file that Envoy watches: models and clients come and go without a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from components.gateway.envoy.audit_log import model_metadata
+from components.gateway.envoy.messages import Message, discovery, extension, seconds, socket, typed
+from planning.gateway import GatewayPlan, RoutedModel
+
+FILE = "clusters.json"
+MODELS_LISTENER = "models"
+# The Service is headless: its name resolves to the replicas that are ready.
+DNS_REFRESH_SECONDS = 5
+CONNECT_TIMEOUT_SECONDS = 3
+# Of /health. It answers late while an engine is busy, so only a long silence counts; the replicas' own readiness is stricter.
+HEALTH_INTERVAL_SECONDS, HEALTH_TIMEOUT_SECONDS, HEALTH_FAILURES = 10, 5, 3
+# uvicorn closes a connection after 5 s without a request; one that Envoy keeps longer fails the next request.
+UPSTREAM_IDLE_SECONDS = 4
+# A replica that joins takes its full share only after this time: its caches are cold.
+SLOW_START_SECONDS = 60
+EJECTION_SECONDS, FAILURES_TO_EJECT, MOST_EJECTED_PERCENT = 15, 3, 50
+# With affinity: no replica gets more than this share of the mean, however popular a prefix is.
+HASH_BALANCE_PERCENT = 150
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Replicas of one colour of a model: addresses (one DNS name, as a rule) and their share of its requests."""
+
+    colour: str
+    addresses: Sequence[tuple[str, int]]
+    weight: int = 100
+
+
+def cluster_name(model: str, colour: str) -> str:
+    return f"{model}/{colour}"
+
+
+def client_cluster(client: str) -> str:
+    return f"client/{client}"
+
+
+def clusters(plan: GatewayPlan, backends: Iterable[tuple[RoutedModel, Backend]]) -> Message:
+    """The file's content."""
+    of_clients = [_client_cluster(name, client.max_requests) for name, client in plan.clients.items()]
+    return discovery(*of_clients, *(_model_cluster(model, backend) for model, backend in backends))
+
+
+def _client_cluster(client: str, max_requests: int) -> Message:
+    """Leads back into this Envoy, to the listener that routes by model."""
+    return typed(
+        "envoy.config.cluster.v3.Cluster",
+        name=client_cluster(client),
+        connect_timeout="1s",
+        **endpoints(client_cluster(client), [{"envoy_internal_address": {"server_listener_name": MODELS_LISTENER}}]),
+        circuit_breakers={"thresholds": [_breaker(max_requests)]},
+        transport_socket=extension(
+            "envoy.transport_sockets.internal_upstream",
+            "envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport",
+            transport_socket=extension("envoy.transport_sockets.raw_buffer", "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"),
+        ),
+    )
+
+
+def _model_cluster(model: RoutedModel, backend: Backend) -> Message:
+    name = cluster_name(model.name, backend.colour)
+    return typed(
+        "envoy.config.cluster.v3.Cluster",
+        name=name,
+        cluster_type=resolved_by_dns(),
+        connect_timeout=seconds(CONNECT_TIMEOUT_SECONDS),
+        **endpoints(name, [socket(host, port) for host, port in backend.addresses]),
+        metadata=model_metadata(model.name, backend.colour),
+        circuit_breakers={"thresholds": [{**_breaker(model.max_requests), "retry_budget": {"budget_percent": {"value": 20}}}]},
+        health_checks=[_health_check()],
+        outlier_detection=_outlier_detection(),
+        typed_extension_protocol_options={
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                common_http_protocol_options={"idle_timeout": seconds(UPSTREAM_IDLE_SECONDS)},
+                explicit_http_config={"http_protocol_options": {}},
+            )
+        },
+        **_balancing(model),
+    )
+
+
+def endpoints(cluster: str, addresses: Iterable[Message]) -> Message:
+    """`load_assignment` with these addresses."""
+    hosts = [{"endpoint": {"address": address}} for address in addresses]
+    return {"load_assignment": {"cluster_name": cluster, "endpoints": [{"lb_endpoints": hosts}]}}
+
+
+def resolved_by_dns() -> Message:
+    """`cluster_type`: every address that the names resolve to is a host."""
+    return extension(
+        "envoy.cluster.dns",
+        "envoy.extensions.clusters.dns.v3.DnsCluster",
+        dns_refresh_rate=seconds(DNS_REFRESH_SECONDS),
+        dns_lookup_family="V4_PREFERRED",
+    )
+
+
+def _balancing(model: RoutedModel) -> Message:
+    common: Message = {"healthy_panic_threshold": {"value": 0}}
+    if model.affinity.by == "none":
+        slow_start = {"slow_start_window": seconds(SLOW_START_SECONDS)}
+        return {"lb_policy": "LEAST_REQUEST", "least_request_lb_config": {"slow_start_config": slow_start}, "common_lb_config": common}
+    bounded = {"consistent_hashing_lb_config": {"hash_balance_factor": HASH_BALANCE_PERCENT}}
+    return {"lb_policy": "RING_HASH", "common_lb_config": {**common, **bounded}}
+
+
+def _breaker(max_requests: int) -> Message:
+    """Requests are what is bounded; connections and waiting ones follow from them, since HTTP/1.1 has one request a connection."""
+    return {"max_requests": max_requests, "max_connections": max_requests, "max_pending_requests": max_requests, "track_remaining": True}
+
+
+def _health_check() -> Message:
+    return {
+        "timeout": seconds(HEALTH_TIMEOUT_SECONDS),
+        "interval": seconds(HEALTH_INTERVAL_SECONDS),
+        "no_traffic_interval": seconds(HEALTH_INTERVAL_SECONDS),
+        "unhealthy_threshold": HEALTH_FAILURES,
+        "healthy_threshold": 1,
+        "http_health_check": {"path": "/health"},
+    }
+
+
+def _outlier_detection() -> Message:
+    """Ejects replicas that cannot be reached or break off. A status is no sign: 503 is a replica that sheds load, and to eject it would
+    put its share on the others; 500 can be the request's fault."""
+    return {
+        "split_external_local_origin_errors": True,
+        "consecutive_local_origin_failure": FAILURES_TO_EJECT,
+        "enforcing_consecutive_local_origin_failure": 100,
+        "enforcing_local_origin_success_rate": 0,
+        "enforcing_consecutive_5xx": 0,
+        "enforcing_consecutive_gateway_failure": 0,
+        "enforcing_success_rate": 0,
+        "interval": "1s",
+        "base_ejection_time": seconds(EJECTION_SECONDS),
+        "max_ejection_percent": MOST_EJECTED_PERCENT,
+    }

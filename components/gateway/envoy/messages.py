@@ -1,0 +1,37 @@
+"""Envoy's configuration is protobuf in JSON, where a message that could be of any type names its own: the two forms of that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Message = dict[str, Any]
+_PREFIX = "type.googleapis.com/"
+
+
+def typed(type_name: str, **fields: Any) -> Message:
+    """A message that says its type."""
+    return {"@type": _PREFIX + type_name, **fields}
+
+
+def extension(name: str, type_name: str, **fields: Any) -> Message:
+    """An extension (a filter, say) by name, with its configuration."""
+    return {"name": name, "typed_config": typed(type_name, **fields)}
+
+
+def discovery(*resources: Message) -> Message:
+    """The content of a file that Envoy watches."""
+    return {"resources": list(resources)}
+
+
+def watched(folder: str, file: str) -> Message:
+    """A file that Envoy reads again when `folder` changes, as a mounted volume does by swapping a link in it."""
+    return {"resource_api_version": "V3", "path_config_source": {"path": f"{folder}/{file}", "watched_directory": {"path": folder}}}
+
+
+def seconds(value: float) -> str:
+    return f"{value:g}s"
+
+
+def socket(address: str, port: int) -> Message:
+    """An `Address`."""
+    return {"socket_address": {"address": address, "port_value": port}}

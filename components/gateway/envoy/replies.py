@@ -1,0 +1,110 @@
+"""What clients read when the gateway itself answers: errors in the shape of OpenAI's API, so that its clients raise the right exception.
+
+A filter's own answer (no valid key, a limit, no healthy replica) gets a body by its status and by Envoy's response flags; answers that this
+program writes whole (`error_response`, and those of the Lua filters) pass as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.gateway.envoy.messages import Message, extension
+
+RETRY_AFTER_SECONDS = 2
+_JSON = "application/json"
+_INVALID, _SERVER = "invalid_request_error", "server_error"
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """An error for answers with this status and, if given, one of these response flags; `becomes`: the status that the client sees."""
+
+    status: int
+    message: str
+    type: str
+    code: str | None
+    flags: Sequence[str] = ()
+    becomes: int | None = None
+    retry: bool = False
+
+
+# https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/observability/access_log/usage#response-flags
+_OVERLOADED = _Reply(503, "All replicas of this model are busy. Try again shortly.", _SERVER, "overloaded", ("UO",), retry=True)
+_CLIENT_IN_FLIGHT = _Reply(
+    503,
+    "This client has too many requests in flight. Wait until one has ended.",
+    "requests",
+    "concurrency_limit_exceeded",
+    ("UO",),
+    becomes=429,
+    retry=True,
+)
+_REPLIES = (
+    _Reply(400, "The request is malformed.", _INVALID, "bad_request"),
+    _Reply(401, "Missing or incorrect API key. Send it as `Authorization: Bearer <key>`.", _INVALID, "invalid_api_key"),
+    _Reply(403, "This API key may not use the model.", _INVALID, "model_not_allowed"),
+    _Reply(404, "Not found.", _INVALID, "not_found"),
+    _Reply(408, "The request did not arrive in time.", _INVALID, "request_timeout"),
+    _Reply(413, "The request is larger than this gateway takes.", _INVALID, "request_too_large"),
+    _Reply(426, "This protocol is not served here.", _INVALID, "upgrade_required"),
+    _Reply(429, "This client sends more requests than it may. Slow down.", "requests", "rate_limit_exceeded", retry=True),
+    _Reply(431, "The headers are larger than this gateway takes.", _INVALID, "headers_too_large"),
+    _Reply(503, "No replica of this model is available. Try again shortly.", _SERVER, "model_unavailable", ("UH", "NC"), retry=True),
+    _Reply(503, "The gateway is at its limit. Try again shortly.", _SERVER, "overloaded", ("OM",), retry=True),
+    _Reply(503, "The replica stopped answering. Try again.", _SERVER, "replica_failed", retry=True),
+    _Reply(504, "The model did not answer in time.", _SERVER, "timeout"),
+)
+
+
+def error_body(message: str, code: str | None, *, type_: str = _INVALID, param: str | None = None) -> str:
+    """An error as OpenAI's API writes it."""
+    return json.dumps({"error": {"message": message, "type": type_, "param": param, "code": code}})
+
+
+def error_response(status: int, message: str, code: str, *, param: str | None = None) -> Message:
+    """A route's own answer. Its content type is set by the route, see `JSON_HEADERS`."""
+    return {"status": status, "body": {"inline_string": error_body(message, code, param=param)}}
+
+
+JSON_HEADERS: list[Message] = [{"header": {"key": "content-type", "value": _JSON}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]
+
+
+def client_replies() -> Message:
+    """`local_reply_config` of the listener that clients reach."""
+    return _config(_CLIENT_IN_FLIGHT)
+
+
+def model_replies() -> Message:
+    """`local_reply_config` of the listener that routes to models."""
+    return _config(_OVERLOADED)
+
+
+def _config(overflow: _Reply) -> Message:
+    return {"mappers": [_as_written(), *(_mapper(reply) for reply in (overflow, *_REPLIES))]}
+
+
+def _as_written() -> Message:
+    """Direct responses and those of Lua are complete."""
+    expression = "response.code_details in ['direct_response', 'lua_response']"
+    cel = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+    return {"filter": {"extension_filter": extension("envoy.access_loggers.extension_filters.cel", cel, expression=expression)}}
+
+
+def _mapper(reply: _Reply) -> Message:
+    filters: list[Message] = [{"status_code_filter": {"comparison": {"op": "EQ", "value": _runtime(reply.status)}}}]
+    if reply.flags:
+        filters.append({"response_flag_filter": {"flags": list(reply.flags)}})
+    body = {"message": reply.message, "type": reply.type, "param": None, "code": reply.code}
+    headers = [{"header": {"key": "retry-after", "value": str(RETRY_AFTER_SECONDS)}}] if reply.retry else []
+    return {
+        "filter": {"and_filter": {"filters": filters}} if len(filters) > 1 else filters[0],
+        "body_format_override": {"json_format": {"error": body}, "content_type": _JSON},
+        "headers_to_add": headers,
+        **({"status_code": reply.becomes} if reply.becomes else {}),
+    }
+
+
+def _runtime(value: int) -> Message:
+    return {"default_value": value, "runtime_key": "gateway.none"}

@@ -1,0 +1,72 @@
+"""Who may reach the gateway, and what it may reach: its clients in, DNS and the model servers out. Everything else is denied."""
+
+from __future__ import annotations
+
+from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict, NetworkPolicyPeerArgsDict, NetworkPolicySpecArgsDict
+
+from components.gateway.pod import API_PORT, OPERATIONS_PORT
+from components.naming import API_PORT as MODEL_PORT
+from components.naming import CLIENT_NAMESPACE_LABEL, MANAGED, MONITORING_NAMESPACE
+from components.serving.isolation import PRIVATE_RANGES, dns_policy, namespace_named
+from config.cluster import Cluster
+from config.gateway import Gateway
+
+# Google's front ends and health checks: cloud.google.com/load-balancing/docs/health-checks#firewall_rules
+_GOOGLE_FRONT_ENDS = ["130.211.0.0/22", "35.191.0.0/16"]
+
+
+def network_policies(cluster: Cluster, gateway: Gateway) -> dict[str, NetworkPolicySpecArgsDict]:
+    """NetworkPolicySpecs by name, for the gateway's namespace."""
+    return {
+        "default-deny": {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
+        "allow-dns": dns_policy(cluster),
+        "allow-clients": _ingress(API_PORT, _clients(gateway)),
+        "allow-operations": _ingress(OPERATIONS_PORT, [namespace_named(MONITORING_NAMESPACE), *_ranges(_health_checkers(gateway))]),
+        "allow-models": _models(),
+    }
+
+
+def _ingress(port: int, sources: list[NetworkPolicyPeerArgsDict]) -> NetworkPolicySpecArgsDict:
+    return {
+        "pod_selector": {},
+        "policy_types": ["Ingress"],
+        "ingress": [{"from_": sources, "ports": [{"port": port, "protocol": "TCP"}]}],
+    }
+
+
+def _models() -> NetworkPolicySpecArgsDict:
+    servers: NetworkPolicyPeerArgsDict = {
+        "namespace_selector": {"match_labels": MANAGED},
+        "pod_selector": {"match_labels": {"app.kubernetes.io/name": "vllm"}},
+    }
+    egress: NetworkPolicyEgressRuleArgsDict = {"to": [servers], "ports": [{"port": MODEL_PORT, "protocol": "TCP"}]}
+    return {"pod_selector": {}, "policy_types": ["Egress"], "egress": [egress]}
+
+
+def _clients(gateway: Gateway) -> list[NetworkPolicyPeerArgsDict]:
+    labelled: NetworkPolicyPeerArgsDict = {"namespace_selector": {"match_labels": {CLIENT_NAMESPACE_LABEL: "true"}}}
+    inside = [namespace_named(name) for name in gateway.client_namespaces] or [labelled]
+    if gateway.exposure == "load-balancer":
+        return [*inside, *_ranges(source_ranges(gateway))]
+    if gateway.exposure == "gke-gateway":
+        return [*inside, *_ranges(_health_checkers(gateway))]
+    if gateway.exposure == "ingress" and gateway.ingress:
+        controller: NetworkPolicyPeerArgsDict = {"namespace_selector": {}}
+        return [*inside, namespace_named(gateway.ingress.namespace) if gateway.ingress.namespace else controller]
+    return inside
+
+
+def source_ranges(gateway: Gateway) -> list[str]:
+    """Who may connect to the load balancer."""
+    return gateway.load_balancer.source_ranges or PRIVATE_RANGES
+
+
+def _health_checkers(gateway: Gateway) -> list[str]:
+    if gateway.exposure != "gke-gateway":
+        return []
+    subnet = gateway.gke_gateway.proxy_subnet
+    return [*_GOOGLE_FRONT_ENDS, *([subnet] if subnet else [])]
+
+
+def _ranges(cidrs: list[str]) -> list[NetworkPolicyPeerArgsDict]:
+    return [{"ip_block": {"cidr": cidr}} for cidr in cidrs]

@@ -1,0 +1,130 @@
+"""The pod of the gateway. Pure: the plan in, a pod template out.
+
+Envoy under the `restricted` Pod Security level with a read-only root. What it watches comes from Secrets in one volume, which the kubelet
+swaps as a whole; only a change of the bootstrap replaces pods.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pulumi_kubernetes.core.v1 import (
+    ContainerArgsDict,
+    PodSecurityContextArgsDict,
+    PodTemplateSpecArgsDict,
+    SecurityContextArgsDict,
+    TopologySpreadConstraintArgsDict,
+    VolumeArgsDict,
+    VolumeMountArgsDict,
+)
+
+from components.gateway.envoy.bootstrap import Process
+from components.naming import GATEWAY_NAMESPACE, MANAGED
+from planning.gateway import GatewayPlan
+
+NAME = "gateway"
+LABELS = {"app.kubernetes.io/name": NAME}
+REPLICAS_SERVICE = "gateway-replicas"
+API_PORT, OPERATIONS_PORT, ADMIN_PORT = 8080, 9902, 9901
+BOOTSTRAP_SECRET, ROUTES_SECRET, KEYS_SECRET = "gateway-bootstrap", "gateway-routes", "gateway-keys"
+BOOTSTRAP_FILE = "bootstrap.json"
+_FOLDER, _TLS_FOLDER = "/etc/gateway", "/etc/gateway-tls"
+# Time for Envoy to exit after the drain.
+_EXIT_SECONDS = 15
+_UID = 101  # user `envoy` of the image
+_POD_SECURITY_CONTEXT: PodSecurityContextArgsDict = {
+    "run_as_non_root": True,
+    "run_as_user": _UID,
+    "run_as_group": _UID,
+    "fs_group": _UID,
+    "seccomp_profile": {"type": "RuntimeDefault"},
+}
+_SECURITY_CONTEXT: SecurityContextArgsDict = {
+    "allow_privilege_escalation": False,
+    "read_only_root_filesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def process(plan: GatewayPlan) -> Process:
+    """Envoy's ports and folders in the pod."""
+    return Process(
+        folder=_FOLDER,
+        port=API_PORT,
+        operations_port=OPERATIONS_PORT,
+        admin_port=ADMIN_PORT,
+        replicas=(f"{REPLICAS_SERVICE}.{GATEWAY_NAMESPACE}.svc.cluster.local", API_PORT),
+        tls_folder=_TLS_FOLDER if plan.settings.tls else None,
+    )
+
+
+def drain_command(admin_port: int, seconds: int) -> list[str]:
+    return ["bash", "-c", Path(__file__).with_name("drain.sh").read_text(), "drain", str(admin_port), str(seconds)]
+
+
+def envoy_arguments(bootstrap: str, workers: int, drain_seconds: int) -> list[str]:
+    """Of the command `envoy`. `bootstrap`: path of its configuration."""
+    return [
+        f"--config-path={bootstrap}",
+        "--service-cluster=gateway",
+        "--service-node=gateway",
+        f"--concurrency={workers}",
+        f"--drain-time-s={drain_seconds}",
+        "--drain-strategy=immediate",
+        "--disable-hot-restart",
+        "--log-level=warning",
+        # Says at every start which extensions Envoy's project calls unfinished.
+        "--component-log-level=misc:error",
+    ]
+
+
+def pod_template(plan: GatewayPlan, image: str, *, checksum: str) -> PodTemplateSpecArgsDict:
+    """A PodTemplateSpec. `checksum`: of the bootstrap; another one replaces the pods."""
+    return {
+        "metadata": {"labels": LABELS | MANAGED, "annotations": {"vllm-platform/bootstrap": checksum}},
+        "spec": {
+            "service_account_name": NAME,
+            "automount_service_account_token": False,
+            "enable_service_links": False,
+            "termination_grace_period_seconds": plan.settings.drain_seconds + _EXIT_SECONDS,
+            "security_context": _POD_SECURITY_CONTEXT,
+            "topology_spread_constraints": [_spread("topology.kubernetes.io/zone"), _spread("kubernetes.io/hostname")],
+            "containers": [_envoy(plan, image)],
+            "volumes": _volumes(plan),
+        },
+    }
+
+
+def _spread(key: str) -> TopologySpreadConstraintArgsDict:
+    return {"max_skew": 1, "topology_key": key, "when_unsatisfiable": "ScheduleAnyway", "label_selector": {"match_labels": LABELS}}
+
+
+def _envoy(plan: GatewayPlan, image: str) -> ContainerArgsDict:
+    settings = plan.settings
+    memory = {"memory": f"{int(settings.memory_gib * 1024)}Mi"}
+    mounts: list[VolumeMountArgsDict] = [{"name": "configuration", "mount_path": _FOLDER, "read_only": True}]
+    if settings.tls:
+        mounts.append({"name": "tls", "mount_path": _TLS_FOLDER, "read_only": True})
+    return {
+        "name": "envoy",
+        "image": image,
+        "command": ["envoy"],
+        "args": envoy_arguments(f"{_FOLDER}/{BOOTSTRAP_FILE}", settings.cpu, settings.drain_seconds),
+        "ports": [{"name": "api", "container_port": API_PORT}, {"name": "operations", "container_port": OPERATIONS_PORT}],
+        "resources": {"requests": {"cpu": str(settings.cpu), **memory}, "limits": memory},
+        "security_context": _SECURITY_CONTEXT,
+        "volume_mounts": mounts,
+        "startup_probe": {"http_get": {"path": "/ready", "port": "operations"}, "period_seconds": 2, "failure_threshold": 60},
+        "readiness_probe": {"http_get": {"path": "/ready", "port": "operations"}, "period_seconds": 5, "failure_threshold": 2},
+        "liveness_probe": {"http_get": {"path": "/ready", "port": "operations"}, "period_seconds": 10, "timeout_seconds": 5},
+        "lifecycle": {"pre_stop": {"exec_": {"command": drain_command(ADMIN_PORT, settings.drain_seconds)}}},
+        "termination_message_policy": "FallbackToLogsOnError",
+    }
+
+
+def _volumes(plan: GatewayPlan) -> list[VolumeArgsDict]:
+    secrets = [BOOTSTRAP_SECRET, ROUTES_SECRET, *([KEYS_SECRET] if plan.settings.authentication == "api-key" else [])]
+    volumes: list[VolumeArgsDict] = [{"name": "configuration", "projected": {"sources": [{"secret": {"name": name}} for name in secrets]}}]
+    if plan.settings.tls:
+        volumes.append({"name": "tls", "secret": {"secret_name": plan.settings.tls.secret_name}})
+    return volumes

@@ -1,0 +1,158 @@
+"""`gateway`: the one OpenAI-compatible address of all models, who may use it, and how it is reached."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from config.errors import rule
+from config.section import Cidr, Name, Positive, Section
+
+Exposure = Literal["cluster-ip", "load-balancer", "gke-gateway", "ingress"]
+ANONYMOUS = "anonymous"
+
+
+class Client(Section):
+    """Who calls: a team, an application. Its keys are under `secrets.clientKeys`."""
+
+    requests_per_minute: Positive | None = Field(
+        default=None, description="Most requests in a minute, over all gateway replicas together. Default: no limit."
+    )
+    concurrent_requests: Positive | None = Field(
+        default=None, description="Most requests in flight at one time, at each gateway replica. Default: no limit."
+    )
+    models: list[str] | None = Field(default=None, min_length=1, description="Keys under `models` that it may use. Default: all.")
+    default_model: str | None = Field(default=None, description="Key under `models` that a request without a `model` means.")
+
+
+class Replicas(Section):
+    """Gateway pods. They run on nodes without GPUs."""
+
+    min: int = Field(default=2, ge=1, description="Always there; fewer than 2 means an outage with every drained node.")
+    max: int = Field(default=6, ge=1, description="Most that the HorizontalPodAutoscaler reaches, on CPU.")
+
+    @model_validator(mode="after")
+    def _bounds_are_ordered(self) -> Replicas:
+        if self.min > self.max:
+            raise rule(f"min {self.min} is above max {self.max}", "raise max or lower min")
+        return self
+
+
+class Tls(Section):
+    """A certificate for Envoy itself. Not needed where something in front terminates TLS."""
+
+    secret_name: Name = Field(
+        description="Secret of type kubernetes.io/tls in the gateway's namespace, as cert-manager makes it. Renewals need no restart."
+    )
+
+
+class LoadBalancer(Section):
+    """`exposure: load-balancer`: a Service of type LoadBalancer, TLS in Envoy."""
+
+    scope: Literal["internal", "external"] = Field(default="internal", description="Reached from the VPC, or from the internet.")
+    source_ranges: list[Cidr] = Field(
+        default=[], description="Who may connect. Default: private ranges when internal; external needs them said."
+    )
+    annotations: dict[str, str] = Field(default={}, description="Further annotations of the Service, as other clouds need them.")
+
+
+class Iap(Section):
+    """Identity-Aware Proxy in front of a gke-gateway: people sign in before their key counts."""
+
+    enabled: bool = Field(default=True, description="Turn it on, with the OAuth client that Google manages unless one is named.")
+    client_id: str | None = Field(default=None, description="OAuth client id.")
+    client_secret_name: Name | None = Field(default=None, description="Secret in the gateway's namespace whose `key` is the OAuth secret.")
+
+    @model_validator(mode="after")
+    def _client_is_whole(self) -> Iap:
+        if (self.client_id is None) != (self.client_secret_name is None):
+            raise rule("clientId and clientSecretName belong together", "give both, or neither for the client that Google manages")
+        return self
+
+
+class GkeGateway(Section):
+    """`exposure: gke-gateway`: Google's application load balancer, which terminates TLS."""
+
+    class_name: Literal["gke-l7-global-external-managed", "gke-l7-regional-external-managed", "gke-l7-rilb"] = Field(
+        default="gke-l7-global-external-managed", description="GatewayClass."
+    )
+    certificate_map: Name | None = Field(
+        default=None, description="Certificate Manager map with the host's certificate, for the global class."
+    )
+    regional_certificate: Name | None = Field(
+        default=None, description="Certificate Manager certificate of the region, for the regional classes."
+    )
+    static_address: Name | None = Field(default=None, description="Name of a reserved address. Default: an ephemeral one.")
+    security_policy: Name | None = Field(default=None, description="Cloud Armor policy.")
+    proxy_subnet: Cidr | None = Field(
+        default=None,
+        description="The region's proxy-only subnet, where regional classes send requests from: the network policy lets it in.",
+    )
+    iap: Iap | None = Field(default=None, description="Identity-Aware Proxy. Default: off.")
+
+    @model_validator(mode="after")
+    def _certificate_fits_the_class(self) -> GkeGateway:
+        if self.regional and self.certificate_map:
+            raise rule(f"certificateMap is for the global class, not for {self.class_name}", "give regionalCertificate instead")
+        if not self.regional and self.regional_certificate:
+            raise rule(f"regionalCertificate is for regional classes, not for {self.class_name}", "give certificateMap instead")
+        return self
+
+    @property
+    def regional(self) -> bool:
+        return self.class_name != "gke-l7-global-external-managed"
+
+    @property
+    def certificate(self) -> str | None:
+        return self.certificate_map or self.regional_certificate
+
+
+class Ingress(Section):
+    """`exposure: ingress`: an Ingress of a controller that is there already, which terminates TLS."""
+
+    class_name: Name = Field(description="IngressClass.")
+    namespace: Name | None = Field(default=None, description="Namespace of the controller's pods. Default: any may connect.")
+    tls_secret_name: Name | None = Field(default=None, description="Certificate for `host`, in the gateway's namespace.")
+    annotations: dict[str, str] = Field(default={}, description="Annotations of the Ingress: timeouts and body sizes are the controller's.")
+
+
+class Timeouts(Section):
+    """How long a request may take."""
+
+    idle_seconds: Positive = Field(
+        default=300, le=3600, description="Longest silence within a request. An answer that is not streamed is silent until it is whole."
+    )
+    request_seconds: Positive = Field(default=3600, le=86400, description="Longest request, streams included.")
+
+
+class Gateway(Section):
+    """The front door."""
+
+    exposure: Exposure = Field(default="cluster-ip", description="How clients reach it. Only cluster-ip stays inside the cluster.")
+    host: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")] | None = Field(
+        default=None, description="DNS name. Required by gke-gateway and ingress."
+    )
+    authentication: Literal["api-key", "none"] = Field(
+        default="api-key", description="none: whoever reaches it is the client `anonymous`; for exposure cluster-ip only."
+    )
+    clients: dict[Name, Client] = Field(default={}, description="Who may call, by name.")
+    client_namespaces: list[Name] = Field(
+        default=[], description='Namespaces whose pods may connect. Default: those labelled vllm-platform/client: "true".'
+    )
+    insecure: bool = Field(default=False, description="Let requests and keys leave the cluster without TLS.")
+    tls: Tls | None = Field(default=None, description="Terminate TLS in Envoy.")
+    load_balancer: LoadBalancer = Field(default=LoadBalancer(), description="For exposure load-balancer.")
+    gke_gateway: GkeGateway = Field(default=GkeGateway(), description="For exposure gke-gateway.")
+    ingress: Ingress | None = Field(default=None, description="For exposure ingress.")
+    replicas: Replicas = Field(default=Replicas(), description="Gateway pods.")
+    cpu: Positive = Field(default=1, description="CPUs of a gateway pod; Envoy runs as many worker threads.")
+    memory_gib: float = Field(default=1, ge=0.5, description="Memory of a gateway pod.")
+    max_body_mib: Positive = Field(default=32, le=1024, description="Largest request; images count in base64.")
+    count_streamed_tokens: bool = Field(
+        default=True,
+        description="Count the tokens of every stream in the audit log: streams then end with a chunk of usage and no choices, "
+        "as with stream_options.include_usage. False: only of streams whose client asks for it.",
+    )
+    timeouts: Timeouts = Field(default=Timeouts(), description="Time limits.")
+    drain_seconds: int = Field(default=300, ge=10, le=3600, description="Time that a leaving gateway pod gives its open streams.")

@@ -1,0 +1,114 @@
+"""Rules of the gateway that the YAML alone can show: who may call, how it is reached, and that nothing leaves the cluster in the clear."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from config.cluster import ExistingCluster
+from config.errors import Problem, suggestion
+from config.gateway import ANONYMOUS, Client, Exposure, Gateway
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+# Sections of one exposure only.
+_SECTIONS: dict[str, Exposure] = {"load_balancer": "load-balancer", "gke_gateway": "gke-gateway", "ingress": "ingress"}
+# What a request's `model` may look like; the gateway refuses others before it looks them up.
+SERVED_NAME = r"[!-~]{1,256}"
+
+
+def gateway_rules(settings: Settings) -> Iterator[Problem]:
+    gateway = settings.gateway
+    if gateway is None:
+        if settings.secrets.client_keys:
+            yield Problem("secrets.clientKeys", "there is no gateway that would check them", "add a `gateway` section, or remove them")
+        return
+    yield from _authentication(settings, gateway)
+    for name, client in gateway.clients.items():
+        yield from _client(settings, f"gateway.clients.{name}", client)
+    yield from _exposure(settings, gateway)
+    yield from _encryption(gateway)
+    if gateway.timeouts.idle_seconds > gateway.timeouts.request_seconds:
+        message = f"{gateway.timeouts.idle_seconds} is above requestSeconds {gateway.timeouts.request_seconds}"
+        yield Problem("gateway.timeouts.idleSeconds", message, "lower it, or raise requestSeconds")
+    for name, model in settings.models.items():
+        for index, served in enumerate(model.served_names):
+            if not re.fullmatch(SERVED_NAME, served):
+                message = f"'{served}' cannot be asked for through the gateway"
+                yield Problem(f"models.{name}.servedNames[{index}]", message, "use at most 256 printable ASCII characters without spaces")
+
+
+def _authentication(settings: Settings, gateway: Gateway) -> Iterator[Problem]:
+    keys = settings.secrets.client_keys
+    if gateway.authentication == "none":
+        if gateway.exposure != "cluster-ip":
+            message = f"none, but exposure '{gateway.exposure}' lets others than this cluster's pods in"
+            yield Problem("gateway.authentication", message, "set it to api-key, or the exposure to cluster-ip")
+        for name in sorted((gateway.clients.keys() | keys.keys()) - {ANONYMOUS}):
+            message = f"without authentication nobody can be told to be '{name}'"
+            yield Problem(f"gateway.clients.{name}", message, f"remove it, name it '{ANONYMOUS}', or set authentication to api-key")
+        return
+    if not gateway.clients:
+        yield Problem("gateway.clients", "nobody may call", "name the clients, or set gateway.authentication to none")
+    for name in gateway.clients.keys() - keys.keys():
+        advice = f"pulumi config set --secret --path 'secrets.clientKeys.{name}' \"$(openssl rand -hex 24)\""
+        yield Problem(f"secrets.clientKeys.{name}", f"client '{name}' of the gateway has no key", advice)
+    for name in keys.keys() - gateway.clients.keys():
+        advice = suggestion(name, gateway.clients, otherwise="add it to gateway.clients, or remove its key")
+        yield Problem(f"secrets.clientKeys.{name}", "the gateway has no such client", advice)
+
+
+def _client(settings: Settings, path: str, client: Client) -> Iterator[Problem]:
+    for index, name in enumerate(client.models or []):
+        yield from _known_model(settings, f"{path}.models[{index}]", name)
+    if client.default_model is None:
+        return
+    yield from _known_model(settings, f"{path}.defaultModel", client.default_model)
+    if client.models is not None and client.default_model not in client.models:
+        yield Problem(f"{path}.defaultModel", f"'{client.default_model}' is not among its models", "add it to them, or choose one of them")
+
+
+def _known_model(settings: Settings, path: str, name: str) -> Iterator[Problem]:
+    if name not in settings.models and f"models.{name}" not in settings.doubtful:
+        advice = suggestion(name, settings.models, otherwise="models of this stack: " + (", ".join(settings.models) or "none"))
+        yield Problem(path, f"there is no model '{name}'", advice)
+
+
+def _exposure(settings: Settings, gateway: Gateway) -> Iterator[Problem]:
+    for field, exposure in _SECTIONS.items():
+        if field in gateway.model_fields_set and gateway.exposure != exposure:
+            key = type(gateway).model_fields[field].alias
+            yield Problem(
+                f"gateway.{key}", f"is for exposure '{exposure}', but it is '{gateway.exposure}'", "remove it, or change the exposure"
+            )
+    if gateway.exposure == "gke-gateway" and isinstance(settings.cluster, ExistingCluster):
+        yield Problem("gateway.exposure", "'gke-gateway' needs provider gke", "use load-balancer or ingress")
+    if gateway.exposure in ("gke-gateway", "ingress") and gateway.host is None:
+        yield Problem("gateway.host", f"required by exposure '{gateway.exposure}', but not given", "give the DNS name of the gateway")
+    if gateway.exposure == "ingress" and gateway.ingress is None:
+        yield Problem("gateway.ingress", "required by exposure 'ingress', but not given", "give at least className")
+    balancer = gateway.load_balancer
+    if gateway.exposure == "load-balancer" and balancer.scope == "external" and not balancer.source_ranges:
+        message = "an external load balancer without them would be open to the whole internet"
+        yield Problem("gateway.loadBalancer.sourceRanges", message, "list who may connect; [0.0.0.0/0] says everybody in so many words")
+    google = gateway.gke_gateway
+    if gateway.exposure == "gke-gateway" and google.regional and google.proxy_subnet is None:
+        message = f"class {google.class_name} sends requests from the region's proxy-only subnet, which the network policy must let in"
+        yield Problem("gateway.gkeGateway.proxySubnet", message, "give its range; the VPC needs one such subnet in the region")
+
+
+def _encryption(gateway: Gateway) -> Iterator[Problem]:
+    """TLS is required for what leaves the cluster."""
+    wanted = {
+        "load-balancer": (gateway.tls, "gateway.tls", "give secretName of a certificate"),
+        "gke-gateway": (gateway.gke_gateway.certificate, "gateway.gkeGateway.certificateMap", "name the certificate map, or a certificate"),
+        "ingress": (gateway.ingress and gateway.ingress.tls_secret_name, "gateway.ingress.tlsSecretName", "name the certificate's Secret"),
+    }
+    if gateway.exposure not in wanted or gateway.insecure:
+        return
+    given, path, advice = wanted[gateway.exposure]
+    if given is None:
+        message = f"exposure '{gateway.exposure}' without TLS would send keys and prompts in the clear"
+        yield Problem(path, message, f"{advice}; or say gateway.insecure: true")
