@@ -63,19 +63,20 @@ def drain_command(admin_port: int, seconds: int) -> list[str]:
 
 
 def envoy_arguments(bootstrap: str, workers: int, drain_seconds: int) -> list[str]:
-    """Of the command `envoy`. `bootstrap`: path of its configuration."""
-    return [
-        f"--config-path={bootstrap}",
-        "--service-cluster=gateway",
-        "--service-node=gateway",
-        f"--concurrency={workers}",
-        f"--drain-time-s={drain_seconds}",
-        "--drain-strategy=immediate",
-        "--disable-hot-restart",
-        "--log-level=warning",
-        # Says at every start which extensions Envoy's project calls unfinished.
-        "--component-log-level=misc:error",
-    ]
+    """Of the command `envoy`, which knows no `--option=value`. `bootstrap`: path of its configuration."""
+    options = {
+        "config-path": bootstrap,
+        "service-cluster": NAME,
+        "service-node": NAME,
+        "concurrency": str(workers),
+        "drain-time-s": str(drain_seconds),
+        "drain-strategy": "immediate",
+        "log-level": "warning",
+        # Would say at every start which extensions Envoy's project calls unfinished.
+        "component-log-level": "misc:error",
+        "file-flush-interval-msec": "1000",
+    }
+    return ["--disable-hot-restart", *(word for name, value in options.items() for word in (f"--{name}", value))]
 
 
 def pod_template(plan: GatewayPlan, image: str, *, checksum: str) -> PodTemplateSpecArgsDict:

