@@ -144,7 +144,7 @@ class LocalGateway:
         return {one["name"]: one["value"] for one in json.loads(answer)["stats"] if "name" in one}
 
     def administer(self, method: str, path: str) -> str:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.admin_port}{path}", method=method)  # noqa: S310
+        request = urllib.request.Request(f"http://127.0.0.1:{self.admin_port}{path}", method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             return answer.read().decode()
 
@@ -168,7 +168,7 @@ class LocalGateway:
     def _ready(self) -> bool:
         with contextlib.suppress(urllib.error.URLError, OSError):
             address = f"http://127.0.0.1:{self.operations_port}/ready"
-            with urllib.request.urlopen(address, timeout=2) as answer:  # noqa: S310
+            with urllib.request.urlopen(address, timeout=2) as answer:
                 return answer.status == 200
         return False
 
