@@ -16,6 +16,7 @@ from typing import Any
 from tools.model_server.engine import Sequence
 from tools.model_server.requests import EmbeddingRequest, ModelRequest, count_tokens
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 DONE = b"data: [DONE]\n\n"
 EMBEDDING_DIMENSIONS = 8
 
@@ -93,7 +94,7 @@ class Answer:
 
     @staticmethod
     def _event(body: dict[str, Any]) -> bytes:
-        return b"data: " + json.dumps(body, separators=(",", ":")).encode() + b"\n\n"
+        return b"data: " + _encode(body).encode() + b"\n\n"
 
 
 class CompletionAnswer(Answer):

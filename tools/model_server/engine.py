@@ -73,7 +73,8 @@ class Sequence:
         self.prompt_tokens, self.choices, self.max_tokens = prompt_tokens, choices, max_tokens
         self.length, self.finish_reason = length, reason
         self.generated = self.cached_tokens = 0
-        self.started = self.first_token = 0.0
+        self.started: float | None = None
+        self.first_token: float | None = None
         self._engine, self._prompt = engine, prompt
         self._clock = asyncio.get_running_loop().time
         self.arrived = self._clock()
@@ -85,7 +86,7 @@ class Sequence:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         engine = self._engine
         engine.unfinished -= self.choices
-        if self.started:
+        if self.started is not None:
             engine.running -= 1
             engine.held_tokens -= self._held
             engine.slots.release()

@@ -5,11 +5,13 @@ Parameters of sampling are accepted and have no effect.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import json
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from tools.model_server.engine import CHARACTERS_PER_TOKEN
+from tools.model_server.errors import ApiError, invalid
 
 
 class Message(BaseModel):
@@ -38,7 +40,7 @@ class ModelRequest(BaseModel):
     model: str | None = None
     stream: bool | None = False
     stream_options: StreamOptions | None = Field(default=None, validate_default=True)
-    n: int | None = 1
+    n: int | None = Field(default=1, ge=1, le=16_384)  # VLLM_MAX_N_SEQUENCES
     max_tokens: int | None = None
     ignore_eos: bool = False
 
@@ -89,7 +91,7 @@ class CompletionRequest(ModelRequest):
     @property
     def prompts(self) -> list[str] | list[list[int]]:
         batch = isinstance(self.prompt, list) and self.prompt and not isinstance(self.prompt[0], int)
-        return self.prompt if batch else [self.prompt]  # ty: ignore[invalid-return-type]
+        return self.prompt if batch else [self.prompt]  # ty: ignore[invalid-explicit-return]
 
     @property
     def choices(self) -> int:
@@ -107,12 +109,12 @@ class CompletionRequest(ModelRequest):
 class EmbeddingRequest(ModelRequest):
     input: str | list[int] | list[str] | list[list[int]]
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(default=None, ge=1)
+    dimensions: int | None = Field(default=None, ge=1, le=16_384)
 
     @property
     def inputs(self) -> list[str] | list[list[int]]:
         batch = isinstance(self.input, list) and self.input and not isinstance(self.input[0], int)
-        return self.input if batch else [self.input]  # ty: ignore[invalid-return-type]
+        return self.input if batch else [self.input]  # ty: ignore[invalid-explicit-return]
 
     @property
     def text(self) -> str:
@@ -146,6 +148,31 @@ class TokenizeRequest(ModelRequest):
     @property
     def text(self) -> str:
         return self.prompt if self.prompt is not None else "\n".join(message.text for message in self.messages or [])
+
+
+_Asked = TypeVar("_Asked", bound=ModelRequest)
+
+
+def parse(body: bytes, content_type: str, kind: type[_Asked]) -> _Asked:
+    """The request in a body. Of a key given twice the last one counts, as for every reader that builds on Python's json.
+
+    Raises:
+        ApiError: no JSON, or not of this kind.
+    """
+    try:
+        found = json.loads(body)
+    except json.JSONDecodeError as error:
+        problem = {"type": "json_invalid", "loc": f"body.{error.pos}", "msg": "JSON decode error", "ctx": {"error": error.msg}}
+        raise invalid([problem], f"body.{error.pos}") from None
+    except (ValueError, RecursionError):  # not UTF-8, numbers of thousands of digits, nested too deep
+        raise ApiError(400, "There was an error parsing the body", "Bad Request") from None
+    if content_type != "application/json":
+        raise invalid(["Unsupported Media Type: Only 'application/json' is allowed"], None)
+    try:
+        return kind.model_validate(found)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        raise invalid(problems, ".".join(map(str, ("body", *problems[0]["loc"])))) from None
 
 
 def count_tokens(prompts: list[str] | list[list[int]]) -> int:

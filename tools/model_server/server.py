@@ -19,11 +19,11 @@ from typing import Any, NoReturn, TypeVar
 from aiohttp import web
 from multidict import CIMultiDictProxy
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from pydantic import ValidationError
 
-from tools.model_server import answers, requests
+from tools.model_server import answers, errors, requests
 from tools.model_server.engine import Engine, QueueOverflow, Sequence
-from tools.model_server.requests import ModelRequest
+from tools.model_server.errors import ApiError
+from tools.model_server.requests import ModelRequest, parse
 from tools.model_server.settings import Faults, ServerSettings
 
 VLLM_VERSION = "0.33.0"
@@ -41,15 +41,6 @@ class Received:
     path: str
     headers: CIMultiDictProxy[str]
     body: bytes
-
-
-class ApiError(Exception):
-    """An answer that is an error of OpenAI's shape."""
-
-    def __init__(self, status: int, message: str, kind: str, param: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"error": {"message": message, "type": kind, "param": param, "code": status}}
 
 
 class ModelServer:
@@ -108,18 +99,18 @@ class ModelServer:
         application.on_response_prepare.append(self._stamp)
         application.add_routes(
             [
-                web.get("/health", self._health),
-                web.get("/ping", self._health),
-                web.post("/ping", self._health),
-                web.get("/version", self._version),
-                web.get("/load", self._load),
-                web.get("/metrics", self._metrics),
-                web.get("/v1/models", self._models),
-                web.post("/v1/chat/completions", self._generates(requests.ChatRequest, answers.Answer)),
-                web.post("/v1/completions", self._generates(requests.CompletionRequest, answers.CompletionAnswer)),
-                web.post("/v1/responses", self._generates(requests.ResponsesRequest, answers.ResponsesAnswer)),
-                web.post("/v1/embeddings", self._embeddings),
-                web.post("/tokenize", self._tokenize),
+                web.route("GET", "/health", self._health),
+                web.route("GET", "/ping", self._health),
+                web.route("POST", "/ping", self._health),
+                web.route("GET", "/version", self._version),
+                web.route("GET", "/load", self._load),
+                web.route("GET", "/metrics", self._metrics),
+                web.route("GET", "/v1/models", self._models),
+                web.route("POST", "/v1/chat/completions", self._generates(requests.ChatRequest, answers.Answer)),
+                web.route("POST", "/v1/completions", self._generates(requests.CompletionRequest, answers.CompletionAnswer)),
+                web.route("POST", "/v1/responses", self._generates(requests.ResponsesRequest, answers.ResponsesAnswer)),
+                web.route("POST", "/v1/embeddings", self._embeddings),
+                web.route("POST", "/tokenize", self._tokenize),
             ]
         )
         return application
@@ -229,47 +220,35 @@ class ModelServer:
         if self.faults.hang:
             await _never()
         if self.faults.draining:
-            raise ApiError(500, "cannot schedule new futures after shutdown", "InternalServerError")
+            raise errors.shut_down()
         if self.faults.busy:
-            raise _overflow()
+            raise errors.overflow()
 
     async def _asked(self, request: web.Request, kind: type[_Asked]) -> _Asked:
         """Raises: ApiError, in the order in which vLLM looks."""
-        try:
-            body = json.loads(await request.read())
-        except json.JSONDecodeError as error:
-            problem = {"type": "json_invalid", "loc": f"body.{error.pos}", "msg": "JSON decode error", "ctx": {"error": error.msg}}
-            raise _invalid([problem], f"body.{error.pos}") from None
-        except (ValueError, RecursionError):
-            raise ApiError(400, "There was an error parsing the body", "Bad Request") from None
-        if request.content_type != "application/json":
-            raise _invalid(["Unsupported Media Type: Only 'application/json' is allowed"], None)
-        try:
-            asked = kind.model_validate(body)
-        except ValidationError as error:
-            problems = error.errors(include_url=False, include_context=False, include_input=False)
-            raise _invalid(problems, ".".join(map(str, ("body", *problems[0]["loc"])))) from None
+        asked = parse(await request.read(), request.content_type, kind)
         names = self.settings.served_model_name
-        if asked.model and asked.model not in names and asked.model not in self.settings.lora_modules:
-            message = f"The model `{asked.model}` does not exist. Valid aliases: {', '.join(names)}."
-            raise ApiError(404, message, "NotFoundError", "model")
+        if asked.model and asked.model not in names + self.settings.lora_modules:
+            raise errors.no_such_model(asked.model, names)
         return asked
 
     def _admit(self, asked: ModelRequest, *, embeds: bool = False) -> Sequence:
+        """Raises: ApiError: more tokens than the model takes, or more requests than the engine takes."""
         tokens, length = asked.prompt_tokens, self.settings.max_model_len
         parameter, limit = asked.limit
         if tokens >= length:
             message = f"This model's maximum context length is {length} tokens. However, your prompt contains {tokens} input tokens."
-            raise ApiError(400, message, "BadRequestError", "input_tokens")
+            raise errors.impossible(message, "input_tokens")
         if limit is not None and limit > length:
             message = f"{parameter}={limit} cannot be greater than max_model_len={length}. Please request fewer output tokens."
-            raise ApiError(400, message, "BadRequestError", parameter)
+            raise errors.impossible(message, parameter)
         if limit is not None and limit < 1:
-            raise ApiError(400, f"max_tokens must be at least 1, got {limit}.", "BadRequestError", "max_tokens")
+            raise errors.impossible(f"max_tokens must be at least 1, got {limit}.", "max_tokens")
         try:
-            return self.engine.admit(asked.text, tokens, choices=asked.choices, max_tokens=1 if embeds else limit, eos=not asked.ignore_eos)
+            most = 1 if embeds else limit
+            return self.engine.admit(asked.text, tokens, choices=asked.choices, max_tokens=most, eos=not asked.ignore_eos)
         except QueueOverflow:
-            raise _overflow() from None
+            raise errors.overflow() from None
 
     def _model_name(self, asked: ModelRequest) -> str:
         return asked.model if asked.model and asked.model in self.settings.lora_modules else self.settings.served_model_name[0]
@@ -277,16 +256,6 @@ class ModelServer:
 
 def _json(body: dict[str, Any], status: int = 200) -> web.Response:
     return web.Response(body=json.dumps(body, separators=(",", ":")).encode(), status=status, content_type="application/json")
-
-
-def _invalid(problems: list[Any], param: str | None) -> ApiError:
-    count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''}"
-    return ApiError(400, f"{count}:\n" + "\n".join(f"  {problem}" for problem in problems), "Bad Request", param)
-
-
-def _overflow() -> ApiError:
-    message = "The engine is currently busy and cannot accept new requests. Please try again later or on a different instance."
-    return ApiError(503, message, "Service Unavailable")
 
 
 async def _never() -> NoReturn:
