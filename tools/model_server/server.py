@@ -20,13 +20,13 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from config import catalog
 from tools.model_server import answers, errors, requests
 from tools.model_server.engine import Engine, QueueOverflow, Sequence
 from tools.model_server.errors import ApiError
 from tools.model_server.requests import ModelRequest, parse
 from tools.model_server.settings import Faults, ServerSettings
 
-VLLM_VERSION = "0.33.0"
 _UNCOUNTED = {"/metrics", "/health", "/load", "/ping", "/version"}  # by the instrumentator
 _NOT_AN_EVENT = b'data: {"choices": [{"delta"\n\xff\xfe\n\ndata: }\n\n'
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -145,7 +145,7 @@ class ModelServer:
         return web.Response(status=503 if self.faults.on_health and self.faults.busy else 200)
 
     async def _version(self, _: web.Request) -> web.Response:
-        return _json({"version": VLLM_VERSION})
+        return _json({"version": catalog.image("vllm").tag.removeprefix("v")})
 
     async def _load(self, _: web.Request) -> web.Response:
         return _json({"server_load": self.engine.unfinished})
