@@ -6,9 +6,11 @@ from typing import Any
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
+MOST_BEHIND_ONE_GATEWAY = 500
+
 
 def generated(models: int) -> dict[str, Any]:
-    """A stack of many models over three pools of different GPUs."""
+    """A stack of many models over three pools of different GPUs, with a gateway where one can hold them all."""
     sources = [
         ("l4", "Qwen/Qwen3-8B", {"maxModelLen": 8192}, {}),
         ("l4", "openai/gpt-oss-20b", {"maxModelLen": 16384}, {}),
@@ -28,6 +30,9 @@ def generated(models: int) -> dict[str, Any]:
             "parallelism": parallelism,
             "scaling": {"floor": 1 + index % 2, "ceiling": 3},
         }
+    with_gateway = models <= MOST_BEHIND_ONE_GATEWAY
+    clients = {"team-a": {"requestsPerMinute": 600}, "team-b": {"models": ["model-0"]}}
+    keys = {client: {"secure": f"v1:aaaa:{client}"} for client in clients}
     nodes = {"onDemand": {"max": 2 * models}, "spot": {"max": 3 * models}}
     return {
         "gcp:project": "acme",
@@ -44,9 +49,6 @@ def generated(models: int) -> dict[str, Any]:
             "h100": {"machineType": "a3-highgpu-8g", **nodes},
         },
         "vllm-platform:models": entries,
-        "vllm-platform:gateway": {"clients": {"team-a": {"requestsPerMinute": 600}, "team-b": {"models": ["model-0"]}}},
-        "vllm-platform:secrets": {
-            "huggingFaceToken": {"secure": "v1:aaaa:bbbb"},
-            "clientKeys": {"team-a": {"secure": "v1:aaaa:cccc"}, "team-b": {"secure": "v1:aaaa:dddd"}},
-        },
+        "vllm-platform:secrets": {"huggingFaceToken": {"secure": "v1:aaaa:bbbb"}, **({"clientKeys": keys} if with_gateway else {})},
+        **({"vllm-platform:gateway": {"clients": clients}} if with_gateway else {}),
     }

@@ -33,11 +33,13 @@ from components.naming import GATEWAY_NAMESPACE, MANAGED, model_host
 from components.secrets import client_keys
 from config import catalog
 from config.cluster import Cluster
+from config.errors import Problem, StackError
 from config.settings import Settings
 from planning.gateway import GatewayPlan
 
 # Of every model's replicas, while a model changes by rolling updates only.
 COLOUR = "blue"
+SECRET_BYTES = 1024**2
 CPU_UTILIZATION_PERCENT = 70
 _TIMEOUT = "15m"
 
@@ -87,15 +89,17 @@ class Gateway(pulumi.ComponentResource):
 
     def _configuration(self) -> list[pulumi.Resource]:
         plan, keys = self._args.plan, self._args.client_keys
-        files = watched_files(plan, self._args.routes)
         self._bootstrap = _compact(bootstrap(plan, pod.process(plan)))
-        secrets = {
-            pod.BOOTSTRAP_SECRET: {pod.BOOTSTRAP_FILE: self._bootstrap},
-            pod.ROUTES_SECRET: {file: _compact(content) for file, content in files.items()},
-        }
+        files = {file: _compact(content) for file, content in watched_files(plan, self._args.routes).items()}
+        for content in files.values():
+            _check_size(content, len(plan.models))
+        contents: dict[str, pulumi.Input[str]] = {pod.BOOTSTRAP_FILE: self._bootstrap, **files}
         if keys is not None:
-            secrets[pod.KEYS_SECRET] = {api_keys.FILE: keys.apply(lambda keys: _compact(api_keys.api_keys(keys)))}
-        return [Secret(name, metadata=_metadata(name), string_data=data, opts=self._within) for name, data in secrets.items()]
+            contents[api_keys.FILE] = keys.apply(lambda keys: _compact(api_keys.api_keys(keys)))
+        return [
+            Secret(name, metadata=_metadata(name), string_data={file: contents[file]}, opts=self._within)
+            for file, name in ((file, pod.secret_name(file)) for file in pod.files(plan))
+        ]
 
     def _deployment(self, needed: Sequence[pulumi.Resource]) -> Deployment:
         """`replicas` is left to the HorizontalPodAutoscaler."""
@@ -221,6 +225,12 @@ def create_gateway(
         monitoring=monitoring,
     )
     return Gateway(NAME, args, opts=opts)
+
+
+def _check_size(content: str, models: int) -> None:
+    if len(content) > SECRET_BYTES:
+        message = f"{models} models make a configuration of {len(content)} bytes for the gateway, and a Secret holds {SECRET_BYTES}"
+        raise StackError([Problem("models", message, "spread them over several stacks, each with a gateway of its own")])
 
 
 def _metadata(name: str, annotations: dict[str, str] | None = None) -> ObjectMetaArgsDict:

@@ -16,8 +16,10 @@ from pulumi_kubernetes.core.v1 import (
     TopologySpreadConstraintArgsDict,
     VolumeArgsDict,
     VolumeMountArgsDict,
+    VolumeProjectionArgsDict,
 )
 
+from components.gateway.envoy import api_keys, clusters, routes
 from components.gateway.envoy.bootstrap import Process
 from components.naming import GATEWAY_NAMESPACE, MANAGED
 from planning.gateway import GatewayPlan
@@ -26,7 +28,6 @@ NAME = "gateway"
 LABELS = {"app.kubernetes.io/name": NAME}
 REPLICAS_SERVICE = "gateway-replicas"
 API_PORT, OPERATIONS_PORT, ADMIN_PORT = 8080, 9902, 9901
-BOOTSTRAP_SECRET, ROUTES_SECRET, KEYS_SECRET = "gateway-bootstrap", "gateway-routes", "gateway-keys"
 BOOTSTRAP_FILE = "bootstrap.json"
 _FOLDER, _TLS_FOLDER = "/etc/gateway", "/etc/gateway-tls"
 # Time for Envoy to exit after the drain.
@@ -123,9 +124,20 @@ def _envoy(plan: GatewayPlan, image: str) -> ContainerArgsDict:
     }
 
 
+def secret_name(file: str) -> str:
+    """The Secret that holds one file of the configuration: each may have 1 MiB."""
+    return f"gateway-{file.removesuffix('.json')}"
+
+
+def files(plan: GatewayPlan) -> list[str]:
+    """What is in the folder of the configuration."""
+    keys = [api_keys.FILE] if plan.settings.authentication == "api-key" else []
+    return [BOOTSTRAP_FILE, clusters.FILE, routes.CLIENTS_FILE, routes.MODELS_FILE, *keys]
+
+
 def _volumes(plan: GatewayPlan) -> list[VolumeArgsDict]:
-    secrets = [BOOTSTRAP_SECRET, ROUTES_SECRET, *([KEYS_SECRET] if plan.settings.authentication == "api-key" else [])]
-    volumes: list[VolumeArgsDict] = [{"name": "configuration", "projected": {"sources": [{"secret": {"name": name}} for name in secrets]}}]
+    sources: list[VolumeProjectionArgsDict] = [{"secret": {"name": secret_name(file)}} for file in files(plan)]
+    volumes: list[VolumeArgsDict] = [{"name": "configuration", "projected": {"sources": sources}}]
     if plan.settings.tls:
         volumes.append({"name": "tls", "secret": {"secret_name": plan.settings.tls.secret_name}})
     return volumes

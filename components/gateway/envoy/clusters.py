@@ -117,7 +117,7 @@ def _balancing(model: RoutedModel) -> Message:
 
 def _breaker(max_requests: int) -> Message:
     """Requests are what is bounded; connections and waiting ones follow from them, since HTTP/1.1 has one request a connection."""
-    return {"max_requests": max_requests, "max_connections": max_requests, "max_pending_requests": max_requests, "track_remaining": True}
+    return {"max_requests": max_requests, "max_connections": max_requests, "max_pending_requests": max_requests}
 
 
 def _health_check() -> Message:
