@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from config.section import Section
+from config.section import Section, Text
 
 SecretSource = Literal["pulumi", "secret-manager"]
 SecretName = Literal["huggingFaceToken", "grafanaAdminPassword"]
@@ -16,8 +16,8 @@ class Secrets(Section):
     """Each secret is a `secure:` value (source `pulumi`), or the id of a secret in Google Secret Manager (source `secret-manager`)."""
 
     source: SecretSource = Field(default="pulumi", description="Where the values are kept.")
-    hugging_face_token: str | None = Field(default=None, description="Token that may read the gated models.")
-    grafana_admin_password: str | None = Field(default=None, description="Default: the chart makes one up and keeps it in a Secret.")
+    hugging_face_token: Text | None = Field(default=None, description="Token that may read the gated models.")
+    grafana_admin_password: Text | None = Field(default=None, description="Default: the chart makes one up and keeps it in a Secret.")
 
     def has(self, name: SecretName) -> bool:
         return (self.hugging_face_token if name == "huggingFaceToken" else self.grafana_admin_password) is not None

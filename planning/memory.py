@@ -134,7 +134,7 @@ def _quantized_bytes(config: QuantizationConfig, plain: int) -> float:
     if method in ("modelopt", "modelopt_fp4", "nvfp4"):
         return 4.5 / 8
     if method in ("awq", "gptq", "compressed-tensors"):
-        return bits / 8 + (2 + bits / 8) / (config.group_size or 128)
+        return bits / 8 + (2 + bits / 8) / (config.group_size or 128) if config.group_size != -1 else bits / 8
     return plain
 
 
