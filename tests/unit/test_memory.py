@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config import catalog
-from config.architecture import Architecture
+from config.architecture import Architecture, QuantizationConfig
 from planning.compatibility import splits_heads
 from planning.kv_cache import KvCache
 from planning.memory import GIB, weight_bytes, weights_per_gpu
@@ -72,6 +72,15 @@ def test_a_linear_hybrid_keeps_one_state_per_sequence_and_linear_layer():
     states = cache.bytes_per_sequence(1) - cache.bytes_per_sequence(0)
     assert cache.bytes_per_sequence(0) / 2**20 == pytest.approx(72, rel=0.05), "36 layers of about 2 MiB"
     assert states == 12 * cache.block_size * cache.bytes_per_token_and_layer
+
+
+def test_scales_of_whole_rows_take_next_to_nothing():
+    plain = architecture("Qwen/Qwen3-8B")
+    per_row, per_group = (
+        weight_bytes(plain.model_copy(update={"quantization_config": QuantizationConfig(quant_method="gptq", bits=4, group_size=size)}))
+        for size in (-1, 128)
+    )
+    assert 0.95 < per_row / per_group < 1
 
 
 def test_mla_is_not_split_by_tensor_parallelism():
