@@ -14,8 +14,11 @@ class GpuOperator(Section):
     """NVIDIA GPU Operator; on GKE's own driver it still brings DCGM metrics and node feature labels."""
 
     enabled: bool = Field(default=True, description="Install it.")
-    pod_quota: Positive = Field(
-        default=1000, ge=10, description="Pods of the critical priority classes that its namespace may run: nodes times operands."
+    pod_quota: int = Field(
+        default=1000,
+        ge=10,
+        le=1_000_000,
+        description="Pods of the critical priority classes that its namespace may run: nodes times operands.",
     )
 
 
@@ -24,7 +27,7 @@ class Monitoring(Section):
 
     enabled: bool = Field(default=True, description="Install it, and create a PodMonitor for every model.")
     retention_days: Positive = Field(default=15, description="How long Prometheus keeps samples.")
-    storage_gib: Positive = Field(default=50, ge=5, description="Volume of Prometheus.")
+    storage_gib: int = Field(default=50, ge=5, le=65536, description="Volume of Prometheus.")
     storage_class: Text | None = Field(
         default=None, description="StorageClass of the volumes. Default: premium-rwo on GKE, else the cluster's default."
     )

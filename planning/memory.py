@@ -42,6 +42,8 @@ _CPU_OVERHEAD_GIB = 2.0
 CPU_KV_CACHE_GIB = 8
 
 _DTYPE_BYTES = {"float32": 4}
+# Quantization methods whose bytes are known; weights of any other are counted as if they were not quantized.
+SIZED_METHODS = frozenset({"fp8", "awq", "gptq", "compressed-tensors", "mxfp4", "modelopt", "modelopt_fp4", "nvfp4"})
 
 
 @dataclass(frozen=True)
