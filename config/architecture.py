@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from config.errors import rule
+from config.section import NonNegative, Positive
 
 AttentionKind = Literal["full", "sliding", "chunked", "linear"]
 
 # Model types whose sliding-window fields in config.json are set but not used.
 _EVERY_LAYER_FULL = frozenset({"qwen2", "qwen3", "qwen3_moe"})
+
+
+_LAYER_KINDS: dict[str, AttentionKind] = {
+    "full_attention": "full",
+    "sliding_attention": "sliding",
+    "chunked_attention": "chunked",
+    "linear_attention": "linear",
+}
 
 
 def _named(*names: str, description: str, default: Any = ...) -> Any:
@@ -24,9 +34,9 @@ class QuantizationConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     quant_method: str = Field(description="fp8, awq, gptq, mxfp4, modelopt, compressed-tensors.")
-    bits: int | None = Field(default=None, description="Bits of a weight.")
-    group_size: int | None = Field(default=None, description="Weights that share a scale.")
-    weight_block_size: tuple[int, int] | None = Field(default=None, description="Block of weights that shares a scale.")
+    bits: Positive | None = Field(default=None, description="Bits of a weight.")
+    group_size: int | None = Field(default=None, ge=-1, description="Weights that share a scale; -1: those of a row.")
+    weight_block_size: tuple[Positive, Positive] | None = Field(default=None, description="Block of weights that shares a scale.")
 
 
 class Architecture(BaseModel):
@@ -36,65 +46,80 @@ class Architecture(BaseModel):
 
     model_type: str = Field(description="llama, qwen3, deepseek_v3, ...")
     torch_dtype: str = _named("torch_dtype", "dtype", default="bfloat16", description="Type of the unquantized weights.")
-    hidden_size: int = _named("hidden_size", "n_embd", description="Width of the residual stream.")
-    num_hidden_layers: int = _named("num_hidden_layers", "n_layer", description="Layers.")
-    num_attention_heads: int = _named("num_attention_heads", "n_head", description="Query heads.")
-    num_key_value_heads: int | None = Field(default=None, description="KV heads. Default: as many as query heads.")
-    head_dim: int | None = Field(default=None, description="Width of a head. Default: hidden_size / num_attention_heads.")
-    intermediate_size: int | None = _named(
+    hidden_size: Positive = _named("hidden_size", "n_embd", description="Width of the residual stream.")
+    num_hidden_layers: Positive = _named("num_hidden_layers", "n_layer", description="Layers.")
+    num_attention_heads: Positive = _named("num_attention_heads", "n_head", description="Query heads.")
+    num_key_value_heads: Positive | None = Field(default=None, description="KV heads. Default: as many as query heads.")
+    head_dim: Positive | None = Field(default=None, description="Width of a head. Default: hidden_size / num_attention_heads.")
+    intermediate_size: Positive | None = _named(
         "intermediate_size", "n_inner", default=None, description="Width of the MLP. Default: 4 x hidden_size."
     )
-    vocab_size: int = Field(description="Tokens of the vocabulary.")
-    max_position_embeddings: int = _named(
+    vocab_size: Positive = Field(description="Tokens of the vocabulary.")
+    max_position_embeddings: Positive = _named(
         "max_position_embeddings", "n_positions", description="Longest context that the model was made for."
     )
-    rope_scaling_factor: float = Field(default=1.0, description="Factor of rope_scaling where max_position_embeddings does not include it.")
+    rope_scaling_factor: float = Field(
+        default=1.0, gt=0, le=1000, description="Factor of rope_scaling where max_position_embeddings does not include it."
+    )
     tie_word_embeddings: bool = Field(default=False, description="Input and output embeddings are one matrix.")
     attention_bias: bool = Field(default=False, description="Projections of the attention have a bias.")
     attn_output_gate: bool = Field(default=False, description="Attention's output is gated (Qwen3-Next).")
 
-    num_experts: int | None = _named(
+    num_experts: NonNegative | None = _named(
         "num_experts", "num_local_experts", "n_routed_experts", default=None, description="Experts of a layer."
     )
-    num_experts_per_tok: int = Field(default=1, description="Experts that a token visits.")
-    moe_intermediate_size: int | None = Field(default=None, description="Width of an expert. Default: intermediate_size.")
-    n_shared_experts: int = Field(default=0, description="Experts that every token visits.")
-    shared_expert_intermediate_size: int | None = Field(default=None, description="Width of the shared expert.")
-    first_k_dense_replace: int = Field(default=0, description="First layers with a dense MLP.")
-    interleave_moe_layer_step: int = Field(default=1, description="Every n-th layer has experts (Llama 4).")
-    intermediate_size_mlp: int | None = Field(
+    num_experts_per_tok: Positive = Field(default=1, description="Experts that a token visits.")
+    moe_intermediate_size: Positive | None = Field(default=None, description="Width of an expert. Default: intermediate_size.")
+    n_shared_experts: NonNegative = Field(default=0, description="Experts that every token visits.")
+    shared_expert_intermediate_size: Positive | None = Field(default=None, description="Width of the shared expert.")
+    first_k_dense_replace: NonNegative = Field(default=0, description="First layers with a dense MLP.")
+    interleave_moe_layer_step: Positive = Field(default=1, description="Every n-th layer has experts (Llama 4).")
+    intermediate_size_mlp: Positive | None = Field(
         default=None, description="Width of the dense MLP where intermediate_size is an expert's (Llama 4)."
     )
 
-    q_lora_rank: int | None = Field(default=None, description="MLA: rank of the queries' compression.")
-    kv_lora_rank: int | None = Field(default=None, description="MLA: rank of the latent that is cached.")
-    qk_nope_head_dim: int = Field(default=0, description="MLA: width of a head without position.")
-    qk_rope_head_dim: int = Field(default=0, description="MLA: width of a head with position, cached too.")
-    v_head_dim: int = Field(default=0, description="MLA: width of a value head.")
+    q_lora_rank: Positive | None = Field(default=None, description="MLA: rank of the queries' compression.")
+    kv_lora_rank: Positive | None = Field(default=None, description="MLA: rank of the latent that is cached.")
+    qk_nope_head_dim: NonNegative = Field(default=0, description="MLA: width of a head without position.")
+    qk_rope_head_dim: NonNegative = Field(default=0, description="MLA: width of a head with position, cached too.")
+    v_head_dim: NonNegative = Field(default=0, description="MLA: width of a value head.")
 
-    sliding_window: int | None = Field(default=None, description="Tokens that a sliding layer sees.")
-    sliding_window_pattern: int | None = Field(default=None, description="Every n-th layer is full, the others slide.")
-    attention_chunk_size: int | None = Field(default=None, description="Tokens of a chunk (Llama 4).")
-    no_rope_layer_interval: int | None = Field(default=None, description="Every n-th layer is full, the others are chunked (Llama 4).")
+    sliding_window: NonNegative | None = Field(default=None, description="Tokens that a sliding layer sees.")
+    sliding_window_pattern: Positive | None = Field(default=None, description="Every n-th layer is full, the others slide.")
+    attention_chunk_size: Positive | None = Field(default=None, description="Tokens of a chunk (Llama 4).")
+    no_rope_layer_interval: Positive | None = Field(default=None, description="Every n-th layer is full, the others are chunked (Llama 4).")
     layer_types: tuple[str, ...] | None = Field(default=None, description="Kind of each layer, where a pattern cannot say it.")
 
-    full_attention_interval: int | None = Field(default=None, description="Every n-th layer is full, the others linear (Qwen3-Next).")
-    linear_num_key_heads: int = Field(default=0, description="Linear attention: key heads.")
-    linear_num_value_heads: int = Field(default=0, description="Linear attention: value heads.")
-    linear_key_head_dim: int = Field(default=0, description="Linear attention: width of a key head.")
-    linear_value_head_dim: int = Field(default=0, description="Linear attention: width of a value head.")
-    linear_conv_kernel_dim: int = Field(default=0, description="Linear attention: width of the convolution.")
+    full_attention_interval: Positive | None = Field(default=None, description="Every n-th layer is full, the others linear (Qwen3-Next).")
+    linear_num_key_heads: NonNegative = Field(default=0, description="Linear attention: key heads.")
+    linear_num_value_heads: NonNegative = Field(default=0, description="Linear attention: value heads.")
+    linear_key_head_dim: NonNegative = Field(default=0, description="Linear attention: width of a key head.")
+    linear_value_head_dim: NonNegative = Field(default=0, description="Linear attention: width of a value head.")
+    linear_conv_kernel_dim: NonNegative = Field(default=0, description="Linear attention: width of the convolution.")
 
     quantization_config: QuantizationConfig | None = Field(default=None, description="How the checkpoint is quantized.")
 
     @model_validator(mode="after")
     def _counts_are_possible(self) -> Architecture:
-        for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings"):
-            if getattr(self, name) <= 0:
-                raise rule(f"{name} is {getattr(self, name)}", "copy it from the model's config.json")
-        if self.layer_types is not None and len(self.layer_types) != self.num_hidden_layers:
-            raise rule(f"layer_types names {len(self.layer_types)} layers of {self.num_hidden_layers}", "copy both from config.json")
+        for impossible in self._contradictions():
+            raise rule(impossible, "copy the keys from the model's config.json")
         return self
+
+    def _contradictions(self) -> Iterator[str]:
+        if self.head_size == 0:
+            yield f"hidden_size {self.hidden_size} leaves nothing for each of {self.num_attention_heads} heads"
+        if self.layer_types is not None and len(self.layer_types) != self.num_hidden_layers:
+            yield f"layer_types names {len(self.layer_types)} layers of {self.num_hidden_layers}"
+        if unknown := sorted(set(self.layer_types or ()) - _LAYER_KINDS.keys()):
+            yield f"layer_types names {', '.join(unknown)}, and planning knows {', '.join(_LAYER_KINDS)}"
+        if self.num_experts and self.num_experts_per_tok > self.num_experts:
+            yield f"a token visits {self.num_experts_per_tok} of {self.num_experts} experts"
+        if self.first_k_dense_replace > self.num_hidden_layers:
+            yield f"first_k_dense_replace is {self.first_k_dense_replace}, of {self.num_hidden_layers} layers"
+        sizes = ("linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim", "linear_conv_kernel_dim")
+        missing = [name for name in sizes if not getattr(self, name)]
+        if missing and "linear" in self.layers():
+            yield f"it has layers of linear attention, but no {', '.join(missing)}"
 
     @property
     def kv_heads(self) -> int:
@@ -137,14 +162,8 @@ class Architecture(BaseModel):
         return None, "full"
 
     def _counted(self, layer_types: tuple[str, ...]) -> dict[AttentionKind, int]:
-        kinds: dict[str, AttentionKind] = {
-            "full_attention": "full",
-            "sliding_attention": "sliding",
-            "chunked_attention": "chunked",
-            "linear_attention": "linear",
-        }
         counts: dict[AttentionKind, int] = {}
         for layer_type in layer_types:
-            kind = kinds.get(layer_type, "full")
+            kind = _LAYER_KINDS.get(layer_type, "full")
             counts[kind] = counts.get(kind, 0) + 1
         return counts

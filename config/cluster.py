@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from ipaddress import IPv4Network
 from itertools import combinations
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from config.errors import rule
-from config.section import Cidr, Name, NonNegative, Section
+from config.section import Cidr, Form, Name, NonNegative, Positive, Section, Text, distinct
 
 GpuStack = Literal["gke-default", "driver-installer"]
+
+
+def _moment(value: str) -> str:
+    try:
+        if datetime.fromisoformat(value).tzinfo:
+            return value
+    except ValueError:
+        pass
+    raise rule(f"'{value}' is not a time with its zone", "write it as in 2026-01-03T03:00:00Z")
+
+
+Recurrence = Annotated[
+    str, Form("FREQ=(DAILY|WEEKLY)(;[A-Z]+=[A-Z0-9,]+)*", "a daily or weekly recurrence rule", "write it as in FREQ=WEEKLY;BYDAY=SA,SU")
+]
+Moment = Annotated[str, AfterValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class NetworkRanges(Section):
@@ -33,17 +49,23 @@ class NetworkRanges(Section):
 class MaintenanceWindow(Section):
     """When Google may upgrade the control plane and the nodes."""
 
-    start_time: str = Field(default="2026-01-03T03:00:00Z", description="Start of the first window, RFC 3339.")
-    end_time: str = Field(default="2026-01-03T11:00:00Z", description="End of the first window, RFC 3339.")
-    recurrence: str = Field(default="FREQ=WEEKLY;BYDAY=SA,SU", description="RFC 5545 recurrence rule.")
+    start_time: Moment = Field(default="2026-01-03T03:00:00Z", description="Start of the first window, RFC 3339.")
+    end_time: Moment = Field(default="2026-01-03T11:00:00Z", description="End of the first window, RFC 3339.")
+    recurrence: Recurrence = Field(default="FREQ=WEEKLY;BYDAY=SA,SU", description="RFC 5545 recurrence rule.")
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> MaintenanceWindow:
+        if datetime.fromisoformat(self.end_time) <= datetime.fromisoformat(self.start_time):
+            raise rule(f"endTime {self.end_time} is not after startTime {self.start_time}", "give the end of the first window")
+        return self
 
 
 class SystemPool(Section):
     """CPU nodes for everything that is not a model server."""
 
     machine_type: str = Field(default="e2-standard-4", description="Compute Engine machine type without a GPU.")
-    min: int = Field(default=2, ge=1, description="Nodes over all zones.")
-    max: int = Field(default=6, ge=1, description="Nodes over all zones.")
+    min: Positive = Field(default=2, description="Nodes over all zones.")
+    max: Positive = Field(default=6, description="Nodes over all zones.")
 
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> SystemPool:
@@ -52,18 +74,12 @@ class SystemPool(Section):
         return self
 
 
-def _distinct(zones: list[str]) -> list[str]:
-    if len(set(zones)) < len(zones):
-        raise rule(f"{zones} names a zone twice", "name each zone once")
-    return zones
-
-
 class GkeCluster(Section):
     """A private GKE Standard cluster in a VPC of its own."""
 
     provider: Literal["gke"]
     name: Name = Field(description="Cluster name; the VPC and the node service account are named after it.")
-    zones: Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)] = Field(
+    zones: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)] = Field(
         description="Zones of `gcp:region` that hold the nodes, such as [us-central1-a, us-central1-b]."
     )
     gpu_stack: GpuStack = Field(
@@ -92,8 +108,8 @@ class ExistingCluster(Section):
 
     provider: Literal["existing"]
     name: Name = Field(description="A name for this cluster; Pulumi tells clusters apart by it.")
-    context: str | None = Field(default=None, description="Context of the kubeconfig. Default: the current one.")
-    kubeconfig: str | None = Field(default=None, description="Path of the kubeconfig. Default: $KUBECONFIG, then ~/.kube/config.")
+    context: Text | None = Field(default=None, description="Context of the kubeconfig. Default: the current one.")
+    kubeconfig: Text | None = Field(default=None, description="Path of the kubeconfig. Default: $KUBECONFIG, then ~/.kube/config.")
     service_range: Cidr = Field(
         default="10.96.0.0/12", description="Range of the Services' addresses, so that NetworkPolicies let DNS through."
     )

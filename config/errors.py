@@ -16,6 +16,15 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+# Advice for pydantic's errors about the shape of a value, in the terms of YAML.
+_SHAPES = {
+    "model_type": "give a mapping of keys to values",
+    "model_attributes_type": "give a mapping of keys to values",
+    "dict_type": "give a mapping of keys to values",
+    "list_type": "give a list, such as [a, b]",
+    "string_type": "give text",
+}
+
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -96,7 +105,10 @@ def _problem(detail: ErrorDetails, prefix: str, model: type[BaseModel] | None) -
         return Problem(path, "unknown key", suggestion(str(location[-1]), known, otherwise=listed))
     if kind == "missing":
         return Problem(path, "required, but not given", "add it")
-    return Problem(path, f"{_shown(value)} is not valid", _lowercase(detail["msg"]))
+    wanted = _SHAPES.get(kind, _lowercase(detail["msg"]))
+    if value is None:
+        return Problem(path, "nothing is given", f"remove the key, or {wanted.removeprefix('input should be ')}")
+    return Problem(path, f"{_shown(value)} is not valid", wanted)
 
 
 def known_keys(model: type[BaseModel] | None, location: Sequence[str | int]) -> list[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from config.errors import rule
-from config.section import Cidr, Name, Positive, Section
+from config.section import Cidr, Form, MemoryGib, Name, Positive, Section, Text, distinct
 
+HostName = Annotated[
+    str, Form(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?", "a DNS name", "write it as in llm.example.com")
+]
 Exposure = Literal["cluster-ip", "load-balancer", "gke-gateway", "ingress"]
 ANONYMOUS = "anonymous"
 
@@ -22,8 +25,10 @@ class Client(Section):
     concurrent_requests: Positive | None = Field(
         default=None, description="Most requests in flight at one time, at each gateway replica. Default: no limit."
     )
-    models: list[str] | None = Field(default=None, min_length=1, description="Keys under `models` that it may use. Default: all.")
-    default_model: str | None = Field(default=None, description="Key under `models` that a request without a `model` means.")
+    models: Annotated[list[Text], Field(min_length=1), AfterValidator(distinct)] | None = Field(
+        default=None, description="Keys under `models` that it may use. Default: all."
+    )
+    default_model: Text | None = Field(default=None, description="Key under `models` that a request without a `model` means.")
 
 
 class Replicas(Section):
@@ -51,7 +56,7 @@ class LoadBalancer(Section):
     """`exposure: load-balancer`: a Service of type LoadBalancer, TLS in Envoy."""
 
     scope: Literal["internal", "external"] = Field(default="internal", description="Reached from the VPC, or from the internet.")
-    source_ranges: list[Cidr] = Field(
+    source_ranges: Annotated[list[Cidr], AfterValidator(distinct)] = Field(
         default=[], description="Who may connect. Default: private ranges when internal; external needs them said."
     )
     annotations: dict[str, str] = Field(default={}, description="Further annotations of the Service, as other clouds need them.")
@@ -61,7 +66,7 @@ class Iap(Section):
     """Identity-Aware Proxy in front of a gke-gateway: people sign in before their key counts."""
 
     enabled: bool = Field(default=True, description="Turn it on, with the OAuth client that Google manages unless one is named.")
-    client_id: str | None = Field(default=None, description="OAuth client id.")
+    client_id: Text | None = Field(default=None, description="OAuth client id.")
     client_secret_name: Name | None = Field(default=None, description="Secret in the gateway's namespace whose `key` is the OAuth secret.")
 
     @model_validator(mode="after")
@@ -130,14 +135,12 @@ class Gateway(Section):
     """The front door."""
 
     exposure: Exposure = Field(default="cluster-ip", description="How clients reach it. Only cluster-ip stays inside the cluster.")
-    host: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")] | None = Field(
-        default=None, description="DNS name. Required by gke-gateway and ingress."
-    )
+    host: HostName | None = Field(default=None, description="DNS name. Required by gke-gateway and ingress.")
     authentication: Literal["api-key", "none"] = Field(
         default="api-key", description="none: whoever reaches it is the client `anonymous`; for exposure cluster-ip only."
     )
     clients: dict[Name, Client] = Field(default={}, description="Who may call, by name.")
-    client_namespaces: list[Name] = Field(
+    client_namespaces: Annotated[list[Name], AfterValidator(distinct)] = Field(
         default=[], description='Namespaces whose pods may connect. Default: those labelled vllm-platform/client: "true".'
     )
     insecure: bool = Field(default=False, description="Let requests and keys leave the cluster without TLS.")
@@ -146,8 +149,8 @@ class Gateway(Section):
     gke_gateway: GkeGateway = Field(default=GkeGateway(), description="For exposure gke-gateway.")
     ingress: Ingress | None = Field(default=None, description="For exposure ingress.")
     replicas: Replicas = Field(default=Replicas(), description="Gateway pods.")
-    cpu: Positive = Field(default=1, description="CPUs of a gateway pod; Envoy runs as many worker threads.")
-    memory_gib: float = Field(default=1, ge=0.5, description="Memory of a gateway pod.")
+    cpu: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="CPUs of a gateway pod; Envoy runs as many worker threads.")
+    memory_gib: MemoryGib = Field(default=1, description="Memory of a gateway pod.")
     max_body_mib: Positive = Field(default=32, le=1024, description="Largest request; images count in base64.")
     count_streamed_tokens: bool = Field(
         default=True,

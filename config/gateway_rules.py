@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 
 # Sections of one exposure only.
 _SECTIONS: dict[str, Exposure] = {"load_balancer": "load-balancer", "gke_gateway": "gke-gateway", "ingress": "ingress"}
-# What a request's `model` may look like; the gateway refuses others before it looks them up.
-SERVED_NAME = r"[!-~]{1,256}"
 
 
 def gateway_rules(settings: Settings) -> Iterator[Problem]:
@@ -33,11 +30,6 @@ def gateway_rules(settings: Settings) -> Iterator[Problem]:
     if gateway.timeouts.idle_seconds > gateway.timeouts.request_seconds:
         message = f"{gateway.timeouts.idle_seconds} is above requestSeconds {gateway.timeouts.request_seconds}"
         yield Problem("gateway.timeouts.idleSeconds", message, "lower it, or raise requestSeconds")
-    for name, model in settings.models.items():
-        for index, served in enumerate(model.served_names):
-            if not re.fullmatch(SERVED_NAME, served):
-                message = f"'{served}' cannot be asked for through the gateway"
-                yield Problem(f"models.{name}.servedNames[{index}]", message, "use at most 256 printable ASCII characters without spaces")
 
 
 def _authentication(settings: Settings, gateway: Gateway) -> Iterator[Problem]:

@@ -9,13 +9,29 @@ from pydantic import AfterValidator, Field, model_validator
 from config import engine_flags
 from config.architecture import Architecture
 from config.errors import rule
-from config.section import Name, Positive, Section
+from config.section import Cpus, Form, MemoryGib, Name, NonNegative, Positive, Section, Text, distinct
 
 # vLLM reads variables of these names; the variables that Kubernetes makes of a Service of the same name break it.
 # vllm/envs.py 0.33.0: VLLM_PORT, VLLM_DP_MASTER_PORT, VLLM_NIXL_SIDE_CHANNEL_PORT, ...
 BANNED_NAMES = frozenset(
     f"vllm{suffix}" for suffix in ("", "-dp-master", "-nixl-side-channel", "-p2p-side-channel", "-ec-side-channel", "-mooncake-bootstrap")
 )
+
+
+_WORD = "[A-Za-z0-9][A-Za-z0-9._-]*"
+HuggingFaceId = Annotated[str, Form(f"{_WORD}/{_WORD}", "a Hugging Face id", "write owner/model, as in Qwen/Qwen3-8B")]
+Revision = Annotated[
+    str, Form("[A-Za-z0-9][A-Za-z0-9._/-]*", "a revision of a repository", "give the 40 hexadecimal digits of a commit, a branch or a tag")
+]
+BucketUri = Annotated[
+    str,
+    Form("gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9_./=+-]+)?", "a folder in Google Cloud Storage", "write gs://bucket/folder"),
+]
+# What a command line, a URL and a metric's label take as it is.
+ServedName = Annotated[
+    str,
+    Form("[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}", "a name for the API", "use letters, digits and . _ : / @ + -, no sign first"),
+]
 
 
 def check_name(name: str) -> str:
@@ -75,8 +91,8 @@ class Traffic(Section):
 class Scaling(Section):
     """How many replicas, and where."""
 
-    floor: int = Field(default=1, ge=0, description="Replicas that are always on, on on-demand nodes.")
-    ceiling: int = Field(default=1, ge=1, description="Most replicas, floor and burst together.")
+    floor: NonNegative = Field(default=1, description="Replicas that are always on, on on-demand nodes.")
+    ceiling: Positive = Field(default=1, description="Most replicas, floor and burst together.")
     burst: Literal["spot", "on-demand"] = Field(default="spot", description="Nodes of the replicas above the floor.")
 
     @model_validator(mode="after")
@@ -102,14 +118,14 @@ class Slo(Section):
 class Weights(Section):
     """Where the weights come from and where they are kept on their way to the GPU."""
 
-    uri: Annotated[str, Field(pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/.+)?$")] | None = Field(
+    uri: BucketUri | None = Field(
         default=None, description="gs://bucket/path to stream from with the Run:ai streamer. Default: download from Hugging Face."
     )
     cache: Literal["empty-dir", "persistent-volume-claim"] = Field(default="empty-dir", description="Volume that a download lands on.")
     storage_gib: Positive | None = Field(default=None, description="Size of that volume. Default: 1.2 times the weights and a margin.")
-    storage_class: str | None = Field(default=None, description="StorageClass of the claim. Default: the cluster's.")
+    storage_class: Text | None = Field(default=None, description="StorageClass of the claim. Default: the cluster's.")
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(default="ReadWriteMany", description="Access mode of the claim.")
-    mib_per_second: float | None = Field(default=None, gt=0, description="Bandwidth to plan with, MiB/s. Default: by source.")
+    mib_per_second: float | None = Field(default=None, ge=1, description="Bandwidth to plan with, MiB/s. Default: by source.")
 
 
 class Affinity(Section):
@@ -118,27 +134,31 @@ class Affinity(Section):
     by: Literal["none", "session", "prefix"] = Field(
         default="none", description="none: the least busy. session: by a header. prefix: by the beginning of the prompt."
     )
-    header: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = Field(default="x-session-id", description="Header of `by: session`.")
+    header: Annotated[str, Form(r"[a-z0-9-]+", "a header's name", "use lower-case letters, digits and dashes")] = Field(
+        default="x-session-id", description="Header of `by: session`."
+    )
 
 
 class Resources(Section):
     """Requests of the model server's container. Default: the replica's share of its node."""
 
-    cpu: float | None = Field(default=None, gt=0, description="CPUs.")
-    memory_gib: float | None = Field(default=None, gt=0, description="Memory, /dev/shm included.")
+    cpu: Cpus | None = Field(default=None, description="CPUs.")
+    memory_gib: MemoryGib | None = Field(default=None, description="Memory, /dev/shm included.")
 
 
 class Model(Section):
     """A model that the platform serves."""
 
-    source: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = Field(description="Hugging Face id, such as Qwen/Qwen3-8B.")
-    revision: str | None = Field(
+    source: HuggingFaceId = Field(description="Hugging Face id, such as Qwen/Qwen3-8B.")
+    revision: Revision | None = Field(
         default=None, description="Commit of the model's repository, 40 hexadecimal digits. Default: the catalogue's."
     )
     architecture: Architecture | None = Field(
         default=None, description="In the terms of config.json, for a model that the catalogue does not know."
     )
-    served_names: list[str] = Field(default=[], description="Names that clients may use in the `model` field. Default: the entry's key.")
+    served_names: Annotated[list[ServedName], AfterValidator(distinct)] = Field(
+        default=[], description="Names that clients may use in the `model` field. Default: the entry's key."
+    )
     node_pool: Name = Field(description="Key under nodePools.")
     engine: Engine = Field(default=Engine(), description="Settings of vLLM.")
     parallelism: Parallelism = Field(default=Parallelism(), description="GPUs of a replica.")

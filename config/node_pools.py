@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from config.errors import rule
-from config.section import Section
+from config.section import Cpus, Form, MemoryGib, NonNegative, Section, Text, distinct
 
 Capacity = Literal["on-demand", "spot"]
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_LABEL_ADVICE = "use at most 63 letters, digits, dashes, dots and underscores; a key may have a prefix, as in acme.example/gpu"
+LabelKey = Annotated[str, Form(f"([a-z0-9.-]{{1,253}}/)?{_LABEL}", "the key of a label", _LABEL_ADVICE)]
+LabelValue = Annotated[str, Form(f"({_LABEL})?", "the value of a label", _LABEL_ADVICE)]
 
 
 class NodeCount(Section):
     """How many nodes of one kind the cluster autoscaler may keep, over all zones."""
 
-    min: int = Field(default=0, ge=0, description="Nodes that are always kept. The plan raises it to what the floors need.")
-    max: int = Field(default=0, ge=0, description="Nodes that the autoscaler may reach.")
-    node_selector: dict[str, str] | None = Field(
+    min: NonNegative = Field(default=0, description="Nodes that are always kept. The plan raises it to what the floors need.")
+    max: NonNegative = Field(default=0, description="Nodes that the autoscaler may reach.")
+    node_selector: dict[LabelKey, LabelValue] | None = Field(
         default=None,
         description="Labels that select these nodes, for provider `existing` only. "
         "Default: those that this program gives to its own node pools.",
@@ -33,10 +37,10 @@ class NodeCount(Section):
 class Hardware(Section):
     """A machine that the catalogue does not know, for provider `existing`."""
 
-    vcpus: float = Field(gt=0, description="Virtual CPUs of a node.")
-    memory_gib: float = Field(gt=0, description="Memory of a node.")
+    vcpus: Cpus = Field(description="Virtual CPUs of a node.")
+    memory_gib: MemoryGib = Field(description="Memory of a node.")
     accelerator: str | None = Field(default=None, description="An accelerator of the catalogue. Default: none; vLLM runs on the CPU.")
-    gpus: int = Field(default=0, ge=0, description="Accelerators of a node.")
+    gpus: int = Field(default=0, ge=0, le=64, description="Accelerators of a node.")
 
     @model_validator(mode="after")
     def _accelerator_and_count_agree(self) -> Hardware:
@@ -59,12 +63,14 @@ class NodePool(Section):
     hardware: Hardware | None = Field(default=None, description="The machine's size where the catalogue does not know it.")
     on_demand: NodeCount = Field(default=NodeCount(), description="On-demand nodes: they carry the floors.")
     spot: NodeCount = Field(default=NodeCount(), description="Spot nodes: they carry what bursts above the floors.")
-    zones: list[str] | None = Field(default=None, description="Zones of this pool. Default: those of the cluster.")
+    zones: Annotated[list[str], AfterValidator(distinct)] | None = Field(
+        default=None, description="Zones of this pool. Default: those of the cluster."
+    )
     boot_disk_gib: int = Field(default=200, ge=50, le=65536, description="Boot disk: images and, by default, weights.")
     image_streaming: bool = Field(default=True, description="GKE image streaming: containers start before their image has arrived.")
     gpu_sharing: GpuSharing | None = Field(default=None, description="Share each GPU between pods.")
     gpu_partition_size: str | None = Field(default=None, description="MIG profile, such as 1g.10gb. Changing it replaces the pool.")
-    reservation: str | None = Field(default=None, description="Compute Engine reservation that the on-demand nodes consume.")
+    reservation: Text | None = Field(default=None, description="Compute Engine reservation that the on-demand nodes consume.")
 
     @model_validator(mode="after")
     def _one_description_of_the_machine(self) -> NodePool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
 
-from config.section import Section
+from pydantic import AfterValidator, Field
+
+from config.errors import rule
+from config.section import Positive, Section, Text
 
 
 class GpuOperator(Section):
@@ -12,7 +15,10 @@ class GpuOperator(Section):
 
     enabled: bool = Field(default=True, description="Install it.")
     pod_quota: int = Field(
-        default=1000, ge=10, description="Pods of the critical priority classes that its namespace may run: nodes times operands."
+        default=1000,
+        ge=10,
+        le=1_000_000,
+        description="Pods of the critical priority classes that its namespace may run: nodes times operands.",
     )
 
 
@@ -20,12 +26,25 @@ class Monitoring(Section):
     """kube-prometheus-stack: Prometheus, Alertmanager and Grafana."""
 
     enabled: bool = Field(default=True, description="Install it, and create a PodMonitor for every model.")
-    retention_days: int = Field(default=15, ge=1, description="How long Prometheus keeps samples.")
-    storage_gib: int = Field(default=50, ge=5, description="Volume of Prometheus.")
-    storage_class: str | None = Field(
+    retention_days: Positive = Field(default=15, description="How long Prometheus keeps samples.")
+    storage_gib: int = Field(default=50, ge=5, le=65536, description="Volume of Prometheus.")
+    storage_class: Text | None = Field(
         default=None, description="StorageClass of the volumes. Default: premium-rwo on GKE, else the cluster's default."
     )
     scrape_interval_seconds: int = Field(default=15, ge=5, le=120, description="Autoscaling wants 15 or less.")
+
+
+def _chart_source(value: str) -> str:
+    scheme, separator, _ = value.partition("://")
+    if separator and scheme not in ("oci", "https", "http"):
+        raise rule(f"Helm cannot read charts from '{value}'", "give oci://..., https://... or a folder of .tgz files")
+    return value
+
+
+def _registry(value: str) -> str:
+    if "://" in value:
+        raise rule(f"'{value}' is an address with a scheme, and images have none", f"write {value.partition('://')[2]}")
+    return value
 
 
 class Platform(Section):
@@ -33,11 +52,11 @@ class Platform(Section):
 
     gpu_operator: GpuOperator = Field(default=GpuOperator(), description="NVIDIA GPU Operator.")
     monitoring: Monitoring = Field(default=Monitoring(), description="Prometheus, Alertmanager, Grafana.")
-    chart_mirror: str | None = Field(
+    chart_mirror: Annotated[Text, AfterValidator(_chart_source)] | None = Field(
         default=None,
         description="Where every Helm chart comes from instead of its own repository: oci://..., https://..., or a folder of .tgz files.",
     )
-    image_mirror: str | None = Field(
+    image_mirror: Annotated[Text, AfterValidator(_registry)] | None = Field(
         default=None,
         description="Registry prefix that replaces each image's registry; "
         "or `artifact-registry`, which creates pull-through repositories on GKE.",

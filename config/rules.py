@@ -119,7 +119,7 @@ def _model_rules(settings: Settings, name: str, model: Model) -> Iterator[Proble
         advice = suggestion(model.node_pool, pools, otherwise="pools of this stack: " + (", ".join(pools) or "none"))
         yield Problem(f"{path}.nodePool", f"there is no node pool '{model.node_pool}'", advice)
     row = catalog.model(model.source)
-    if row is None and model.architecture is None:
+    if row is None and model.architecture is None and not _said(settings, f"{path}.architecture"):
         advice = suggestion(model.source, catalog.model_ids(), otherwise="")
         by_hand = f"give its `architecture`: `make describe-model MODEL={model.source}` prints it"
         yield Problem(f"{path}.source", f"'{model.source}' is not in the catalogue", f"{advice} or {by_hand}" if advice else by_hand)
@@ -132,6 +132,11 @@ def _model_rules(settings: Settings, name: str, model: Model) -> Iterator[Proble
         yield Problem(
             f"{path}.weights.uri", "streaming from a bucket needs Workload Identity, so provider gke", "download from Hugging Face instead"
         )
+
+
+def _said(settings: Settings, path: str) -> bool:
+    """Whether something is wrong at `path` or below it already."""
+    return any(problem.path == path or problem.path.startswith(f"{path}.") for problem in settings.problems)
 
 
 def _volume_can_be_shared(path: str, model: Model) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from config.section import Section
+from config.section import Name, Section, Text
 
 SecretSource = Literal["pulumi", "secret-manager"]
 SecretName = Literal["huggingFaceToken", "grafanaAdminPassword"]
@@ -16,13 +16,13 @@ class Secrets(Section):
     """Each secret is a `secure:` value (source `pulumi`), or the id of a secret in Google Secret Manager (source `secret-manager`)."""
 
     source: SecretSource = Field(default="pulumi", description="Where the values are kept.")
-    hugging_face_token: str | None = Field(default=None, description="Token that may read the gated models.")
-    client_keys: dict[str, str] = Field(
+    hugging_face_token: Text | None = Field(default=None, description="Token that may read the gated models.")
+    client_keys: dict[Name, Text] = Field(
         default={},
         description="API keys by client of the gateway. Several keys of one client, separated by a space or line break, are all valid: "
         "that is how a key is rotated.",
     )
-    grafana_admin_password: str | None = Field(default=None, description="Default: the chart makes one up and keeps it in a Secret.")
+    grafana_admin_password: Text | None = Field(default=None, description="Default: the chart makes one up and keeps it in a Secret.")
 
     def has(self, name: SecretName) -> bool:
         return (self.hugging_face_token if name == "huggingFaceToken" else self.grafana_admin_password) is not None

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, core_schema
 
 from config.errors import rule
 
@@ -22,16 +33,34 @@ def camel(name: str) -> str:
 class Section(BaseModel):
     """A mapping in the stack's YAML."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel)
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel, allow_inf_nan=False)
 
 
-def _name(value: str) -> str:
-    if not re.fullmatch(NAME_PATTERN, value):
-        raise rule(
-            f"'{value}' is not a Kubernetes name",
-            "use at most 40 lower-case letters, digits and dashes, a letter first, no dash last",
-        )
-    return value
+@dataclass(frozen=True)
+class Form:
+    """Text of a form that a schema says as a pattern and a message in words: what it is called, and how to write it."""
+
+    pattern: str
+    what: str
+    advice: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{self.pattern}$"}
+
+    def _checked(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise rule(f"'{value}' is not {self.what}", self.advice)
+        return value
+
+
+def distinct(values: list[str]) -> list[str]:
+    """A list that names nothing twice."""
+    if twice := sorted({value for value in values if values.count(value) > 1}):
+        raise rule(f"names {', '.join(twice)} twice", "name each once")
+    return values
 
 
 def _cidr(value: str) -> str:
@@ -42,7 +71,14 @@ def _cidr(value: str) -> str:
     return value
 
 
-Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{NAME_PATTERN}$"})]
+Name = Annotated[
+    str, Form(NAME_PATTERN, "a Kubernetes name", "use at most 40 lower-case letters, digits and dashes, a letter first, no dash last")
+]
 Cidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+){3}(/[\d.]+)?$"})]
-NonNegative = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(gt=0)]
+# Kubernetes keeps counts and seconds in 32 bits.
+INT32 = 2**31 - 1
+NonNegative = Annotated[int, Field(ge=0, le=INT32)]
+Positive = Annotated[int, Field(gt=0, le=INT32)]
+Cpus = Annotated[float, Field(ge=0.1, le=10_000)]
+MemoryGib = Annotated[float, Field(ge=1, le=1_000_000)]
+Text = Annotated[str, StringConstraints(min_length=1)]

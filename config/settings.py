@@ -6,6 +6,7 @@ still judge the rest and the user sees all problems at once.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -54,11 +55,13 @@ class Settings:
             StackError: nothing can be planned, because `cluster` cannot be read.
         """
         reader = _Reader({key.partition(":")[2]: value for key, value in config.items() if key.startswith(f"{PROJECT}:")})
+        reader.refuse_unknown_namespaces(config)
         reader.refuse_unknown_sections()
+        project, region = (reader.text(config, key) for key in ("gcp:project", "gcp:region"))
         cluster = reader.cluster()
         settings = cls(
-            gcp_project=config.get("gcp:project"),
-            gcp_region=config.get("gcp:region"),
+            gcp_project=project,
+            gcp_region=region,
             cluster=cluster,
             node_pools=reader.entries("nodePools", NodePool, Name),
             platform=reader.section("platform", Platform),
@@ -85,13 +88,30 @@ class _Reader:
             advice = suggestion(name, SECTIONS, otherwise="known sections: " + ", ".join(SECTIONS))
             self.problems.append(Problem(name, "unknown section", advice))
 
+    def refuse_unknown_namespaces(self, config: Mapping[str, Any]) -> None:
+        """Keys of other namespaces are other programs' business, unless they look like a slip of the pen."""
+        for key in config:
+            namespace, colon, name = key.partition(":")
+            if not colon:
+                self.problems.append(Problem(key, "has no namespace", f"write {PROJECT}:{key}"))
+            elif namespace != PROJECT and difflib.get_close_matches(namespace, [PROJECT], cutoff=0.8):
+                self.problems.append(Problem(key, f"nothing reads the namespace '{namespace}'", f"did you mean '{PROJECT}:{name}'?"))
+
+    def text(self, config: Mapping[str, Any], key: str) -> str | None:
+        value = config.get(key)
+        if isinstance(value, (dict, list)):
+            self.problems.append(Problem(key, f"{value!r} is not text", f"pulumi config set {key} <value>"))
+            return None
+        return None if value is None else str(value)
+
     def cluster(self) -> Cluster:
         value = self.sections.get("cluster")
         if not isinstance(value, dict):
-            self.problems.append(Problem("cluster", "required, but not given", "add provider, name and, for GKE, zones"))
+            message = "required, but not given" if value is None else f"{value!r} is not a mapping"
+            self.problems.append(Problem("cluster", message, "give provider, name and, for GKE, zones"))
             raise StackError(self.problems)
-        kinds: dict[Any, type[Cluster]] = {"gke": GkeCluster, "existing": ExistingCluster}
-        model = kinds.get(value.get("provider"))
+        kinds: dict[str, type[Cluster]] = {"gke": GkeCluster, "existing": ExistingCluster}
+        model = kinds.get(str(value.get("provider")))
         if model is None:
             message = f"{value.get('provider')!r} is not a provider"
             self.problems.append(Problem("cluster.provider", message, "one of: gke, existing"))
@@ -102,16 +122,21 @@ class _Reader:
         return cluster
 
     def section(self, name: str, model: type[M]) -> M:
-        return self._validated(name, model, self.sections.get(name, {})) or model()
+        return self._validated(name, model, self._section(name)) or model()
 
     def entries(self, name: str, model: type[M], key_type: Any) -> dict[str, M]:
         """The entries of a section keyed by name, each read by itself; those that cannot be read are left out."""
-        value = self.sections.get(name, {})
+        value = self._section(name)
         if not isinstance(value, dict):
             self.problems.append(Problem(name, f"{value!r} is not a mapping", "key each entry by its name"))
             return {}
         read = {key: self._entry(f"{name}.{key}", str(key), entry, model, key_type) for key, entry in value.items()}
         return {str(key): entry for key, entry in read.items() if entry is not None}
+
+    def _section(self, name: str) -> Any:
+        """A section with nothing below its key says nothing."""
+        value = self.sections.get(name)
+        return {} if value is None else value
 
     def _entry(self, path: str, key: str, value: Any, model: type[M], key_type: Any) -> M | None:
         before = len(self.problems)

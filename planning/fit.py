@@ -25,9 +25,8 @@ def memory_problems(
     ).replace("; ", ", ")
     parallel = _larger_tensor_parallel(model, architecture, parameters, family, machine)
     if memory.longest_model_len == 0:
-        fix = (
-            parallel or "choose a GPU with more memory, a quantized checkpoint, or a larger parallelism.tensor on a machine with more GPUs"
-        )
+        larger = "choose a GPU with more memory, a quantized checkpoint, or a larger parallelism.tensor on a machine with more GPUs"
+        fix = "choose a larger machine" if machine.is_cpu else parallel or larger
         yield Problem(f"{path}.nodePool", f"the model does not fit: {needs}, which leaves {memory.kv_cache:.1f} GiB for the KV cache", fix)
         return
     message = (

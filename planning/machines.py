@@ -32,6 +32,9 @@ _IMAGES_GIB = 30.0
 # DaemonSets of a GPU node: DCGM exporter, node exporter, GPU feature discovery, logging, CSI drivers. Assumed.
 DAEMONSET_CPU = 0.6
 DAEMONSET_MEMORY_GIB = 1.2
+# Less than this per slot is a mistake in the stack, whatever the model.
+_LEAST_CPU = 0.1
+_LEAST_MEMORY_GIB = 1.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ class Machine:
     @property
     def is_cpu(self) -> bool:
         return self.accelerator is None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a model server could run in a slot at all."""
+        return self.cpu_per_slot >= _LEAST_CPU and self.memory_per_slot >= _LEAST_MEMORY_GIB
 
     @property
     def cpu_per_slot(self) -> float:

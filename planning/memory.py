@@ -42,6 +42,8 @@ _CPU_OVERHEAD_GIB = 2.0
 CPU_KV_CACHE_GIB = 8
 
 _DTYPE_BYTES = {"float32": 4}
+# Quantization methods whose bytes are known; weights of any other are counted as if they were not quantized.
+SIZED_METHODS = frozenset({"fp8", "awq", "gptq", "compressed-tensors", "mxfp4", "modelopt", "modelopt_fp4", "nvfp4"})
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _quantized_bytes(config: QuantizationConfig, plain: int) -> float:
     if method in ("modelopt", "modelopt_fp4", "nvfp4"):
         return 4.5 / 8
     if method in ("awq", "gptq", "compressed-tensors"):
-        return bits / 8 + (2 + bits / 8) / (config.group_size or 128)
+        return bits / 8 + (2 + bits / 8) / (config.group_size or 128) if config.group_size != -1 else bits / 8
     return plain
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from config.errors import Problem
 from config.models import Model
+from config.node_pools import NodePool
 from planning.machines import Machine, NodeGroup, Pool
 
 # /dev/shm is memory of the pod; NCCL and the worker processes need some of it. 20 GiB is what peers give at most.
@@ -90,12 +91,22 @@ def nodes_for(replicas: Mapping[int, int], slots: int) -> int:
     """Nodes that hold `replicas` (slots of a replica -> how many), each of `slots`; first fit, largest first."""
     free: Counter[int] = Counter()
     for size in sorted(replicas, reverse=True):
-        for _ in range(replicas[size]):
-            room = min((left for left, count in free.items() if count and left >= size), default=slots)
-            if free[room]:
-                free[room] -= 1
-            free[room - size] += 1
+        waiting = replicas[size]
+        for left in sorted(left for left in free if left >= size):
+            waiting -= _fill(free, left, size, waiting, of=free.pop(left))
+        _fill(free, slots, size, waiting, of=-(-waiting // max(1, slots // size)))
     return sum(free.values())
+
+
+def _fill(free: Counter[int], left: int, size: int, waiting: int, *, of: int) -> int:
+    """Puts up to `waiting` replicas on `of` nodes with `left` free slots each, one node after the other; how many found room."""
+    most = max(1, left // size)
+    full, rest = divmod(min(waiting, of * most), most)
+    free[left - most * size] += full
+    if rest:
+        free[left - rest * size] += 1
+    free[left] += of - full - (rest > 0)
+    return full * most + rest
 
 
 def nodes_in_any_order(replicas: Mapping[int, int], slots: int) -> int:
@@ -144,6 +155,18 @@ def _sizes(counts: Iterable[tuple[Placed, int]]) -> Counter[int]:
 
 def _raised(group: NodeGroup | None, nodes: int) -> NodeGroup | None:
     return replace(group, min_nodes=min(group.max_nodes, max(group.min_nodes, nodes))) if group else None
+
+
+def size_problems(settings: NodePool, pool: Pool) -> Iterator[Problem]:
+    """Machines on which no model server could run."""
+    machine = pool.machine
+    if not machine.has_room:
+        yield Problem(
+            f"nodePools.{pool.name}.{'hardware' if settings.hardware else 'machineType'}",
+            f"beside the node's own pods it leaves {max(0.0, machine.cpu_per_slot):.1f} CPUs and "
+            f"{max(0.0, machine.memory_per_slot):.1f} GiB for each of {machine.slots} replicas",
+            "choose a larger machine" + (", or fewer gpuSharing.maxClientsPerGpu" if settings.gpu_sharing else ""),
+        )
 
 
 def placement_problems(plan: PoolPlan, placed: list[Placed]) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from planning.drain import Drain, drain
 from planning.fit import memory_problems
 from planning.gateway import GatewayPlan, gateway_problems, gateway_warnings, plan_gateway
 from planning.machines import Pool, read_pool
-from planning.memory import EngineLimits, MemoryPlan, engine_limits, kv_cache, plan_memory
+from planning.memory import GIB, EngineLimits, MemoryPlan, engine_limits, kv_cache, plan_memory
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
 from planning.startup import StartupPlan, plan_startup
 from planning.weights import WeightsPlan, disk_problems, plan_weights
@@ -86,9 +86,11 @@ def make_plan(settings: Settings) -> Plan:
     pools = {
         name: pool for name in settings.node_pools if f"nodePools.{name}" not in settings.doubtful and (pool := read_pool(settings, name))
     }
-    for pool in pools.values():
+    for name, pool in pools.items():
+        problems += placement.size_problems(settings.node_pools[name], pool)
         problems += [*zones.accelerator_problems(settings, pool), *zones.partition_problems(settings, pool)]
     problems += zones.address_problems(settings)
+    pools = {name: pool for name, pool in pools.items() if pool.machine.has_room}
     sized = {name: one for name, model in settings.models.items() if (one := _size(model, pools))}
     for name, one in sized.items():
         problems += _model_problems(settings, name, one)
@@ -142,7 +144,7 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     yield from compatibility.data_types(path, one.model, one.architecture, machine)
     yield from _shared_gpu_problems(settings, path, one)
     weights = plan_weights(one.model, one.memory.weights_bytes)
-    yield from disk_problems(path, one.model, weights, machine, one.shape.slots)
+    yield from disk_problems(path, one.model, weights, one.memory.weights_bytes / GIB, machine, one.shape.slots)
     if not invalid and not too_long and path not in settings.doubtful:
         yield from memory_problems(
             path, one.model, one.architecture, one.parameters, family(one.architecture, one.row), machine, one.memory

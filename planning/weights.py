@@ -34,9 +34,17 @@ def plan_weights(model: Model, weights_bytes: int) -> WeightsPlan:
     return WeightsPlan(bucket, model.weights.storage_gib or needed, model.weights.cache == "persistent-volume-claim")
 
 
-def disk_problems(path: str, model: Model, plan: WeightsPlan, machine: Machine, slots: int) -> Iterator[Problem]:
-    """Downloads that the disks of a full node cannot hold: each replica on it keeps a copy of its own."""
-    if plan.bucket or plan.shared or slots > machine.slots:
+def disk_problems(path: str, model: Model, plan: WeightsPlan, memory_gib: float, machine: Machine, slots: int) -> Iterator[Problem]:
+    """Downloads that their volume cannot hold, or the disks of a full node: each replica on it keeps a copy of its own.
+
+    `memory_gib`: the weights.
+    """
+    if plan.bucket:
+        return
+    if plan.storage_gib < memory_gib:
+        message = f"{plan.storage_gib} GiB cannot hold the weights of {memory_gib:.1f} GiB"
+        yield Problem(f"{path}.weights.storageGiB", message, "remove it, or raise it")
+    if plan.shared or slots > machine.slots:
         return
     replicas = machine.slots // slots
     if plan.storage_gib * replicas <= machine.ephemeral_gib:

@@ -34,7 +34,7 @@ def stack(changes: dict[str, Any] | None = None) -> dict[str, Any]:
     A whole key (`gcp:region`) is set as it is; None removes what is there.
     """
     config = copy.deepcopy(BASE)
-    for path, value in (changes or {}).items():
+    for path, value in copy.deepcopy(changes or {}).items():
         if ":" in path:
             _set(config, path, value)
             continue

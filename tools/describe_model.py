@@ -56,8 +56,9 @@ def from_file(path: Path) -> tuple[str, dict[str, Any]]:
 
 def from_hub(source: str) -> tuple[str, dict[str, Any]]:
     """Reads config.json and the parameter count at the newest commit; $HF_TOKEN opens gated models."""
+    from httpx2 import TransportError
     from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
     try:
         info = HfApi().model_info(source)
@@ -66,7 +67,9 @@ def from_hub(source: str) -> tuple[str, dict[str, Any]]:
         raise CannotDescribe(f"{source} is gated: accept its terms on the hub and set HF_TOKEN") from None
     except RepositoryNotFoundError:
         raise CannotDescribe(f"the hub has no model {source}, or it is private: check the id, or set HF_TOKEN") from None
-    except (HfHubHTTPError, OSError) as error:
+    except HFValidationError:
+        raise CannotDescribe(f"{source!r} is neither a Hugging Face id, such as Qwen/Qwen3-8B, nor a file") from None
+    except (HfHubHTTPError, TransportError, OSError) as error:
         raise CannotDescribe(f"the hub did not answer ({type(error).__name__}): give the path of a config.json instead") from None
     parameters = info.safetensors.total if info.safetensors and not config.get("quantization_config") else None
     facts = {"revision": info.sha, "gated": bool(info.gated)}

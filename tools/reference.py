@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from config.section import INT32
 from tools.schema import stack_schema
 
 FILE = Path(__file__).parent.parent / "docs" / "reference.md"
@@ -65,7 +66,7 @@ def _type(node: dict[str, Any], schema: dict[str, Any]) -> str:
     if node.get("type") == "array":
         return f"list of {_type(node['items'], schema)}"
     bounds = {"minimum": ">=", "maximum": "<=", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
-    limits = [f"{sign} {node[key]}" for key, sign in bounds.items() if key in node]
+    limits = [f"{sign} {node[key]}" for key, sign in bounds.items() if node.get(key, INT32) != INT32]
     return " ".join([str(node.get("type", "string")), ", ".join(limits)]).strip()
 
 

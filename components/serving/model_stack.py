@@ -62,8 +62,7 @@ class ModelStack(pulumi.ComponentResource):
 
         namespace = Namespace(f"{name}-namespace", metadata=_namespace_metadata(self.namespace), opts=self._child)
         self._within = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
-        self._isolation()
-        needed = [*self._identity(), *self._weights(), *args.nodes]
+        needed = [*self._isolation(), *self._identity(), *self._weights(), *args.nodes]
         for tier in rollout.tiers(args.model, args.plan):
             self._tier(tier, needed)
         self._service()
@@ -76,10 +75,13 @@ class ModelStack(pulumi.ComponentResource):
             metadata["annotations"] = annotations
         return metadata
 
-    def _isolation(self) -> None:
-        streamed = self._args.plan.weights.bucket is not None
-        for policy, spec in network_policies(self._args.cluster, streamed=streamed).items():
+    def _isolation(self) -> list[pulumi.Resource]:
+        """Policies that exist before the first pod does."""
+        specs = network_policies(self._args.cluster, streamed=self._args.plan.weights.bucket is not None)
+        return [
             NetworkPolicy(f"{self._name}-{policy}", metadata=self._metadata(policy), spec=spec, opts=self._within)
+            for policy, spec in specs.items()
+        ]
 
     def _identity(self) -> list[pulumi.Resource]:
         """The pods' ServiceAccount, and what it may read."""

@@ -125,6 +125,7 @@ def _probe(*, period: int, failures: int) -> ProbeArgsDict:
 def _environment(plan: ModelPlan) -> dict[str, str]:
     environment = {
         "HOME": HOME,
+        "USER": "vllm",  # PyTorch asks for a name, which an image may not have for this UID
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_ENGINE_READY_TIMEOUT_S": str(plan.startup.budget),
     }

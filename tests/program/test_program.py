@@ -147,6 +147,38 @@ def test_a_model_more_touches_no_other_models_resources():
     assert {urn: after[urn] for urn in before} == before
 
 
+@pytest.mark.parametrize("name", STACKS)
+def test_no_pod_runs_before_the_policies_that_isolate_it(program, name):
+    recording = program(name)
+    for one in of_type(recording, "kubernetes:apps/v1:Deployment"):
+        policies = {p.urn for p in of_type(recording, "kubernetes:networking.k8s.io/v1:NetworkPolicy") if p.parent == one.parent}
+        assert len(policies) == 4
+        assert policies <= set(one.depends_on)
+
+
+def test_what_only_the_cluster_holds_goes_with_it_and_what_has_disks_outside_is_deleted_first(program):
+    recording = program("prod")
+    releases = of_type(recording, "kubernetes:helm.sh/v3:Release")
+    assert all(one.deleted_with.endswith("::llm-prod") for one in releases)
+    namespaces = {one.name: one.deleted_with for one in of_type(recording, "kubernetes:core/v1:Namespace")}
+    assert not namespaces["monitoring"], "its volumes are disks of the project, which nobody else deletes"
+
+
+def test_a_home_directory_in_a_kubeconfigs_path_is_spelt_out(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    recording = offline.run(
+        configuration("local") | {"vllm-platform:cluster": {"provider": "existing", "name": "lab", "kubeconfig": "~/k"}}, "test"
+    )
+    assert of_type(recording, "pulumi:providers:kubernetes")[0].inputs["kubeconfig"] == "/home/someone/k"
+    assert recording.outputs["kubeconfigCommand"] == "kubectl --kubeconfig /home/someone/k get nodes"
+
+
+def test_a_model_without_a_floor_can_be_reached_too():
+    recording = offline.run(stack({"models.qwen3-8b.scaling": {"floor": 0, "ceiling": 2}}), "test")
+    assert [one.name for one in of_type(recording, "kubernetes:apps/v1:Deployment")] == ["qwen3-8b-burst"]
+    assert recording.outputs["models"]["qwen3-8b"]["portForward"].endswith("port-forward service/qwen3-8b 8000")
+
+
 def test_outputs_tell_how_to_reach_the_cluster_and_every_model(program):
     outputs = program("prod", True).outputs
     assert outputs["kubeconfigCommand"].startswith("gcloud container clusters get-credentials llm-prod")

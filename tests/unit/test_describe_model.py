@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from httpx2 import ConnectError
 
 from config import catalog
 from planning.kv_cache import KvCache
@@ -115,6 +116,19 @@ def test_what_is_no_config_is_refused_in_one_line(tmp_path, capsys, monkeypatch,
     file = tmp_path / "config.json"
     file.write_text(content)
     monkeypatch.setattr("sys.argv", ["describe-model", str(file)])
+    assert describe_model.main() == 2
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("model", "reason"), [("a/b/c", "neither a Hugging Face id"), ("Qwen/Qwen3-8B", "did not answer")])
+def test_a_hub_that_does_not_answer_is_said_in_one_line(capsys, monkeypatch, model, reason):
+    def no_network(*_: object, **__: object) -> None:
+        raise ConnectError("no route to host")
+
+    monkeypatch.setattr("httpx2.HTTPTransport.handle_request", no_network)
+    monkeypatch.setattr("sys.argv", ["describe-model", model])
     assert describe_model.main() == 2
     error = capsys.readouterr().err
     assert reason in error

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config import catalog
-from config.architecture import Architecture
+from config.architecture import Architecture, QuantizationConfig
 from planning.compatibility import splits_heads
 from planning.kv_cache import KvCache
 from planning.memory import GIB, weight_bytes, weights_per_gpu
 from planning.parameters import active_parameters, count_parameters
+from tests.unit.wrong_architectures import TINY
 
 REFERENCE = json.loads((Path(__file__).parent.parent / "data" / "reference_models.json").read_text())
 MODELS = REFERENCE["models"]
@@ -72,6 +73,23 @@ def test_a_linear_hybrid_keeps_one_state_per_sequence_and_linear_layer():
     states = cache.bytes_per_sequence(1) - cache.bytes_per_sequence(0)
     assert cache.bytes_per_sequence(0) / 2**20 == pytest.approx(72, rel=0.05), "36 layers of about 2 MiB"
     assert states == 12 * cache.block_size * cache.bytes_per_token_and_layer
+
+
+@pytest.mark.parametrize(("full", "sliding", "group", "groups"), [(5, 6, 6, 2), (4, 6, 4, 3)])
+def test_groups_are_filled_up_where_the_kinds_of_layers_are_nearly_equal_in_number(full, sliding, group, groups):
+    kinds = ["full_attention"] * full + ["sliding_attention"] * sliding
+    cache = KvCache(Architecture.model_validate(TINY | {"num_hidden_layers": len(kinds), "layer_types": kinds, "sliding_window": 100_000}))
+    blocks = 512 * groups + (groups - 1)  # a group of sliding layers takes one block more
+    assert cache.bytes_per_sequence(8192) == blocks * group * cache.block_size * cache.bytes_per_token_and_layer
+
+
+def test_scales_of_whole_rows_take_next_to_nothing():
+    plain = architecture("Qwen/Qwen3-8B")
+    per_row, per_group = (
+        weight_bytes(plain.model_copy(update={"quantization_config": QuantizationConfig(quant_method="gptq", bits=4, group_size=size)}))
+        for size in (-1, 128)
+    )
+    assert 0.95 < per_row / per_group < 1
 
 
 def test_mla_is_not_split_by_tensor_parallelism():

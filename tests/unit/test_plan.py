@@ -13,6 +13,7 @@ from planning.cost import HOURS_PER_MONTH
 from planning.placement import nodes_for, nodes_in_any_order
 from planning.plan import Plan, make_plan
 from tests.stacks import REVISION, settings
+from tests.unit.wrong_architectures import TINY
 from tools.manifests import plan_as_json
 
 MODEL = "models.qwen3-8b"
@@ -158,6 +159,10 @@ def test_every_replica_finds_room_however_the_others_were_placed(replicas, slots
         free[node] -= size
 
 
+def test_nodes_for_millions_of_replicas_are_counted_at_once():
+    assert nodes_for({1: 2**31 - 1, 3: 10**9}, 8) == -(-(2**31 - 1 + 3 * 10**9) // 8)
+
+
 def test_replicas_of_one_size_need_no_node_more_than_packed():
     for size, count in ((1, 9), (3, 7), (4, 5), (8, 3)):
         assert nodes_in_any_order({size: count}, 8) == nodes_for({size: count}, 8)
@@ -183,6 +188,15 @@ def test_a_pool_of_mixed_sizes_keeps_nodes_for_the_worst_order_and_says_so():
     assert pool.pool.on_demand is not None
     assert pool.pool.on_demand.min_nodes == 3
     assert [one.fix for one in found.warnings if one.path == "nodePools.h100"] == ["give each size a pool of its own"]
+
+
+def test_weights_of_an_unknown_quantization_are_counted_whole_and_doubted():
+    found = plan({f"{MODEL}.source": "acme/tiny", f"{MODEL}.architecture": TINY | {"quantization_config": {"quant_method": "new"}}})
+    assert f"{MODEL}.source" in paths(found)
+    assert (
+        found.models["qwen3-8b"].memory.weights_bytes
+        == plan({f"{MODEL}.source": "acme/tiny", f"{MODEL}.architecture": TINY}).models["qwen3-8b"].memory.weights_bytes
+    )
 
 
 def test_a_plan_survives_the_way_through_json():

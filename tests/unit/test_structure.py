@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-FILES = [ROOT / "__main__.py", *(path for room in ("config", "planning", "components", "tools") for path in (ROOT / room).rglob("*.py"))]
+FILES = [
+    ROOT / "__main__.py",
+    *(path for room in ("config", "planning", "components", "tools", "tests") for path in (ROOT / room).rglob("*.py")),
+]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

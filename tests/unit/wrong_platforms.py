@@ -1,0 +1,168 @@
+"""Wrong stacks whose problem is in what models share: what is changed in a stack that works, and what has to be said about it."""
+
+from tests.unit.wrong_models import EXISTING, MODEL
+
+# name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
+WRONG = {
+    "typo in a section": ({"nodePols.l4": {}}, "nodePols", "unknown section", "nodePools"),
+    "typo in a nested section": ({"cluster.systemPol": {"min": 1}}, "cluster.systemPol", "unknown key", "systemPool"),
+    "wrong unit": ({"platform.monitoring": {"storageGiB": "50Gi"}}, "platform.monitoring.storageGiB", "'50Gi'", "integer"),
+    "unit in the key": ({"nodePools.l4.bootDiskGb": 100}, "nodePools.l4.bootDiskGb", "unknown key", "bootDiskGiB"),
+    "floor above the pool's capacity": (
+        {f"{MODEL}.scaling": {"floor": 5, "ceiling": 5}},
+        "nodePools.l4.onDemand.max",
+        "which need 5",
+        "raise it to 5",
+    ),
+    "pool without nodes": (
+        {"nodePools.l4.onDemand": {"max": 0}, "nodePools.l4.spot": {"max": 0}},
+        "nodePools.l4",
+        "never have a node",
+        "above 0",
+    ),
+    "minimum above maximum": (
+        {"nodePools.l4.onDemand": {"min": 5, "max": 2}},
+        "nodePools.l4.onDemand",
+        "min 5 is above max 2",
+        "raise max",
+    ),
+    "unknown machine type": (
+        {"nodePools.l4.machineType": "g2-standard-11"},
+        "nodePools.l4.machineType",
+        "not in the catalogue",
+        "g2-standard-1",
+    ),
+    "machine described twice": ({"nodePools.l4.hardware": {"vcpus": 4, "memoryGiB": 16}}, "nodePools.l4", "one thing", "exactly one"),
+    "hardware on GKE": (
+        {"nodePools.l4.machineType": None, "nodePools.l4.hardware": {"vcpus": 4, "memoryGiB": 16}},
+        "nodePools.l4.hardware",
+        "creates its nodes",
+        "machineType",
+    ),
+    "selector on GKE": (
+        {"nodePools.l4.spot.nodeSelector": {"a": "b"}},
+        "nodePools.l4.spot.nodeSelector",
+        "labels from this program",
+        "remove",
+    ),
+    "accelerator not sold in the zone": (
+        {"nodePools.l4.machineType": "a2-ultragpu-1g"},
+        "nodePools.l4.machineType",
+        "not offered in us-central1-b",
+        "us-central1-a, us-central1-c",
+    ),
+    "zone of another region": ({"cluster.zones": ["us-east1-b"]}, "cluster.zones[0]", "not a zone of region us-central1", "us-central1-a"),
+    "pool in a zone that the cluster lacks": (
+        {"nodePools.l4.zones": ["us-central1-c"]},
+        "nodePools.l4.zones[0]",
+        "not a zone of the cluster",
+        "cluster.zones",
+    ),
+    "zone twice": ({"cluster.zones": ["us-central1-a", "us-central1-a"]}, "cluster.zones", "twice", "once"),
+    "unknown MIG profile": ({"nodePools.l4.gpuPartitionSize": "1g.5gb"}, "nodePools.l4.gpuPartitionSize", "no profile", "none"),
+    "budget exceeded": ({"budget.monthlyUsd": 100}, "budget.monthlyUsd", "the budget is $100", "lower a floor"),
+    "price unknown under a budget": (
+        {"budget.monthlyUsd": 90000, "nodePools.l4.machineType": "a4-highgpu-8g"},
+        "nodePools.l4",
+        "no price",
+        "budget.prices",
+    ),
+    "price for nothing": (
+        {"budget.prices": {"g2-standard-4": {"spotUsdPerHour": 1}}},
+        "budget.prices.g2-standard-4",
+        "no node pool",
+        "did you mean",
+    ),
+    "overlapping ranges": (
+        {"cluster.ranges": {"nodes": "10.0.0.0/16", "pods": "10.0.0.0/14"}},
+        "cluster.ranges",
+        "overlap",
+        "share no address",
+    ),
+    "range that is none": ({"cluster.ranges": {"nodes": "10.0.0.1/20"}}, "cluster.ranges.nodes", "not an IPv4 range", "10.0.0.0/20"),
+    "too few addresses for pods": ({"cluster.ranges": {"pods": "10.16.0.0/24"}}, "cluster.ranges.pods", "too small", "larger range"),
+    "unknown provider": ({"cluster.provider": "eks"}, "cluster.provider", "'eks'", "gke, existing"),
+    "GKE without a project": ({"gcp:project": None}, "gcp:project", "required", "pulumi config set gcp:project"),
+    "GPU as the system pool": (
+        {"cluster.systemPool": {"machineType": "g2-standard-4"}},
+        "cluster.systemPool.machineType",
+        "not a CPU machine",
+        "-standard-",
+    ),
+    "installer without operator": (
+        {"cluster.gpuStack": "driver-installer", "platform.gpuOperator": {"enabled": False}},
+        "platform.gpuOperator.enabled",
+        "advertises",
+        "gke-default",
+    ),
+    "Secret Manager on an existing cluster": (
+        EXISTING | {"secrets.source": "secret-manager"},
+        "secrets.source",
+        "Workload Identity",
+        "pulumi",
+    ),
+    "Artifact Registry on an existing cluster": (
+        EXISTING | {"platform.imageMirror": "artifact-registry"},
+        "platform.imageMirror",
+        "provider gke",
+        "prefix",
+    ),
+    "reservation on an existing cluster": (EXISTING | {"nodePools.l4.reservation": "r"}, "nodePools.l4.reservation", "creates", "remove"),
+    "typo in the namespace": ({"vllm-platfrom:budget": {}}, "vllm-platfrom:budget", "nothing reads", "vllm-platform:budget"),
+    "provider as a list": ({"cluster.provider": ["gke"]}, "cluster.provider", "['gke']", "gke, existing"),
+    "region as a list": ({"gcp:region": ["us-central1"]}, "gcp:region", "not text", "pulumi config set gcp:region"),
+    "region that is a number": ({"gcp:region": 7}, "cluster.zones[0]", "not a zone of region 7", "7-a"),
+    "pool's zone twice": ({"nodePools.l4.zones": ["us-central1-a", "us-central1-a"]}, "nodePools.l4.zones", "twice", "once"),
+    "pool without anything": ({"nodePools.l4": [1]}, "nodePools.l4", "[1]", "mapping"),
+    "label that is none": (
+        EXISTING | {"nodePools.l4.spot": {"max": 1, "nodeSelector": {"gpu": "NVIDIA L4"}}},
+        "nodePools.l4.spot.nodeSelector.gpu",
+        "not the value of a label",
+        "63",
+    ),
+    "machine too small for anything": (
+        EXISTING | {"nodePools.l4.hardware": {"vcpus": 0.5, "memoryGiB": 16}},
+        "nodePools.l4.hardware",
+        "leaves 0.0 CPUs",
+        "larger machine",
+    ),
+    "GPU shared by too many": (
+        {
+            "nodePools.l4": {
+                "machineType": "g2-standard-4",
+                "gpuSharing": {"strategy": "MPS", "maxClientsPerGpu": 48},
+                "onDemand": {"max": 1},
+            }
+        },
+        "nodePools.l4.machineType",
+        "each of 48 replicas",
+        "fewer gpuSharing",
+    ),
+    "machine without an end": (
+        EXISTING | {"nodePools.l4.hardware.memoryGiB": float("inf")},
+        "nodePools.l4.hardware.memoryGiB",
+        "inf",
+        "finite",
+    ),
+    "time without a zone": (
+        {"cluster.maintenance": {"startTime": "3am"}},
+        "cluster.maintenance.startTime",
+        "'3am' is not a time with its zone",
+        "2026-01-03T03:00:00Z",
+    ),
+    "window that ends before it starts": (
+        {"cluster.maintenance": {"endTime": "2025-01-01T00:00:00Z"}},
+        "cluster.maintenance",
+        "is not after startTime",
+        "first window",
+    ),
+    "recurrence that is none": (
+        {"cluster.maintenance": {"recurrence": "daily"}},
+        "cluster.maintenance.recurrence",
+        "recurrence rule",
+        "FREQ=WEEKLY",
+    ),
+    "image mirror with a scheme": ({"platform.imageMirror": "https://r.example/m"}, "platform.imageMirror", "scheme", "write r.example/m"),
+    "chart mirror by FTP": ({"platform.chartMirror": "ftp://charts"}, "platform.chartMirror", "cannot read", "oci://"),
+    "kubeconfig without a path": (EXISTING | {"cluster.kubeconfig": ""}, "cluster.kubeconfig", "''", "at least 1"),
+}
