@@ -23,7 +23,7 @@ from google.protobuf.empty_pb2 import Empty  # noqa: E402  # ty: ignore[missing-
 from pulumi.runtime import mocks, rpc, stack  # noqa: E402
 from pulumi.runtime.config import set_all_config  # noqa: E402
 from pulumi.runtime.proto import resource_pb2  # noqa: E402
-from pulumi.runtime.settings import configure, set_root_resource  # noqa: E402
+from pulumi.runtime.settings import SETTINGS, configure, set_root_resource  # noqa: E402
 
 from config.settings import PROJECT  # noqa: E402
 from config.stack_config import SECRETS  # noqa: E402
@@ -191,9 +191,20 @@ def run(config: Mapping[str, Any], stack_name: str, *, known: bool = False) -> R
         _configure(monitor, stack_name, log)
         loop.run_until_complete(stack.run_in_stack(_program))
     finally:
+        _abandon(loop)
         asyncio.set_event_loop(None)
         loop.close()
     return monitor.recording
+
+
+def _abandon(loop: asyncio.AbstractEventLoop) -> None:
+    """Ends what a failed program has left unfinished, so that the next run begins with nothing."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    SETTINGS.outputs.clear()
+    SETTINGS.rpc_manager.clear()
 
 
 def _program() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -95,7 +95,7 @@ class Gateway(pulumi.ComponentResource):
             _check_size(content, len(plan.models))
         contents: dict[str, pulumi.Input[str]] = {pod.BOOTSTRAP_FILE: self._bootstrap, **files}
         if keys is not None:
-            contents[api_keys.FILE] = keys.apply(lambda keys: _compact(api_keys.api_keys(keys)))
+            contents[api_keys.FILE] = keys.apply(_api_keys)
         return [
             Secret(name, metadata=_metadata(name), string_data={file: contents[file]}, opts=self._within)
             for file, name in ((file, pod.secret_name(file)) for file in pod.files(plan))
@@ -225,6 +225,13 @@ def create_gateway(
         monitoring=monitoring,
     )
     return Gateway(NAME, args, opts=opts)
+
+
+def _api_keys(keys: Mapping[str, str]) -> str:
+    try:
+        return _compact(api_keys.api_keys(keys))
+    except ValueError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
 def _check_size(content: str, models: int) -> None:
