@@ -16,8 +16,8 @@ DEADLINE_SECONDS = 20
 
 
 @contextlib.contextmanager
-def one_server(**settings):
-    with fleet([ServerSettings(**{"served_model_name": ("qwen3-8b", "chat"), "replica": "qwen3-8b-0"} | settings)]) as servers:
+def one_server(served_model_name=("qwen3-8b", "chat"), replica="qwen3-8b-0", **settings):
+    with fleet([ServerSettings(served_model_name, replica, **settings)]) as servers:
         yield servers[0], servers
 
 

@@ -240,8 +240,10 @@ def test_a_fleet_serves_many_replicas_from_one_thread_and_leaves_none():
 def test_it_runs_by_itself_until_it_is_interrupted():
     command = [sys.executable, "-m", "tools.model_server", "--name", "qwen3-8b", "--replica", "mine", "--answer-tokens", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         address = process.stdout.readline().split(" at ")[1].strip()
         with openai.OpenAI(base_url=address, api_key="unused", max_retries=0) as client:
             assert client.completions.create(model="qwen3-8b", prompt="Hello").choices[0].text == "mine read"
         process.send_signal(signal.SIGINT)
-        assert (process.wait(), process.stderr.read()) == (0, "")
+        assert process.communicate()[1] == ""
+    assert process.returncode == 0

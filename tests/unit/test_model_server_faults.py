@@ -11,6 +11,7 @@ from tools.model_server import HEALTHY, Faults
 
 CHAT = {"model": "chat", "messages": HELLO}
 NEVER = 3600.0  # seconds: longer than any test
+PATIENCE = openai.Timeout(DEADLINE_SECONDS, read=0.2)
 
 
 @pytest.fixture
@@ -29,12 +30,12 @@ def streamed(client):
     return client.chat.completions.create(model="chat", messages=HELLO, stream=True)
 
 
-def left_open(server):
-    """A request that is sent and whose answer nobody reads."""
+def left_open(server, length=19):
+    """A request that is sent, or so many bytes of its body, and whose answer nobody reads."""
     connection = socket.create_connection((server.settings.host, server.port), timeout=DEADLINE_SECONDS)
-    body = b'{"prompt": "Hello"}'
-    head = f"POST /v1/completions HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    connection.sendall(head.encode() + body)
+    body = b'{"prompt": "Hello"}'[:length]
+    head = b"POST /v1/completions HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n"
+    connection.sendall(head + body)
     return connection
 
 
@@ -60,6 +61,14 @@ def test_a_place_in_the_batch_is_free_again_when_its_client_has_gone():
         assert client.chat.completions.create(model="chat", messages=HELLO).usage.completion_tokens == 16
 
 
+def test_a_request_that_is_cut_short_is_recorded_without_its_body(server):
+    with left_open(server, length=5):
+        pass
+    wait_for(lambda: server.received)
+    assert (server.received[0].path, server.received[0].body) == ("/v1/completions", b"")
+    assert counted(server, "vllm:num_requests_running") == 0
+
+
 def test_headers_of_a_stream_come_before_its_first_token(server, client):
     server.faults = Faults(seconds_to_first_token=NEVER)
     with client.with_streaming_response.chat.completions.create(model="chat", messages=HELLO, stream=True) as raw:
@@ -83,13 +92,14 @@ def test_a_busy_server_says_so_on_health_only_if_told(server, client, on_health)
 @pytest.mark.parametrize("on_health", [False, True])
 def test_a_hanging_server_accepts_and_never_answers(server, on_health):
     server.faults = Faults(hang=True, on_health=on_health)
-    with client_of(server, timeout=0.2) as client, pytest.raises(openai.APITimeoutError):
+    with client_of(server, timeout=PATIENCE) as client, pytest.raises(openai.APITimeoutError):
         client.chat.completions.create(model="chat", messages=HELLO)
     if on_health:
-        with client_of(server, timeout=0.2) as client, pytest.raises(openai.APITimeoutError):
+        with client_of(server, timeout=PATIENCE) as client, pytest.raises(openai.APITimeoutError):
             client.get(f"{server.url}/health", cast_to=str)
     else:
         assert get(server, "/health") == b""
+    wait_for(lambda: server.received)
     assert server.received[0].path == "/v1/chat/completions"
 
 

@@ -73,6 +73,7 @@ class Metrics:
             for value in values
         }
         rejections = Counter("vllm:admission_rejections", _doc("admission_rejections"), ["model_name", "reason"], registry=self.registry)
+        # Both are exposed from the start; only requests are limited here.
         self._rejections, _ = (rejections.labels(self._names[0], f"max_num_queued_{what}") for what in ("reqs", "tokens"))
         self._gauges(engine)
         self._cache_config(engine)

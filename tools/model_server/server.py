@@ -28,6 +28,7 @@ from tools.model_server.requests import ModelRequest, parse
 from tools.model_server.settings import Faults, ServerSettings
 
 _UNCOUNTED = {"/metrics", "/health", "/load", "/ping", "/version"}  # by the instrumentator
+_KEEP_ALIVE_SECONDS = 5.0  # VLLM_HTTP_TIMEOUT_KEEP_ALIVE: then an idle connection is closed
 _NOT_AN_EVENT = b'data: {"choices": [{"delta"\n\xff\xfe\n\ndata: }\n\n'
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Asked = TypeVar("_Asked", bound=ModelRequest)
@@ -71,7 +72,9 @@ class ModelServer:
         Raises:
             OSError: the port is taken.
         """
-        self._runner = web.AppRunner(self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(
+            self._application(), access_log=None, handler_cancellation=True, keepalive_timeout=_KEEP_ALIVE_SECONDS, shutdown_timeout=0.1
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, self.settings.host, self.port, backlog=1024).start()
         self.port = self._runner.addresses[0][1]
@@ -269,7 +272,7 @@ async def _die(request: web.Request) -> NoReturn:
 
 
 def _reset(transport: asyncio.BaseTransport | None) -> None:
-    """Ends a connection by RST: what an orderly end looks like, a client must not see."""
+    """Ends a connection by RST, so that nobody takes it for the end of an answer."""
     if isinstance(transport, asyncio.Transport):
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
