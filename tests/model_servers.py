@@ -22,8 +22,8 @@ def one_server(served_model_name=("qwen3-8b", "chat"), replica="qwen3-8b-0", **s
 
 
 @contextlib.contextmanager
-def client_of(server, **options):
-    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0, **options) as client:
+def client_of(server, timeout=DEADLINE_SECONDS):
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0, timeout=timeout) as client:
         yield client
 
 
