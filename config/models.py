@@ -139,6 +139,14 @@ class Affinity(Section):
     )
 
 
+class LoraAdapter(Section):
+    """A LoRA adapter of a model, served beside it under the name that it is keyed by."""
+
+    source: HuggingFaceId = Field(description="Hugging Face id.")
+    revision: Revision | None = Field(default=None, description="Commit of the adapter's repository, 40 hexadecimal digits.")
+    rank: Literal[1, 8, 16, 32, 64, 128, 256, 320, 512] = Field(default=16, description="`r` of its adapter_config.json, rounded up.")
+
+
 class Resources(Section):
     """Requests of the model server's container. Default: the replica's share of its node."""
 
@@ -159,6 +167,7 @@ class Model(Section):
     served_names: Annotated[list[ServedName], AfterValidator(distinct)] = Field(
         default=[], description="Names that clients may use in the `model` field. Default: the entry's key."
     )
+    lora_adapters: dict[ServedName, LoraAdapter] = Field(default={}, description="LoRA adapters, by the name that clients use.")
     node_pool: Name = Field(description="Key under nodePools.")
     engine: Engine = Field(default=Engine(), description="Settings of vLLM.")
     parallelism: Parallelism = Field(default=Parallelism(), description="GPUs of a replica.")

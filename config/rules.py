@@ -149,22 +149,25 @@ def _volume_can_be_shared(path: str, model: Model) -> Iterator[Problem]:
 def _revision_is_pinned(settings: Settings, path: str, model: Model, row: catalog.ModelRow | None) -> Iterator[Problem]:
     if model.weights.uri:
         return
-    revision = model.revision or (row.revision if row else None)
-    if settings.platform.require_pinned_revisions and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
-        said = f"'{revision}' is a branch or tag" if revision else "no revision is given, so the default branch is meant"
-        message = f"{said}: the weights could change under a running platform"
-        yield Problem(
-            f"{path}.revision", message, "give the 40 hexadecimal digits of a commit, or set platform.requirePinnedRevisions to false"
-        )
+    wanted = {f"{path}.revision": model.revision or (row.revision if row else None)}
+    wanted |= {f"{path}.loraAdapters.{name}.revision": adapter.revision for name, adapter in model.lora_adapters.items()}
+    for where, revision in wanted.items():
+        if settings.platform.require_pinned_revisions and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
+            said = f"'{revision}' is a branch or tag" if revision else "no revision is given, so the default branch is meant"
+            message = f"{said}: the weights could change under a running platform"
+            yield Problem(where, message, "give the 40 hexadecimal digits of a commit, or set platform.requirePinnedRevisions to false")
 
 
 def _served_names_are_unique(settings: Settings) -> Iterator[Problem]:
     owner: dict[str, str] = {}
     for name, model in settings.models.items():
-        for served in model.served_names or [name]:
-            if served in owner and owner[served] != name:
+        for key, served in [
+            *(("servedNames", one) for one in model.served_names or [name]),
+            *(("loraAdapters", one) for one in model.lora_adapters),
+        ]:
+            if served in owner:
                 message = f"'{served}' is already served by model '{owner[served]}'"
-                yield Problem(f"models.{name}.servedNames", message, "give each served name to one model")
+                yield Problem(f"models.{name}.{key}", message, "give each served name to one model")
             owner.setdefault(served, name)
 
 

@@ -18,10 +18,9 @@ def memory_problems(
     if memory.fits:
         return
     device = machine.accelerator.display_name if machine.accelerator else f"a pod on {machine.name}"
-    reserves = memory.activation + memory.cuda_graphs + memory.non_torch
     needs = (
         f"on {device} vLLM may take {memory.requested:.1f} of {memory.device:.1f} GiB; "
-        f"weights need {memory.weights:.1f} and reserves {reserves:.1f}"
+        f"weights need {memory.weights:.1f} and reserves {memory.reserves:.1f}"
     ).replace("; ", ", ")
     parallel = _larger_tensor_parallel(model, architecture, parameters, family, machine)
     if memory.longest_model_len == 0:

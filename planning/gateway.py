@@ -74,7 +74,7 @@ def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int]) -> Gatew
     models = {
         name: RoutedModel(
             name=name,
-            names=tuple(model.served_names or [name]),
+            names=(*(model.served_names or [name]), *model.lora_adapters),
             max_requests=max(1, int(most_in_flight[name] * model.scaling.ceiling * BREAKER_MARGIN)),
             affinity=model.affinity,
         )

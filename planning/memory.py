@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from config.architecture import Architecture, QuantizationConfig
 from config.models import Model
+from planning.adapters import adapter_bytes
 from planning.kv_cache import KvCache
 from planning.machines import Machine
 from planning.parameters import count_parameters
@@ -65,6 +66,8 @@ class MemoryPlan:
     activation: float
     cuda_graphs: float
     non_torch: float
+    adapters: float
+    """Slots of LoRA adapters."""
     kv_cache: float
     kv_bytes_per_token: int
     sequence: float
@@ -72,6 +75,11 @@ class MemoryPlan:
     max_model_len: int
     longest_model_len: int
     """The largest `max_model_len` that would fit, at most the model's own limit."""
+
+    @property
+    def reserves(self) -> float:
+        """What is neither weights nor KV cache."""
+        return self.activation + self.cuda_graphs + self.non_torch + self.adapters
 
     @property
     def fits(self) -> bool:
@@ -171,16 +179,17 @@ def plan_memory(model: Model, architecture: Architecture, parameters: int | None
     max_model_len = model.engine.max_model_len or architecture.context_length
     total = weight_bytes(architecture, parameters, model.engine.dtype)
     weights = weights_per_gpu(architecture, total, model.parallelism.tensor, model.parallelism.pipeline, model.engine.dtype) / GIB
+    adapters = adapter_bytes(model, architecture) / GIB
     if machine.is_cpu:
         device = model.resources.memory_gib or machine.memory_per_slot
         requested, activation, graphs, outside = device, _CPU_OVERHEAD_GIB, 0.0, 0.0
-        available = float(min(CPU_KV_CACHE_GIB, int(requested - weights - activation)))
+        available = float(min(CPU_KV_CACHE_GIB, int(requested - weights - activation - adapters)))
     else:
         device, requested = machine.slot_memory_gib, machine.slot_memory_gib * model.engine.gpu_memory_utilization
         activation = _ACTIVATION_GIB.get(family, _ACTIVATION_GIB["dense"]) * max(1.0, limits.max_num_batched_tokens / _ACTIVATION_TOKENS)
         graphs = 0.0 if model.engine.enforce_eager else _CUDA_GRAPHS_GIB
         outside = _NON_TORCH_GIB.get(model.parallelism.tensor * model.parallelism.pipeline, _NON_TORCH_PARALLEL_GIB)
-        available = requested - weights - activation - graphs - outside
+        available = requested - weights - activation - graphs - outside - adapters
     return MemoryPlan(
         device=device,
         requested=requested,
@@ -189,6 +198,7 @@ def plan_memory(model: Model, architecture: Architecture, parameters: int | None
         activation=activation,
         cuda_graphs=graphs,
         non_torch=outside,
+        adapters=adapters,
         kv_cache=available,
         kv_bytes_per_token=cache.bytes_per_token,
         sequence=cache.bytes_per_sequence(max_model_len) / GIB,

@@ -11,6 +11,7 @@ from config.errors import Problem, StackError
 from config.models import Model
 from config.settings import Settings
 from planning import compatibility, cost, placement, zones
+from planning.adapters import adapter_problems
 from planning.capacity import CapacityPlan, plan_capacity
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain
@@ -143,6 +144,7 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     yield from too_long
     yield from compatibility.data_types(path, one.model, one.architecture, machine)
     yield from _shared_gpu_problems(settings, path, one)
+    yield from adapter_problems(path, one.model, one.architecture)
     weights = plan_weights(one.model, one.memory.weights_bytes)
     yield from disk_problems(path, one.model, weights, one.memory.weights_bytes / GIB, machine, one.shape.slots)
     if not invalid and not too_long and path not in settings.doubtful:

@@ -15,6 +15,8 @@ from planning.memory import GIB
 # revision is downloaded beside the old one's leftovers. Assumed.
 _DISK_FACTOR = 1.2
 _DISK_MARGIN_GIB = 2
+# A LoRA adapter of rank 64 of a 70B model, rounded up. Assumed.
+_ADAPTER_GIB = 2
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class WeightsPlan:
 def plan_weights(model: Model, weights_bytes: int) -> WeightsPlan:
     uri = model.weights.uri
     bucket = uri.removeprefix("gs://").partition("/")[0] if uri else None
-    needed = math.ceil(weights_bytes / GIB * _DISK_FACTOR) + _DISK_MARGIN_GIB
+    needed = math.ceil(weights_bytes / GIB * _DISK_FACTOR) + _DISK_MARGIN_GIB + len(model.lora_adapters) * _ADAPTER_GIB
     return WeightsPlan(bucket, model.weights.storage_gib or needed, model.weights.cache == "persistent-volume-claim")
 
 

@@ -39,13 +39,12 @@ def fit_table(plan: Plan) -> Table:
 
 def _fit(model: ModelPlan) -> list[str]:
     memory = model.memory
-    reserves = memory.activation + memory.cuda_graphs + memory.non_torch
     return [
         model.name,
         model.pool.name,
         str(model.shape.gpus or "CPU"),
         f"{memory.weights:.1f}",
-        f"{reserves:.1f}",
+        f"{memory.reserves:.1f}",
         f"{memory.kv_cache:.1f} of {memory.device:.1f}",
         f"{memory.max_model_len:,}",
         f"{memory.longest_model_len:,}",

@@ -72,9 +72,9 @@ class Gateway(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         namespace = Namespace("gateway-namespace", metadata=_namespace_metadata(), opts=self._child)
         self._within = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
-        self._isolation()
+        policies = self._isolation()
         account = ServiceAccount("gateway-account", metadata=_metadata(NAME), automount_service_account_token=False, opts=self._within)
-        deployment = self._deployment([account, *self._configuration(), self._replicas_service()])
+        deployment = self._deployment([account, *policies, *self._configuration(), self._replicas_service()])
         self._availability(deployment)
         service = self._service(deployment)
         self._exposure(service)
@@ -83,9 +83,11 @@ class Gateway(pulumi.ComponentResource):
         self.public_url = self._public_url(service)
         self.register_outputs({"url": self.url, "public_url": self.public_url})
 
-    def _isolation(self) -> None:
-        for policy, spec in network_policies(self._args.cluster, self._settings).items():
+    def _isolation(self) -> list[pulumi.Resource]:
+        return [
             NetworkPolicy(f"gateway-{policy}", metadata=_metadata(policy), spec=spec, opts=self._within)
+            for policy, spec in network_policies(self._args.cluster, self._settings).items()
+        ]
 
     def _configuration(self) -> list[pulumi.Resource]:
         plan, keys = self._args.plan, self._args.client_keys

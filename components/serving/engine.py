@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 
 from components.naming import API_PORT
+from components.serving.weights import adapter_location
 from config.models import Model
+from planning.adapters import max_lora_rank, max_loras
 from planning.drain import Drain
 from planning.memory import GIB
 from planning.plan import ModelPlan
@@ -36,6 +38,15 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
     ]
     if not plan.pool.machine.is_cpu:
         arguments.append(f"--gpu-memory-utilization={engine.gpu_memory_utilization}")
+    if model.lora_adapters:
+        modules = [f"{name}={adapter_location(adapter)}" for name, adapter in model.lora_adapters.items()]
+        arguments += [
+            "--enable-lora",
+            f"--max-loras={max_loras(model)}",
+            f"--max-lora-rank={max_lora_rank(model)}",
+            "--lora-modules",
+            *modules,
+        ]
     if parallelism.expert:
         arguments.append("--enable-expert-parallel")
     if engine.enforce_eager:

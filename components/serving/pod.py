@@ -73,7 +73,7 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
             "topology_spread_constraints": [_spread(key, labels) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")],
             "init_containers": []
             if streamed
-            else [weights.download_container(model, plan, image, _SECURITY_CONTEXT, with_token=with_token)],
+            else weights.download_containers(model, plan, image, _SECURITY_CONTEXT, with_token=with_token),
             "containers": [_server(model, plan, tier, image)],
             "volumes": [
                 {"name": "home", "empty_dir": {}},

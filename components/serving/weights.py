@@ -13,7 +13,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgsDict,
 )
 
-from config.models import Model
+from config.models import LoraAdapter, Model
 from planning.plan import ModelPlan
 
 MOUNT = "/models"
@@ -26,7 +26,7 @@ _NOT_NEEDED = ("original/*", "consolidated*", "*.pth", "*.gguf", "*.h5", "*.msgp
 
 def location(model: Model, plan: ModelPlan) -> str:
     """What `vllm serve` is given: a folder named after the revision, so that a new one never overwrites the one in use."""
-    return model.weights.uri or f"{MOUNT}/{(plan.revision or 'default-branch').replace('/', '-')}"
+    return model.weights.uri or f"{MOUNT}/{_folder(plan.revision)}"
 
 
 def claim_name(plan: ModelPlan) -> str | None:
@@ -49,21 +49,38 @@ def claim_spec(model: Model, plan: ModelPlan) -> PersistentVolumeClaimSpecArgsDi
     }
 
 
-def download_container(
+def adapter_location(adapter: LoraAdapter) -> str:
+    return f"{MOUNT}/adapters/{adapter.source}/{_folder(adapter.revision)}"
+
+
+def _folder(revision: str | None) -> str:
+    return (revision or "default-branch").replace("/", "-")
+
+
+def download_containers(
     model: Model, plan: ModelPlan, image: str, security_context: SecurityContextArgsDict, *, with_token: bool
-) -> ContainerArgsDict:
-    """The init container. huggingface_hub resumes what is there and skips what is complete, so a shared volume downloads once."""
-    revision = [f"--revision={plan.revision}"] if plan.revision else []
+) -> list[ContainerArgsDict]:
+    """Init containers: the model, then its adapters. huggingface_hub resumes what is there and skips what is complete, so a shared
+    volume downloads once."""
+    excluded = [f"--exclude={pattern}" for pattern in _NOT_NEEDED]
+    wanted = [("download", model.source, plan.revision, location(model, plan), excluded)]
+    wanted += [
+        (f"download-adapter-{index}", adapter.source, adapter.revision, adapter_location(adapter), [])
+        for index, adapter in enumerate(model.lora_adapters.values())
+    ]
     token: list[EnvVarArgsDict] = (
         [{"name": "HF_TOKEN", "value_from": {"secret_key_ref": {"name": TOKEN_SECRET, "key": TOKEN_KEY}}}] if with_token else []
     )
-    return {
-        "name": "download",
-        "image": image,
-        "command": ["hf", "download", model.source],
-        "args": [*revision, f"--local-dir={location(model, plan)}", *(f"--exclude={pattern}" for pattern in _NOT_NEEDED)],
-        "env": [{"name": "HF_HOME", "value": "/tmp/hugging-face"}, *token],
-        "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "4Gi"}},
-        "security_context": security_context,
-        "volume_mounts": [{"name": VOLUME, "mount_path": MOUNT}, {"name": "tmp", "mount_path": "/tmp"}],
-    }
+    return [
+        {
+            "name": name,
+            "image": image,
+            "command": ["hf", "download", source],
+            "args": [*([f"--revision={revision}"] if revision else []), f"--local-dir={folder}", *options],
+            "env": [{"name": "HF_HOME", "value": "/tmp/hugging-face"}, *token],
+            "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "4Gi"}},
+            "security_context": security_context,
+            "volume_mounts": [{"name": VOLUME, "mount_path": MOUNT}, {"name": "tmp", "mount_path": "/tmp"}],
+        }
+        for name, source, revision, folder, options in wanted
+    ]

@@ -48,7 +48,9 @@ def test_the_volume_holds_every_file_that_the_bootstrap_names(changes):
     objects = gateway(changes)
     sources = envoy(objects)["spec"]["volumes"][0]["projected"]["sources"]
     held = {file for source in sources for file in objects["Secret", source["secret"]["name"]]["stringData"]}
-    assert held == set(files(make_plan(settings(changes)).gateway))
+    plan = make_plan(settings(changes)).gateway
+    assert plan is not None
+    assert held == set(files(plan))
     bootstrap = objects["Secret", "gateway-bootstrap"]["stringData"]["bootstrap.json"]
     mounted = envoy(objects)["spec"]["containers"][0]["volumeMounts"][0]["mountPath"]
     assert {f"{mounted}/{file}" for file in held - {"bootstrap.json"}} <= set(bootstrap.split('"'))

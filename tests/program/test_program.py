@@ -152,7 +152,7 @@ def test_no_pod_runs_before_the_policies_that_isolate_it(program, name):
     recording = program(name)
     for one in of_type(recording, "kubernetes:apps/v1:Deployment"):
         policies = {p.urn for p in of_type(recording, "kubernetes:networking.k8s.io/v1:NetworkPolicy") if p.parent == one.parent}
-        assert len(policies) == 4
+        assert len(policies) >= 4
         assert policies <= set(one.depends_on)
 
 
@@ -175,7 +175,7 @@ def test_a_home_directory_in_a_kubeconfigs_path_is_spelt_out(monkeypatch):
 
 def test_a_model_without_a_floor_can_be_reached_too():
     recording = offline.run(stack({"models.qwen3-8b.scaling": {"floor": 0, "ceiling": 2}}), "test")
-    assert [one.name for one in of_type(recording, "kubernetes:apps/v1:Deployment")] == ["qwen3-8b-burst"]
+    assert [one.name for one in model_servers(recording)] == ["qwen3-8b-burst"]
     assert recording.outputs["models"]["qwen3-8b"]["portForward"].endswith("port-forward service/qwen3-8b 8000")
 
 

@@ -51,6 +51,8 @@ def test_flags_are_those_of_the_pinned_image():
     assert not set(engine_flags.catalogue()["removed"]) & set(engine_flags.catalogue()["flags"])
 
 
-@pytest.mark.parametrize("flag", ["--enable-lora", "--no-enable-chunked-prefill", "--max-loras=4", "--kv-transfer-config.kv_connector=X"])
+@pytest.mark.parametrize(
+    "flag", ["--enable-sleep-mode", "--no-enable-chunked-prefill", "--block-size=16", "--kv-transfer-config.kv_connector=X"]
+)
 def test_a_flag_that_exists_and_is_free_passes(flag):
     assert engine_flags.checked(flag) == flag

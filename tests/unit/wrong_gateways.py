@@ -6,8 +6,8 @@ KEY = {"secure": "v1:aaaa:bbbb"}
 CLIENT = {"gateway.authentication": "api-key", "gateway.clients": {"team-a": {}}, "secrets.clientKeys": {"team-a": KEY}}
 BALANCER = CLIENT | {"gateway.exposure": "load-balancer"}
 GOOGLE = CLIENT | {"gateway.exposure": "gke-gateway", "gateway.host": "llm.example.com", "gateway.gkeGateway": {"certificateMap": "map"}}
-INGRESS = CLIENT | {"gateway.exposure": "ingress", "gateway.host": "llm.example.com"}
-INGRESS |= {"gateway.ingress": {"className": "nginx", "tlsSecretName": "llm"}}
+CONTROLLER = {"gateway.ingress": {"className": "nginx", "tlsSecretName": "llm"}}
+INGRESS = CLIENT | {"gateway.exposure": "ingress", "gateway.host": "llm.example.com"} | CONTROLLER
 WORK = (CLIENT, BALANCER | {"gateway.tls": {"secretName": "llm"}}, BALANCER | {"gateway.insecure": True}, GOOGLE, INGRESS)
 
 # name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)

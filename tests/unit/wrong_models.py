@@ -1,5 +1,7 @@
 """Wrong stacks whose problem is in a model: what is changed in a stack that works, and what has to be said about it."""
 
+from tests.stacks import REVISION
+
 MODEL = "models.qwen3-8b"
 LLAMA_70B = {f"{MODEL}.source": "meta-llama/Llama-3.3-70B-Instruct", "secrets.huggingFaceToken": {"secure": "v1:x"}}
 H100 = {"nodePools.l4.machineType": "a3-highgpu-8g"}
@@ -17,6 +19,39 @@ EXISTING = {
 
 # name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
 WRONG = {
+    "adapter under a model's name": (
+        {f"{MODEL}.loraAdapters": {"qwen3-8b": {"source": "acme/sql", "revision": REVISION}}},
+        f"{MODEL}.loraAdapters",
+        "already served by model 'qwen3-8b'",
+        "one model",
+    ),
+    "adapter of a branch": (
+        {f"{MODEL}.loraAdapters": {"sql": {"source": "acme/sql", "revision": "main"}}},
+        f"{MODEL}.loraAdapters.sql.revision",
+        "'main' is a branch",
+        "40 hexadecimal digits",
+    ),
+    "adapter of a rank that vLLM lacks": (
+        {f"{MODEL}.loraAdapters": {"sql": {"source": "acme/sql", "revision": REVISION, "rank": 24}}},
+        f"{MODEL}.loraAdapters.sql.rank",
+        "24",
+        "32",
+    ),
+    "adapter of experts": (
+        {
+            f"{MODEL}.source": "openai/gpt-oss-20b",
+            f"{MODEL}.loraAdapters": {"sql": {"source": "acme/sql", "revision": REVISION}},
+        },
+        f"{MODEL}.loraAdapters",
+        "experts",
+        "merged into the model",
+    ),
+    "adapters that do not fit": (
+        {f"{MODEL}.loraAdapters": {f"a{i}": {"source": "acme/sql", "revision": REVISION, "rank": 512} for i in range(8)}},
+        f"{MODEL}.nodePool",
+        "reserves",
+        "choose a GPU",
+    ),
     "typo in a key": ({f"{MODEL}.engine": {"maxModelen": 8192}}, f"{MODEL}.engine.maxModelen", "unknown key", "maxModelLen"),
     "utilization above one": (
         {f"{MODEL}.engine.gpuMemoryUtilization": 1.5},
@@ -76,21 +111,26 @@ WRONG = {
         "removed --swap-space",
         "--kv-offloading-size",
     ),
-    "misspelt flag": ({f"{MODEL}.engine.extraArgs": ["--enable-lorra"]}, f"{MODEL}.engine.extraArgs[0]", "no flag", "--enable-lora"),
+    "misspelt flag": (
+        {f"{MODEL}.engine.extraArgs": ["--enable-sleep-mod"]},
+        f"{MODEL}.engine.extraArgs[0]",
+        "no flag",
+        "--enable-sleep-mode",
+    ),
     "flag with a value it does not take": (
-        {f"{MODEL}.engine.extraArgs": ["--enable-lora=true"]},
+        {f"{MODEL}.engine.extraArgs": ["--enable-sleep-mode=true"]},
         f"{MODEL}.engine.extraArgs[0]",
         "no value",
-        "--enable-lora",
+        "--enable-sleep-mode",
     ),
     "flag without its value": (
-        {f"{MODEL}.engine.extraArgs": ["--max-loras"]},
+        {f"{MODEL}.engine.extraArgs": ["--block-size"]},
         f"{MODEL}.engine.extraArgs[0]",
         "needs a value",
-        "--max-loras=<value>",
+        "--block-size=<value>",
     ),
     "flag and value in two words": (
-        {f"{MODEL}.engine.extraArgs": ["--max-loras 2"]},
+        {f"{MODEL}.engine.extraArgs": ["--block-size 2"]},
         f"{MODEL}.engine.extraArgs[0]",
         "not a flag",
         "--flag=value",
