@@ -150,6 +150,8 @@ def _computed(type_: str, name: str, inputs: Mapping[str, Any], *, known: bool) 
     if type_ == "gcp:serviceaccount/account:Account":
         email = f"{inputs['accountId']}@offline.iam.gserviceaccount.com"
         return {"email": value(email), "member": value(f"serviceAccount:{email}")}
+    if type_ == "kubernetes:core/v1:Service" and inputs["spec"].get("type") == "LoadBalancer":
+        return {"status": {"loadBalancer": {"ingress": [{"ip": value("192.0.2.1")}]}}}
     if type_.startswith("gcp:") and "name" not in inputs:
         return {"name": value(f"{name}-1234567")}
     return {}

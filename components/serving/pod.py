@@ -52,6 +52,7 @@ class Tier:
     name: str
     group: NodeGroup
     drain: Drain
+    annotations: dict[str, str]
 
 
 def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_token: bool) -> PodTemplateSpecArgsDict:
@@ -59,7 +60,7 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
     labels = tier_labels(plan.name, tier.name)
     streamed = plan.weights.bucket is not None
     return {
-        "metadata": {"labels": labels | MANAGED},
+        "metadata": {"labels": labels | MANAGED, "annotations": tier.annotations},
         "spec": {
             "service_account_name": plan.name,
             "automount_service_account_token": False,

@@ -15,6 +15,8 @@ from config.models import Model
 from planning.plan import ModelPlan
 
 FLOOR, BURST = "floor", "burst"
+# The cluster autoscaler does not move these pods to save a node: a model that starts again is away for minutes.
+STAYS = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
 SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 
 
@@ -22,8 +24,8 @@ def tiers(model: Model, plan: ModelPlan) -> list[Tier]:
     """The tiers that can have a replica."""
     floor = plan.pool.on_demand
     burst = plan.pool.group(model.scaling.burst)
-    found = [Tier(FLOOR, floor, plan.floor_drain)] if plan.floor and floor else []
-    return found + ([Tier(BURST, burst, plan.burst_drain)] if plan.burst and burst else [])
+    found = [Tier(FLOOR, floor, plan.floor_drain, STAYS)] if plan.floor and floor else []
+    return found + ([Tier(BURST, burst, plan.burst_drain, {})] if plan.burst and burst else [])
 
 
 def deployment_spec(plan: ModelPlan, tier: Tier, template: PodTemplateSpecArgsDict) -> DeploymentSpecArgsDict:

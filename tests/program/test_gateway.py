@@ -115,6 +115,11 @@ def test_a_load_balancer_is_internal_unless_it_says_otherwise():
     assert service["spec"]["loadBalancerSourceRanges"] == ["203.0.113.0/24"]
 
 
+def test_a_load_balancers_address_is_an_output():
+    outputs = offline.run(stack(BALANCER | TLS), "test", known=True).outputs
+    assert outputs["gateway"] == {"url": "https://gateway.gateway.svc.cluster.local/v1", "publicUrl": "https://192.0.2.1/v1"}
+
+
 def test_googles_gateway_waits_as_long_as_a_stream_may_last_and_asks_envoy_for_its_health():
     google = {"certificateMap": "map", "securityPolicy": "edge", "iap": {}}
     objects = gateway(GOOGLE | {"gateway.gkeGateway": google, "gateway.timeouts": {"requestSeconds": 1800}})
