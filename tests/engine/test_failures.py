@@ -1,0 +1,115 @@
+"""Updates that go wrong: a model that is never ready, an update that is cut off. What happens, and that one can go on from there."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+
+from components.naming import MODEL_LABEL, model_namespace
+from config.settings import Settings
+from planning import startup
+from planning.plan import make_plan
+from tests.cluster.cluster import Cluster, is_ready
+from tests.engine.engine import Program, Stack, name_of
+from tests.engine.test_changes import outside
+from tests.program.conftest import configuration
+from tests.stacks import changed
+
+GOOD, BAD = "qwen3-0-6b", "never-ready"
+# The seconds that the program under test assumes for a new node and for an image, so that a failure need not take minutes.
+SHORT = 5
+NO_NODES = {"hardware": {"vcpus": 6, "memoryGiB": 16}, "onDemand": {"min": 1, "max": 1, "nodeSelector": {"pool": "sold-out"}}}
+MODEL = {
+    "source": "Qwen/Qwen3-0.6B",
+    "nodePool": "sold-out",
+    "engine": {"maxModelLen": 2048, "enforceEager": True},
+    "resources": {"cpu": 2, "memoryGiB": 8},
+    "startupBudgetSeconds": 60,
+}
+TWO_MODELS = changed(
+    configuration("local"),
+    {"nodePools.cpu.onDemand.max": 2, "nodePools.cpu.onDemand.min": 2, "nodePools.sold-out": NO_NODES, f"models.{BAD}": MODEL},
+)
+
+
+def shorten(program: Program) -> None:
+    for constant in ("NODE_SECONDS", "IMAGE_PULL_SECONDS"):
+        program.edit("planning/startup.py", f"\n{constant} = {getattr(startup, constant)}\n", f"\n{constant} = {SHORT}\n")
+
+
+def budget() -> float:
+    plan = make_plan(Settings.parse(TWO_MODELS)).models[BAD].startup
+    return plan.update_timeout - startup.NODE_SECONDS - startup.IMAGE_PULL_SECONDS + 2 * SHORT
+
+
+def ready_pods(cluster: Cluster, model: str) -> list[str]:
+    return [pod["metadata"]["name"] for pod in cluster.pods(model_namespace(model), **{MODEL_LABEL: model}) if is_ready(pod)]
+
+
+@pytest.mark.xdist_group("failing")
+def test_a_model_that_is_never_ready_fails_alone_and_within_its_own_budget(new_environment):
+    environment = new_environment()
+    stack = environment.stack("local", TWO_MODELS)
+    environment.cluster.delete_nodes(pool="sold-out")
+    shorten(stack.program)
+
+    failed = stack.up()
+    assert f"{BAD}-floor" in failed.failed
+    assert f"{GOOD}-floor" not in failed.failed
+    deployment = _resource(stack, f"{BAD}-floor", "kubernetes:apps/v1:Deployment")
+    assert deployment["customTimeouts"]["create"] == budget()
+    assert deployment["initErrors"]
+    good = ready_pods(environment.cluster, GOOD)
+    assert len(good) == 1
+
+    stack.configure(environment.with_charts(changed(TWO_MODELS, {f"models.{BAD}.nodePool": "cpu"})))
+    recovered = stack.up()
+    assert not recovered.failed
+    assert outside(recovered, BAD, stack.resources()) == []
+    assert len(ready_pods(environment.cluster, BAD)) == 1
+    assert ready_pods(environment.cluster, GOOD) == good
+    assert stack.preview().changes == []
+
+
+@pytest.mark.xdist_group("interrupted")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["asked to stop", "killed"])
+def test_an_interrupted_update_can_be_resumed(new_environment, how):
+    environment = new_environment()
+    stack = environment.stack("local", configuration("local"))
+    nodes = environment.cluster.list("Node")
+    environment.cluster.delete_nodes()
+    interrupt(stack, environment.cluster, how)
+
+    environment.cluster.add_nodes([_fresh(node) for node in nodes])
+    resumed = stack.up()
+    assert not resumed.failed
+    assert len(ready_pods(environment.cluster, GOOD)) == 1
+    assert stack.preview().changes == []
+    assert not stack.destroy().failed
+
+
+def interrupt(stack: Stack, cluster: Cluster, how: signal.Signals) -> None:
+    """Starts an update, and ends it while it waits for pods that have nowhere to run."""
+    command, variables = stack.command("up", "--yes", "--skip-preview", "--non-interactive")
+    with subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as update:
+        try:
+            cluster.wait_for("the update waits for a pod", lambda: cluster.pods("monitoring"))
+            update.send_signal(how)
+            assert update.wait(timeout=60) != 0
+        finally:
+            update.kill()
+    if how == signal.SIGKILL:
+        unlock, variables = stack.command("cancel", "--yes")
+        subprocess.run(unlock, env=variables, check=True, capture_output=True)
+
+
+def _resource(stack: Stack, name: str, type_: str) -> dict[str, Any]:
+    return next(one for one in stack.resources() if name_of(one["urn"]) == name and one["type"] == type_)
+
+
+def _fresh(node: dict[str, Any]) -> dict[str, Any]:
+    keep = {key: node["metadata"][key] for key in ("name", "labels", "annotations")}
+    return {**node, "metadata": keep, "spec": {"taints": []}}
