@@ -55,11 +55,12 @@ class Monitoring(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:Monitoring", name, None, opts)
-        here = pulumi.ResourceOptions(parent=self, deleted_with=args.anchor)
-        # The node exporter reads the host's /proc and /sys.
-        needed: list[pulumi.Resource] = [own_namespace(MONITORING_NAMESPACE, pod_security="privileged", opts=here)]
+        # Deleted before the cluster, not with it: the disks of its claims would stay behind. Privileged: the node exporter reads
+        # the host's /proc and /sys.
+        namespace = own_namespace(MONITORING_NAMESPACE, pod_security="privileged", opts=pulumi.ResourceOptions(parent=self))
+        needed: list[pulumi.Resource] = [namespace]
         if args.admin_password is not None:
-            needed.append(self._grafana_admin(args.admin_password, args.anchor, needed[0]))
+            needed.append(self._grafana_admin(args.admin_password, args.anchor, namespace))
         self.release = helm_release(
             CHART,
             namespace=MONITORING_NAMESPACE,

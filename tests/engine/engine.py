@@ -32,6 +32,10 @@ class Operation:
     failed: str = ""
     """The error; empty where it succeeded."""
 
+    def succeeded(self) -> Operation:
+        assert not self.failed, self.failed
+        return self
+
     def of(self, *kinds: str) -> list[str]:
         """Names of the resources that had one of these operations, the stack itself aside."""
         return sorted(name_of(urn) for kind, urn in self.changes if kind in kinds and STACK_TYPE not in urn.split("::")[2].split("$")[-1])

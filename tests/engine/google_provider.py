@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from concurrent import futures
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import Any
 
 import grpc
@@ -33,7 +33,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     """The engine's protocol. Names of methods are those of its RPCs."""
 
     def __init__(self, google: Google) -> None:
-        self._google, self._lock = google, Lock()
+        self._google = google
         self._configuration: dict[str, Any] = {}
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -73,7 +73,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=_struct(_foreseen(token, inputs)))
         inputs.setdefault("project", self._configuration.get("project", "default"))
-        with self._lock, _refusals(context):
+        with _refusals(context):
             id_, outputs = self._google.create(token, _name(request.urn), inputs)
             return provider_pb2.CreateResponse(id=id_, properties=_struct(outputs))
 
@@ -82,12 +82,12 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.UpdateResponse(properties=_struct({**outputs, **inputs, **_unknown(token, inputs)}))
         inputs.setdefault("project", self._configuration.get("project", "default"))
-        with self._lock, _refusals(context):
+        with _refusals(context):
             outputs = self._google.update(token, request.id, inputs, outputs)
             return provider_pb2.UpdateResponse(properties=_struct(outputs))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
-        with self._lock, _refusals(context):
+        with _refusals(context):
             self._google.delete(_token(request.urn), request.id)
         return Empty()
 
@@ -151,7 +151,8 @@ def _struct(values: Mapping[str, Any]) -> Any:
 
 
 def main() -> None:
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
+    # One call at a time: the SDK's modules load when they are first touched, which threads must not do together.
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(StandIn(Google(Path(os.environ[HOME_VARIABLE]))), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
