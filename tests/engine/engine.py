@@ -99,7 +99,9 @@ class Stack:
         return self._run(self._stack.up)
 
     def destroy(self) -> Operation:
-        return self._run(self._stack.destroy)
+        """Previewed first, as `pulumi destroy` does it: what the preview refuses is not begun."""
+        previewed = self._run(self._stack.preview_destroy)
+        return previewed if previewed.failed else self._run(self._stack.destroy)
 
     def state(self) -> dict[str, Any]:
         """The exported state, secrets encrypted."""
