@@ -84,6 +84,9 @@ def _create_gke(settings: Settings, cluster: ClusterSettings, pools: Mapping[str
         name,
         kubeconfig=_kubeconfig(name, gke.dns_endpoint),
         cluster_identifier=f"{project}/{region}/{name}/g{cluster.generation}",
+        # Pods read Secrets and ConfigMaps by name: a change replaces their content, not the objects.
+        enable_secret_mutable=True,
+        enable_config_map_mutable=True,
         # Whatever is put into the cluster needs nodes to run on and, where images are mirrored, the mirror.
         opts=pulumi.ResourceOptions(depends_on=[gke.system_pool, *mirrors]),
     )

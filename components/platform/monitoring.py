@@ -55,12 +55,11 @@ class Monitoring(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:Monitoring", name, None, opts)
-        # Deleted before the cluster, not with it: the disks of its claims would stay behind. Privileged: the node exporter reads
-        # the host's /proc and /sys.
-        namespace = own_namespace(MONITORING_NAMESPACE, pod_security="privileged", opts=pulumi.ResourceOptions(parent=self))
-        needed: list[pulumi.Resource] = [namespace]
+        # Privileged: the node exporter reads the host's /proc and /sys. Not `deleted_with` the cluster: its volumes would outlive it.
+        here = pulumi.ResourceOptions(parent=self)
+        needed: list[pulumi.Resource] = [own_namespace(MONITORING_NAMESPACE, pod_security="privileged", opts=here)]
         if args.admin_password is not None:
-            needed.append(self._grafana_admin(args.admin_password, args.anchor, namespace))
+            needed.append(self._grafana_admin(args.admin_password, args.anchor, needed[0]))
         self.release = helm_release(
             CHART,
             namespace=MONITORING_NAMESPACE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -20,6 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 _PROGRAM = ("__main__.py", "Pulumi.yaml", "config", "planning", "components")
 _PASSPHRASE = "only-of-this-test"
 STACK_TYPE = "pulumi:pulumi:Stack"
+MODEL_STACK = "vllm-platform:serving:ModelStack"
 
 
 @dataclass
@@ -31,6 +31,8 @@ class Operation:
     """Everything that was printed or reported, diagnostics included."""
     failed: str = ""
     """The error; empty where it succeeded."""
+    failures: list[str] = field(default_factory=list)
+    """Names of the resources that failed."""
 
     def succeeded(self) -> Operation:
         assert not self.failed, self.failed
@@ -38,10 +40,10 @@ class Operation:
 
     def of(self, *kinds: str) -> list[str]:
         """Names of the resources that had one of these operations, the stack itself aside."""
-        return sorted(name_of(urn) for kind, urn in self.changes if kind in kinds and STACK_TYPE not in urn.split("::")[2].split("$")[-1])
+        return sorted(name_of(urn) for kind, urn in self.changes if kind in kinds and type_of(urn) != STACK_TYPE)
 
     def urns(self) -> list[str]:
-        return sorted({urn for _, urn in self.changes if not urn.split("::")[2].endswith(STACK_TYPE)})
+        return sorted({urn for _, urn in self.changes if type_of(urn) != STACK_TYPE})
 
 
 class Program:
@@ -124,6 +126,8 @@ class Stack:
         def note(event: automation.EngineEvent) -> None:
             if (step := event.resource_pre_event) and step.metadata.op != automation.OpType.SAME:
                 done.changes.append((step.metadata.op.value, step.metadata.urn))
+            if failure := event.res_op_failed_event:
+                done.failures.append(name_of(failure.metadata.urn))
             if diagnostic := event.diagnostic_event:
                 printed.append(diagnostic.message)
 
@@ -145,15 +149,11 @@ def type_of(urn: str) -> str:
     return urn.split("::")[2].rpartition("$")[2]
 
 
-def is_below(urn: str, parent_type: str, state: list[dict[str, Any]], name: str) -> bool:
-    """Whether a resource is the component of this type and name, or below it."""
-    parents = {one["urn"]: one.get("parent", "") for one in state}
-    while urn:
-        if type_of(urn) == parent_type and name_of(urn) == name:
-            return True
-        urn = parents.get(urn, "")
-    return False
+def outside(operation: Operation, model: str, resources: list[dict[str, Any]]) -> list[str]:
+    """What an operation touched that is not in the model's stack. `resources`: of the state before and after it."""
+    parents = {one["urn"]: one.get("parent", "") for one in resources}
 
+    def belongs(urn: str) -> bool:
+        return bool(urn) and ((type_of(urn) == MODEL_STACK and name_of(urn) == model) or belongs(parents.get(urn, "")))
 
-def plain_text(state: Mapping[str, Any]) -> str:
-    return json.dumps(state)
+    return [urn for urn in operation.urns() if not belongs(urn)]

@@ -9,12 +9,11 @@ import pytest
 
 from config import catalog
 from tests.engine.charts import write_chart
-from tests.engine.engine import Operation, Stack, is_below, name_of, type_of
+from tests.engine.engine import Operation, Stack, name_of, outside, type_of
 from tests.engine.environment import Environment
 from tests.program.conftest import configuration
 from tests.stacks import changed
 
-MODEL_STACK = "vllm-platform:serving:ModelStack"
 REPLACING = ("replace", "create-replacement", "delete-replaced")
 # Room for one more floor, so that the pool needs no change for it.
 ROOM = {"nodePools.l4.onDemand.min": 4, "secrets": {"huggingFaceToken": "hf_x"}}
@@ -48,11 +47,6 @@ def running(new_environment) -> Running:
     stack = environment.stack("dev", config)
     stack.up().succeeded()
     return Running(environment, stack, config)
-
-
-def outside(operation: Operation, model: str, state: list[dict[str, Any]]) -> list[str]:
-    """What an operation touched that is not the model's."""
-    return [urn for urn in operation.urns() if not is_below(urn, MODEL_STACK, state, model)]
 
 
 def test_editing_one_model_touches_only_that_model(running):

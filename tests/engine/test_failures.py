@@ -1,20 +1,15 @@
-"""Updates that go wrong: a model that is never ready, an update that is cut off. What happens, and that one can go on from there."""
+"""A model that is never ready: what fails, what does not, and that one can go on from there."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
 from typing import Any
-
-import pytest
 
 from components.naming import MODEL_LABEL, model_namespace
 from config.settings import Settings
 from planning import startup
 from planning.plan import make_plan
 from tests.cluster.cluster import Cluster, is_ready
-from tests.engine.engine import Program, Stack, name_of
-from tests.engine.test_changes import outside
+from tests.engine.engine import Program, Stack, name_of, outside
 from tests.program.conftest import configuration
 from tests.stacks import changed
 
@@ -56,8 +51,7 @@ def test_a_model_that_is_never_ready_fails_alone_and_within_its_own_budget(new_e
     shorten(stack.program)
 
     failed = stack.up()
-    assert f"{BAD}-floor" in failed.failed
-    assert f"{GOOD}-floor" not in failed.failed
+    assert failed.failures == [f"{BAD}-floor"]
     deployment = _resource(stack, f"{BAD}-floor", "kubernetes:apps/v1:Deployment")
     assert deployment["customTimeouts"]["create"] == budget()
     assert deployment["initErrors"]
@@ -72,48 +66,5 @@ def test_a_model_that_is_never_ready_fails_alone_and_within_its_own_budget(new_e
     assert stack.preview().changes == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["asked to stop", "killed"])
-def test_an_interrupted_update_can_be_resumed(new_environment, how):
-    environment = new_environment()
-    stack = environment.stack("local", configuration("local"))
-    nodes = environment.cluster.list("Node")
-    environment.cluster.delete_nodes()
-    interrupt(stack, environment.cluster, how)
-
-    environment.cluster.add_nodes([_fresh(node) for node in nodes])
-    if how == signal.SIGKILL:
-        recover(stack, environment.cluster)
-    stack.up().succeeded()
-    assert len(ready_pods(environment.cluster, GOOD)) == 1
-    assert stack.preview().changes == []
-    stack.destroy().succeeded()
-
-
-def interrupt(stack: Stack, cluster: Cluster, how: signal.Signals) -> None:
-    """Starts an update, and ends it while it waits for pods that have nowhere to run."""
-    command, variables = stack.command("up", "--yes", "--skip-preview", "--non-interactive")
-    with subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as update:
-        try:
-            cluster.wait_for("the update waits for a pod", lambda: cluster.pods("monitoring"))
-            update.send_signal(how)
-            assert update.wait(timeout=60) != 0
-        finally:
-            update.kill()
-
-
-def recover(stack: Stack, cluster: Cluster) -> None:
-    """What docs/recover-an-update.md says: nobody noted what the killed update had made."""
-    unlock, variables = stack.command("cancel", "--yes")
-    subprocess.run(unlock, env=variables, check=True, capture_output=True)
-    for secret in cluster.list("Secret", owner="helm", status="pending-install"):
-        cluster.delete("Secret", secret["metadata"]["name"], secret["metadata"]["namespace"])
-    stack.variables["PULUMI_K8S_UPSERT_EXISTING_OBJECTS"] = "true"
-
-
 def _resource(stack: Stack, name: str, type_: str) -> dict[str, Any]:
     return next(one for one in stack.resources() if name_of(one["urn"]) == name and one["type"] == type_)
-
-
-def _fresh(node: dict[str, Any]) -> dict[str, Any]:
-    keep = {key: node["metadata"][key] for key in ("name", "labels", "annotations")}
-    return {**node, "metadata": keep, "spec": {"taints": []}}
