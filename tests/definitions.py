@@ -12,13 +12,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 FOLDER = Path(os.environ.get("CRDS") or ROOT.parent / "shared" / "crds")
 _PROMETHEUS_OPERATOR = "https://raw.githubusercontent.com/prometheus-operator/prometheus-operator/v0.93.0/example/prometheus-operator-crd"
-_GATEWAY_API = "https://raw.githubusercontent.com/kubernetes-sigs/gateway-api/v1.6.0/config/crd/standard"
-_RELEASED = {
-    "monitoring.coreos.com_podmonitors.yaml": _PROMETHEUS_OPERATOR,
-    "gateway.networking.k8s.io_gateways.yaml": _GATEWAY_API,
-    "gateway.networking.k8s.io_httproutes.yaml": _GATEWAY_API,
-}
-_OWN = Path(__file__).parent / "data" / "gke_policies.yaml"
+_RELEASED = {"monitoring.coreos.com_podmonitors.yaml": _PROMETHEUS_OPERATOR}
 _TIMEOUT_SECONDS = 30
 
 
@@ -28,9 +22,8 @@ def available() -> bool:
 
 
 def custom_resource_definitions() -> list[dict[str, Any]]:
-    """From the folder CRDS names (default: ../shared/crds), else from the projects' pinned releases; and those that only GKE brings."""
-    released = [yaml.safe_load(_text(name, source)) for name, source in _RELEASED.items()]
-    return [*released, *yaml.safe_load_all(_OWN.read_text())]
+    """From the folder CRDS names (default: ../shared/crds), else from the projects' pinned releases."""
+    return [yaml.safe_load(_text(name, source)) for name, source in _RELEASED.items()]
 
 
 def _text(name: str, source: str) -> str:

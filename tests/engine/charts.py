@@ -66,14 +66,22 @@ def write_chart(folder: Path, name: str, version: str) -> None:
     }
     if monitoring:
         files["templates/stateful-set.yaml"] = _STATEFUL_SET
-        for definition in custom_resource_definitions():
-            files[f"crds/{definition['metadata']['name']}.yaml"] = definition
+        files |= {f"crds/{one['metadata']['name']}.yaml": one for one in custom_resource_definitions() if _of_chart(one)}
     with tarfile.open(folder / f"{name}-{version}.tgz", "w:gz") as archive:
         for path, content in files.items():
             data = _text(path, content).encode()
             member = tarfile.TarInfo(f"{name}/{path}")
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
+
+
+def cluster_definitions() -> list[dict[str, Any]]:
+    """CustomResourceDefinitions that no chart brings: the cluster has them."""
+    return [one for one in custom_resource_definitions() if not _of_chart(one)]
+
+
+def _of_chart(definition: dict[str, Any]) -> bool:
+    return definition["spec"]["group"] == "monitoring.coreos.com"
 
 
 def _text(path: str, content: Any) -> str:
