@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check describe-model schema reference test test-cluster lint types lock bench-plan bench-preview clean
+.PHONY: help preview check describe-model schema reference test test-cluster test-engine lint types lock bench-plan bench-preview clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ test: $(READY) ## Run the tests that need nothing but Python
 test-cluster: $(READY) ## Run the tests on a real Kubernetes API (needs Go; or CONTEXT=<a kubeconfig's context>)
 	@$(BIN)/python -m tests.cluster.binaries
 	@$(BIN)/python -m pytest -n auto --dist loadgroup tests/cluster
+
+test-engine: $(READY) ## Run the tests on Pulumi's engine (needs Go, and pulumi with its Kubernetes provider on PATH)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs tests/engine
 
 lint: $(READY) ## Format check, lint, layers
 	@$(BIN)/ruff format --check .

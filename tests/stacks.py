@@ -29,12 +29,17 @@ BASE: dict[str, Any] = {
 
 
 def stack(changes: dict[str, Any] | None = None) -> dict[str, Any]:
-    """BASE with values set at dotted paths below the project's namespace: `models.qwen3-8b.engine.maxModelLen`.
+    """BASE, changed."""
+    return changed(BASE, changes or {})
+
+
+def changed(config: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A copy with values set at dotted paths below the project's namespace: `models.qwen3-8b.engine.maxModelLen`.
 
     A whole key (`gcp:region`) is set as it is; None removes what is there.
     """
-    config = copy.deepcopy(BASE)
-    for path, value in copy.deepcopy(changes or {}).items():
+    config = copy.deepcopy(config)
+    for path, value in copy.deepcopy(changes).items():
         if ":" in path:
             _set(config, path, value)
             continue

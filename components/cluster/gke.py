@@ -116,7 +116,13 @@ class GkeCluster(pulumi.ComponentResource):
             remove_default_node_pool=True,
             initial_node_count=1,
             node_config=self._temporary_nodes(settings),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on, ignore_changes=["nodeConfig"]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=depends_on,
+                ignore_changes=["nodeConfig"],
+                # Google refuses only once everything in the cluster is deleted; Pulumi refuses before it begins.
+                protect=settings.deletion_protection,
+            ),
         )
 
     def _temporary_nodes(self, settings: ClusterSettings) -> container.ClusterNodeConfigArgsDict:

@@ -25,7 +25,7 @@ from planning.machines import (
     NodeGroup as PlannedGroup,
 )
 from tests.cluster.control_plane import KWOK_ANNOTATION
-from tools.offline import Recording, Resource
+from tools.offline import Recording
 
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 ZONE_LABEL = "topology.kubernetes.io/zone"
@@ -71,12 +71,13 @@ class NodeGroup:
 def node_groups(settings: Settings, recording: Recording) -> dict[str, NodeGroup]:
     """The stack's node groups by name."""
     pools = [resource for resource in recording.resources if resource.type == _NODE_POOL]
-    groups = [_gke_group(pool) for pool in pools] if pools else _described_groups(settings)
+    groups = [gke_node_group(pool.name, pool.inputs) for pool in pools] if pools else _described_groups(settings)
     return {group.name: group for group in groups}
 
 
-def _gke_group(pool: Resource) -> NodeGroup:
-    inputs, node = pool.inputs, pool.inputs["nodeConfig"]
+def gke_node_group(name: str, inputs: Mapping[str, Any]) -> NodeGroup:
+    """The nodes of a GKE node pool, from the inputs of the program's NodePool resource."""
+    node = inputs["nodeConfig"]
     autoscaling, accelerators = inputs["autoscaling"], node.get("guestAccelerators") or []
     machine = catalog.machine_types()[node["machineType"]]
     local_ssds = (node.get("ephemeralStorageLocalSsdConfig") or {}).get("localSsdCount", 0)
@@ -84,11 +85,11 @@ def _gke_group(pool: Resource) -> NodeGroup:
     if accelerators and GPU not in {taint["key"] for taint in taints}:
         taints.append({"key": GPU, "value": "present", "effect": "NoSchedule"})
     return NodeGroup(
-        name=pool.name,
+        name=name,
         least=autoscaling["totalMinNodeCount"],
         most=autoscaling["totalMaxNodeCount"],
         zones=inputs["nodeLocations"],
-        labels={**_labels_of_gke(pool.name, node), **(node.get("labels") or {})},
+        labels={**_labels_of_gke(name, node), **(node.get("labels") or {})},
         taints=taints,
         allocatable=_allocatable(
             allocatable_cpu(machine.vcpus),

@@ -1,0 +1,33 @@
+"""Whether Pulumi is here, and what the tests of this tier share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.engine.environment import Environment, environment
+
+NEEDED = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes")
+MISSING = [name for name in NEEDED if shutil.which(name) is None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without Pulumi what needs it is skipped, unless it is required."""
+    if not MISSING:
+        return
+    reason = f"the engine tier needs {', '.join(MISSING)} on PATH (https://www.pulumi.com/docs/install)"
+    if os.environ.get("REQUIRE_ENGINE"):
+        raise pytest.UsageError(reason)
+    for item in items:
+        if "new_environment" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="module")
+def new_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Environment]]:
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(environment(tmp_path_factory.mktemp("engine")))

@@ -1,0 +1,61 @@
+"""Plays the disk driver of a cluster without one: a disk for each claim, gone with its claim."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Generator
+from typing import Any
+
+from tests.cluster.cluster import Cluster
+
+_POLL_SECONDS = 0.5
+
+
+@contextlib.contextmanager
+def disk_driver(cluster: Cluster) -> Generator[None]:
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(_POLL_SECONDS):
+            _serve(cluster)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _serve(cluster: Cluster) -> None:
+    claims = {one["metadata"]["uid"]: one for one in cluster.list("PersistentVolumeClaim")}
+    volumes = {one["spec"]["claimRef"]["uid"]: one for one in cluster.list("PersistentVolume")}
+    for uid in claims.keys() - volumes.keys():
+        cluster.create(_volume(claims[uid]))
+    for uid in volumes.keys() - claims.keys():
+        cluster.delete("PersistentVolume", volumes[uid]["metadata"]["name"])
+
+
+def _volume(claim: dict[str, Any]) -> dict[str, Any]:
+    metadata, spec = claim["metadata"], claim["spec"]
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"disk-{metadata['uid']}"},
+        "spec": {
+            "capacity": spec["resources"]["requests"],
+            "accessModes": spec["accessModes"],
+            "storageClassName": spec.get("storageClassName", ""),
+            "persistentVolumeReclaimPolicy": "Retain",
+            "claimRef": {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "uid": metadata["uid"],
+            },
+            "hostPath": {"path": "/disk"},
+        },
+    }

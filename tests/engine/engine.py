@@ -1,0 +1,159 @@
+"""Pulumi's engine on the real program: a folder of its own for program, state and plugins, and what each operation did."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi import automation
+
+from config.settings import PROJECT
+
+ROOT = Path(__file__).parent.parent.parent
+_PROGRAM = ("__main__.py", "Pulumi.yaml", "config", "planning", "components")
+_PASSPHRASE = "only-of-this-test"
+STACK_TYPE = "pulumi:pulumi:Stack"
+MODEL_STACK = "vllm-platform:serving:ModelStack"
+
+
+@dataclass
+class Operation:
+    """What a preview, an update or a destroy did. `changes`: (operation, URN) of each step that is not `same`."""
+
+    changes: list[tuple[str, str]] = field(default_factory=list)
+    output: str = ""
+    """Everything that was printed or reported, diagnostics included."""
+    failed: str = ""
+    """The error; empty where it succeeded."""
+    failures: list[str] = field(default_factory=list)
+    """Names of the resources that failed."""
+
+    def succeeded(self) -> Operation:
+        assert not self.failed, self.failed
+        return self
+
+    def of(self, *kinds: str) -> list[str]:
+        """Names of the resources that had one of these operations, the stack itself aside."""
+        return sorted(name_of(urn) for kind, urn in self.changes if kind in kinds and type_of(urn) != STACK_TYPE)
+
+    def urns(self) -> list[str]:
+        return sorted({urn for _, urn in self.changes if type_of(urn) != STACK_TYPE})
+
+
+class Program:
+    """A copy of the program, with its virtual environment; `edit` changes a file of it as a user of the repository would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        for name in _PROGRAM:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copyfile(source, folder / name)
+        (folder / ".venv").symlink_to(sys.prefix)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        text = (self.folder / path).read_text()
+        assert old in text, f"{path} no longer says {old!r}"
+        (self.folder / path).write_text(text.replace(old, new))
+
+
+class Stack:
+    """A stack of the program, with its state in a folder beside it."""
+
+    def __init__(self, program: Program, name: str, variables: Mapping[str, str]) -> None:
+        self.program, self.name = program, name
+        home = program.folder.parent / "pulumi-home"
+        backend = program.folder.parent / "backend"
+        for folder in (home, backend):
+            folder.mkdir(exist_ok=True)
+        self.variables = {
+            "PULUMI_HOME": str(home),
+            "PULUMI_BACKEND_URL": f"file://{backend}",
+            "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            **variables,
+        }
+        workspace = automation.LocalWorkspace(work_dir=str(program.folder), pulumi_home=str(home), env_vars=self.variables)
+        self._stack = automation.Stack.create_or_select(name, workspace)
+
+    def configure(self, config: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> None:
+        """Makes `config` the stack file's; `secrets` are set as a user sets them, encrypted."""
+        path = self.program.folder / f"Pulumi.{self.name}.yaml"
+        settings = yaml.safe_load(path.read_text()) if path.exists() else {}
+        path.write_text(yaml.safe_dump({**(settings or {}), "config": dict(config)}))
+        for key, value in (secrets or {}).items():
+            self._stack.set_config(f"{PROJECT}:secrets.{key}", automation.ConfigValue(value, secret=True), path=True)
+
+    def preview(self) -> Operation:
+        return self._run(self._stack.preview)
+
+    def up(self) -> Operation:
+        return self._run(self._stack.up)
+
+    def destroy(self) -> Operation:
+        """Previewed first, as `pulumi destroy` does it: what the preview refuses is not begun."""
+        previewed = self._run(self._stack.preview_destroy)
+        return previewed if previewed.failed else self._run(self._stack.destroy)
+
+    def state(self) -> dict[str, Any]:
+        """The exported state, secrets encrypted."""
+        return dict(self._stack.export_stack().deployment or {})
+
+    def resources(self) -> list[dict[str, Any]]:
+        return self.state().get("resources", [])
+
+    def outputs(self) -> dict[str, Any]:
+        return {name: output.value for name, output in self._stack.outputs().items()}
+
+    def command(self, *words: str) -> tuple[list[str], dict[str, str]]:
+        """A `pulumi` command line for this stack, and its environment."""
+        return ["pulumi", *words, "--stack", self.name, "--cwd", str(self.program.folder)], {**os.environ, **self.variables}
+
+    def _run(self, operation: Callable[..., Any]) -> Operation:
+        done = Operation()
+        printed: list[str] = []
+
+        def note(event: automation.EngineEvent) -> None:
+            if (step := event.resource_pre_event) and step.metadata.op != automation.OpType.SAME:
+                done.changes.append((step.metadata.op.value, step.metadata.urn))
+            if failure := event.res_op_failed_event:
+                done.failures.append(name_of(failure.metadata.urn))
+            if diagnostic := event.diagnostic_event:
+                printed.append(diagnostic.message)
+
+        try:
+            result = operation(on_event=note, on_output=printed.append, on_error=printed.append, color="never")
+            printed.extend([result.stdout, result.stderr])
+        except automation.CommandError as error:
+            done.failed = str(error)
+        done.output = "\n".join([*printed, done.failed])
+        return done
+
+
+def name_of(urn: str) -> str:
+    return urn.split("::", 3)[3]
+
+
+def type_of(urn: str) -> str:
+    """The resource's own type."""
+    return urn.split("::")[2].rpartition("$")[2]
+
+
+def outside(operation: Operation, model: str, resources: list[dict[str, Any]]) -> list[str]:
+    """What an operation touched that is not in the model's stack. `resources`: of the state before and after it."""
+    parents = {one["urn"]: one.get("parent", "") for one in resources}
+
+    def belongs(urn: str) -> bool:
+        return bool(urn) and ((type_of(urn) == MODEL_STACK and name_of(urn) == model) or belongs(parents.get(urn, "")))
+
+    return [urn for urn in operation.urns() if not belongs(urn)]

@@ -1,0 +1,163 @@
+"""What the Google provider accepts, read from the installed SDK: types, their properties, which are required.
+
+Nothing is listed by hand but what the SDK does not say: the properties that Google cannot change in place.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import importlib
+import inspect
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import pulumi
+from pulumi import _types
+from pulumi.runtime import rpc
+
+# Google's API refuses to change these; paths of inputs. `project` is one of them everywhere.
+_FIXED: dict[str, tuple[str, ...]] = {
+    "container/cluster": ("name", "location", "network", "subnetwork", "networkingMode", "datapathProvider", "ipAllocationPolicy"),
+    "container/nodePool": ("name", "cluster", "location", "maxPodsPerNode", "nodeConfig.spot", "nodeConfig.guestAccelerators"),
+    "compute/network": ("name", "autoCreateSubnetworks"),
+    "compute/subnetwork": ("name", "network", "region"),
+    "compute/router": ("name", "network", "region"),
+    "compute/routerNat": ("name", "router", "region"),
+    "serviceaccount/account": ("accountId",),
+    "projects/iAMMember": ("member", "role"),
+    "artifactregistry/repository": ("repositoryId", "location", "format", "mode"),
+    "storage/bucketIAMMember": ("bucket", "member", "role"),
+}
+_MISSING = object()
+
+
+class UnknownTokenError(Exception):
+    """A resource type or function that the SDK does not have."""
+
+
+@cache
+def resource_type(token: str) -> type:
+    """The SDK's class of `gcp:<module>/<file>:<Name>`.
+
+    Raises:
+        UnknownTokenError: there is none.
+    """
+    path, _, name = token.removeprefix("gcp:").partition(":")
+    found = getattr(_module(path.partition("/")[0]), name, None)
+    if not (inspect.isclass(found) and issubclass(found, pulumi.CustomResource)):
+        raise UnknownTokenError(f"the Google provider has no resource type {token}")
+    return found
+
+
+def outputs(token: str) -> set[str]:
+    """Every output of the type, inputs included."""
+    return set(_types.resource_types(resource_type(token)))
+
+
+def is_named(token: str) -> bool:
+    """Whether resources of the type are given a name, which Pulumi makes up where the program does not."""
+    return "name" in _types.input_type_types(_arguments(token))
+
+
+def problems(token: str, inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the provider would refuse, as (path, reason): unknown and missing properties, values of the wrong type."""
+    return list(_of_object(inputs, _arguments(token), ""))
+
+
+def function_problems(token: str, arguments: Mapping[str, Any]) -> list[str]:
+    """The same for a call of `gcp:<module>/<function>:<function>`.
+
+    Raises:
+        UnknownTokenError: the SDK has no such function.
+    """
+    path, _, name = token.removeprefix("gcp:").partition(":")
+    snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    function = getattr(_module(path.partition("/")[0]), snake, None)
+    if function is None:
+        raise UnknownTokenError(f"the Google provider has no function {token}")
+    known = {_camel(parameter) for parameter in inspect.signature(function).parameters}
+    return [f"{key}: unknown property" for key in arguments if key not in known]
+
+
+def changed_fixed(token: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Changed inputs that only a replacement can change, by their top-level names."""
+    path = token.removeprefix("gcp:").partition(":")[0]
+    paths = (*_FIXED.get(path, ()), "project")
+    return sorted({one.partition(".")[0] for one in paths if _at(old, one) != _at(new, one)})
+
+
+def _module(name: str) -> types.ModuleType:
+    try:
+        return importlib.import_module(f"pulumi_gcp.{name}")
+    except ModuleNotFoundError:
+        raise UnknownTokenError(f"the Google provider has no module {name}") from None
+
+
+def _arguments(token: str) -> type:
+    resource = resource_type(token)
+    return getattr(importlib.import_module(resource.__module__), f"{resource.__name__}Args")
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def _at(values: Any, path: str) -> Any:
+    for key in path.split("."):
+        values = values.get(key, _MISSING) if isinstance(values, Mapping) else _MISSING
+    return values
+
+
+def _of_object(values: Mapping[str, Any], arguments: type, path: str) -> Iterator[tuple[str, str]]:
+    known, names = _types.input_type_types(arguments), _types.input_type_py_to_pulumi_names(arguments)
+    parameters = inspect.signature(arguments.__init__).parameters.values()
+    required = [names[one.name] for one in parameters if one.default is inspect.Parameter.empty and one.name in names]
+    yield from ((f"{path}{name}", "missing required property") for name in required if name not in values)
+    for name, value in values.items():
+        if name.startswith("__"):
+            continue
+        if name not in known:
+            yield f"{path}{name}", "unknown property"
+        else:
+            yield from _of_value(value, known[name], f"{path}{name}")
+
+
+def _of_value(value: Any, wanted: Any, path: str) -> Iterator[tuple[str, str]]:
+    if value == rpc.UNKNOWN or value is None:
+        return
+    wanted = _types.unwrap_type(wanted)
+    if _types.is_input_type(wanted):
+        if isinstance(value, Mapping):
+            yield from _of_object(value, wanted, f"{path}.")
+        else:
+            yield path, "expected an object"
+    elif _is_list(wanted):
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                yield from _of_value(item, typing.get_args(wanted)[0], f"{path}[{index}]")
+        else:
+            yield path, "expected a list"
+    elif not _is_plain(value, wanted):
+        yield path, f"expected {getattr(wanted, '__name__', wanted)}, got {value!r}"
+
+
+def _is_plain(value: Any, wanted: Any) -> bool:
+    if wanted is bool:
+        return isinstance(value, bool)
+    if wanted in (int, float):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if wanted is str:
+        return isinstance(value, str)
+    return not _is_mapping(wanted) or isinstance(value, Mapping)
+
+
+def _is_list(wanted: Any) -> bool:
+    return typing.get_origin(wanted) in (list, collections.abc.Sequence)
+
+
+def _is_mapping(wanted: Any) -> bool:
+    return typing.get_origin(wanted) in (dict, collections.abc.Mapping)

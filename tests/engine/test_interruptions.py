@@ -1,0 +1,57 @@
+"""An update that is cut off can be gone on with."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.cluster.cluster import Cluster
+from tests.engine.engine import Stack
+from tests.engine.test_failures import GOOD, ready_pods
+from tests.program.conftest import configuration
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["asked to stop", "killed"])
+def test_an_interrupted_update_can_be_resumed(new_environment, how):
+    environment = new_environment()
+    stack = environment.stack("local", configuration("local"))
+    nodes = environment.cluster.list("Node")
+    environment.cluster.delete_nodes()
+    interrupt(stack, environment.cluster, how)
+
+    environment.cluster.add_nodes([_fresh(node) for node in nodes])
+    if how == signal.SIGKILL:
+        recover(stack, environment.cluster)
+    stack.up().succeeded()
+    assert len(ready_pods(environment.cluster, GOOD)) == 1
+    assert stack.preview().changes == []
+    stack.destroy().succeeded()
+
+
+def interrupt(stack: Stack, cluster: Cluster, how: signal.Signals) -> None:
+    """Starts an update, and ends it while it waits for pods that have nowhere to run."""
+    command, variables = stack.command("up", "--yes", "--skip-preview", "--non-interactive")
+    with subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as update:
+        try:
+            cluster.wait_for("the update waits for a pod", lambda: cluster.pods("monitoring"))
+            update.send_signal(how)
+            assert update.wait(timeout=60) != 0
+        finally:
+            update.kill()
+
+
+def recover(stack: Stack, cluster: Cluster) -> None:
+    """What docs/recover-an-update.md says: nobody noted what the killed update had made."""
+    unlock, variables = stack.command("cancel", "--yes")
+    subprocess.run(unlock, env=variables, check=True, capture_output=True)
+    for secret in cluster.list("Secret", owner="helm", status="pending-install"):
+        cluster.delete("Secret", secret["metadata"]["name"], secret["metadata"]["namespace"])
+    stack.variables["PULUMI_K8S_UPSERT_EXISTING_OBJECTS"] = "true"
+
+
+def _fresh(node: dict[str, Any]) -> dict[str, Any]:
+    keep = {key: node["metadata"][key] for key in ("name", "labels", "annotations")}
+    return {**node, "metadata": keep, "spec": {"taints": []}}
