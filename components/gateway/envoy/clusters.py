@@ -23,6 +23,7 @@ HEALTH_INTERVAL_SECONDS, HEALTH_TIMEOUT_SECONDS, HEALTH_FAILURES = 10, 5, 3
 UPSTREAM_IDLE_SECONDS = 4
 # A replica that joins takes its full share only after this time: its caches are cold.
 SLOW_START_SECONDS = 60
+_UNLIMITED = 2**32 - 1
 EJECTION_SECONDS, FAILURES_TO_EJECT, MOST_EJECTED_PERCENT = 15, 3, 50
 # With affinity: no replica gets more than this share of the mean, however popular a prefix is.
 HASH_BALANCE_PERCENT = 150
@@ -116,8 +117,9 @@ def _balancing(model: RoutedModel) -> Message:
 
 
 def _breaker(max_requests: int) -> Message:
-    """Requests are what is bounded; connections and waiting ones follow from them, since HTTP/1.1 has one request a connection."""
-    return {"max_requests": max_requests, "max_connections": max_requests, "max_pending_requests": max_requests, "track_remaining": True}
+    """Requests are what is bounded. A bound on connections would count those that other worker threads keep idle, and let requests wait
+    for one of them instead of refusing them."""
+    return {"max_requests": max_requests, "max_connections": _UNLIMITED, "max_pending_requests": max_requests, "track_remaining": True}
 
 
 def _health_check() -> Message:
