@@ -89,6 +89,19 @@ class Platform:
     def _lines(self, request_id: str) -> list[dict[str, Any]]:
         return [line for line in self.gateway.audit_log if line["request_id"] == request_id]
 
+    def healthy(self, model: str, colour: str = "blue") -> int:
+        """Replicas that Envoy sends requests to."""
+        name = f"cluster.{model}/{colour}.membership_healthy"
+        return self.gateway.stats(f"^{name}$")[name]
+
+    def wait_until_healthy(self, **expected: int) -> None:
+        """`expected`: replicas by model, underscores for hyphens; all of every model unless given."""
+        numbers = {name.replace("_", "-"): number for name, number in expected.items()} or {
+            name: len(of) for name, of in self.replicas.items()
+        }
+        message = f"not so many replicas are healthy: {numbers}"
+        self.gateway.wait_until(lambda: all(self.healthy(*one[:1]) == one[1] for one in numbers.items()), WAIT_SECONDS, message)
+
     def stop(self, model: str, *indices: int) -> None:
         for index in indices or range(len(self.replicas[model])):
             self.fleet.run(self.replicas[model][index].stop())
@@ -120,8 +133,10 @@ def running(models: Mapping[str, Served], clients: Mapping[str, Any], *, tls: Pa
         replicas = {name: [next(ready) for _ in range(one.replicas)] for name, one in models.items()}
         routes = [ModelRoute(plan.models[name], [Backend("blue", addresses(of))]) for name, of in replicas.items()]
         keys = {client: key_of(client) for client in clients}
-        with LocalGateway(plan, routes, keys, tls_folder=tls) as gateway_process:
-            yield Platform(gateway_process, replicas, servers)
+        with LocalGateway(plan, routes, keys, tls_folder=tls) as gateway:
+            platform = Platform(gateway, replicas, servers)
+            platform.wait_until_healthy()
+            yield platform
 
 
 def addresses(servers: Sequence[ModelServer]) -> list[tuple[str, int]]:

@@ -108,7 +108,8 @@ def resolved_by_dns() -> Message:
 
 
 def _balancing(model: RoutedModel) -> Message:
-    common: Message = {"healthy_panic_threshold": {"value": 0}}
+    # A replica that is found unhealthy gets no further request: by default Envoy would gather such news for a second.
+    common: Message = {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"}
     if model.affinity.by == "none":
         slow_start = {"slow_start_window": seconds(SLOW_START_SECONDS)}
         return {"lb_policy": "LEAST_REQUEST", "least_request_lb_config": {"slow_start_config": slow_start}, "common_lb_config": common}
