@@ -55,7 +55,10 @@ local function infer(handle)
     return refuse(handle, "400", "invalid_model", "`model` must be a string.")
   end
   local body = AFFINITY and handle:body()
-  if body then headers:replace("x-gateway-prefix", prefix_hash(body:getBytes(0, math.min(body:length(), 65536)))) end
+  if body then
+    -- Not `headers`: to wait for the body ends the life of what was had before.
+    handle:headers():replace("x-gateway-prefix", prefix_hash(body:getBytes(0, math.min(body:length(), 65536))))
+  end
   choose(handle, "infer", model)
 end
 
