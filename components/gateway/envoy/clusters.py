@@ -77,7 +77,7 @@ def _model_cluster(model: RoutedModel, backend: Backend) -> Message:
         connect_timeout=seconds(CONNECT_TIMEOUT_SECONDS),
         **endpoints(name, [socket(host, port) for host, port in backend.addresses]),
         metadata=model_metadata(model.name, backend.colour),
-        circuit_breakers={"thresholds": [{**_breaker(model.max_requests), "retry_budget": {"budget_percent": {"value": 20}}}]},
+        circuit_breakers={"thresholds": [_breaker(model.max_requests)]},
         health_checks=[_health_check()],
         outlier_detection=_outlier_detection(),
         typed_extension_protocol_options={
@@ -119,8 +119,14 @@ def _balancing(model: RoutedModel) -> Message:
 
 def _breaker(max_requests: int) -> Message:
     """Requests are what is bounded. A bound on connections would count those that other worker threads keep idle, and let requests wait
-    for one of them instead of refusing them."""
-    return {"max_requests": max_requests, "max_connections": _UNLIMITED, "max_pending_requests": max_requests, "track_remaining": True}
+    for one of them instead of refusing them. All may be tried again: a replica that sheds load answers fastest, so it draws the most."""
+    return {
+        "max_requests": max_requests,
+        "max_connections": _UNLIMITED,
+        "max_pending_requests": max_requests,
+        "max_retries": max_requests,
+        "track_remaining": True,
+    }
 
 
 def _health_check() -> Message:
