@@ -29,6 +29,7 @@ from components.gateway.pod import BOOTSTRAP_FILE, drain_command, envoy_argument
 from planning.gateway import GatewayPlan
 
 START_SECONDS = 30
+LOG_FLUSH_MILLISECONDS = 20
 
 
 def envoy_binary() -> str | None:
@@ -67,7 +68,8 @@ class LocalGateway:
         if binary is None:
             raise RuntimeError(NO_ENVOY)
         self.configure()
-        arguments = envoy_arguments(str(self.folder / BOOTSTRAP_FILE), self.plan.settings.cpu, self.plan.settings.drain_seconds)
+        settings, bootstrap_file = self.plan.settings, str(self.folder / BOOTSTRAP_FILE)
+        arguments = envoy_arguments(bootstrap_file, settings.cpu, settings.drain_seconds, LOG_FLUSH_MILLISECONDS)
         self._log = (self.folder / "envoy.log").open("w")
         command = [binary, *arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, text=True)  # noqa: S603

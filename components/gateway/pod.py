@@ -63,7 +63,7 @@ def drain_command(admin_port: int, seconds: int) -> list[str]:
     return ["bash", "-c", Path(__file__).with_name("drain.sh").read_text(), "drain", str(admin_port), str(seconds)]
 
 
-def envoy_arguments(bootstrap: str, workers: int, drain_seconds: int) -> list[str]:
+def envoy_arguments(bootstrap: str, workers: int, drain_seconds: int, log_flush_milliseconds: int = 1000) -> list[str]:
     """Of the command `envoy`, which knows no `--option=value`. `bootstrap`: path of its configuration."""
     options = {
         "config-path": bootstrap,
@@ -75,7 +75,7 @@ def envoy_arguments(bootstrap: str, workers: int, drain_seconds: int) -> list[st
         "log-level": "warning",
         # Would say at every start which extensions Envoy's project calls unfinished.
         "component-log-level": "misc:error",
-        "file-flush-interval-msec": "1000",
+        "file-flush-interval-msec": str(log_flush_milliseconds),
     }
     return ["--disable-hot-restart", *(word for name, value in options.items() for word in (f"--{name}", value))]
 

@@ -23,6 +23,7 @@ HEALTH_INTERVAL_SECONDS, HEALTH_TIMEOUT_SECONDS, HEALTH_FAILURES = 10, 5, 3
 UPSTREAM_IDLE_SECONDS = 4
 # A replica that joins takes its full share only after this time: its caches are cold.
 SLOW_START_SECONDS = 60
+_UNLIMITED = 2**32 - 1
 EJECTION_SECONDS, FAILURES_TO_EJECT, MOST_EJECTED_PERCENT = 15, 3, 50
 # With affinity: no replica gets more than this share of the mean, however popular a prefix is.
 HASH_BALANCE_PERCENT = 150
@@ -76,7 +77,7 @@ def _model_cluster(model: RoutedModel, backend: Backend) -> Message:
         connect_timeout=seconds(CONNECT_TIMEOUT_SECONDS),
         **endpoints(name, [socket(host, port) for host, port in backend.addresses]),
         metadata=model_metadata(model.name, backend.colour),
-        circuit_breakers={"thresholds": [{**_breaker(model.max_requests), "retry_budget": {"budget_percent": {"value": 20}}}]},
+        circuit_breakers={"thresholds": [_breaker(model.max_requests)]},
         health_checks=[_health_check()],
         outlier_detection=_outlier_detection(),
         typed_extension_protocol_options={
@@ -107,7 +108,8 @@ def resolved_by_dns() -> Message:
 
 
 def _balancing(model: RoutedModel) -> Message:
-    common: Message = {"healthy_panic_threshold": {"value": 0}}
+    # A replica that is found unhealthy gets no further request: by default Envoy would gather such news for a second.
+    common: Message = {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"}
     if model.affinity.by == "none":
         slow_start = {"slow_start_window": seconds(SLOW_START_SECONDS)}
         return {"lb_policy": "LEAST_REQUEST", "least_request_lb_config": {"slow_start_config": slow_start}, "common_lb_config": common}
@@ -116,8 +118,14 @@ def _balancing(model: RoutedModel) -> Message:
 
 
 def _breaker(max_requests: int) -> Message:
-    """Requests are what is bounded; connections and waiting ones follow from them, since HTTP/1.1 has one request a connection."""
-    return {"max_requests": max_requests, "max_connections": max_requests, "max_pending_requests": max_requests}
+    """Requests are what is bounded. A bound on connections would count those that other worker threads keep idle, and let requests wait
+    for one of them instead of refusing them. All may be tried again: a replica that sheds load answers fastest, so it draws the most."""
+    return {
+        "max_requests": max_requests,
+        "max_connections": _UNLIMITED,
+        "max_pending_requests": max_requests,
+        "max_retries": max_requests,
+    }
 
 
 def _health_check() -> Message:

@@ -117,7 +117,8 @@ def _manager(name: str, idle_seconds: int, **fields: object) -> Message:
         stat_prefix=name,
         normalize_path=True,
         merge_slashes=True,
-        path_with_escaped_slashes_action="REJECT_REQUEST",
+        # Names of models may hold slashes, and OpenAI's clients escape them: GET /v1/models/acme%2Fmodel.
+        path_with_escaped_slashes_action="UNESCAPE_AND_FORWARD",
         server_header_transformation="PASS_THROUGH",
         stream_idle_timeout=seconds(idle_seconds),
         **fields,
@@ -179,7 +180,8 @@ def _request_to_metadata() -> Message:
         "on_present": {"metadata_namespace": "request", "key": "model"},
         "on_error": {"metadata_namespace": "request", "key": "invalid", "value": True},
     }
-    return extension("envoy.filters.http.json_to_metadata", f"{_HTTP}.json_to_metadata.v3.JsonToMetadata", request_rules={"rules": [rule]})
+    rules = {"rules": [rule], "allow_content_types_regex": {"regex": r"(?i)application/json\s*(;.*)?"}}
+    return extension("envoy.filters.http.json_to_metadata", f"{_HTTP}.json_to_metadata.v3.JsonToMetadata", request_rules=rules)
 
 
 def _router() -> Message:

@@ -9,9 +9,14 @@ local function refuse(handle, status, code, message, extra)
   handle:respond(headers, body:format(message, code))
 end
 
+local function no_such_model(handle)
+  refuse(handle, "404", "model_not_found", "There is no such model; GET /v1/models lists yours.")
+end
+
 local function choose(handle, operation, model)
   local headers = handle:headers()
   headers:replace("x-gateway-operation", operation)
+  if model and (#model > 256 or not model:match("^[!-~]+$")) then return no_such_model(handle) end
   if model then headers:replace("x-gateway-model", model) end
   handle:clearRouteCache()
 end
@@ -49,12 +54,16 @@ local function infer(handle)
   elseif type(model) ~= "string" then
     return refuse(handle, "400", "invalid_model", "`model` must be a string.")
   end
-  if #model > 256 or model:find("[%c]") then
-    return refuse(handle, "404", "model_not_found", "There is no such model; GET /v1/models lists yours.")
-  end
   local body = AFFINITY and handle:body()
-  if body then headers:replace("x-gateway-prefix", prefix_hash(body:getBytes(0, math.min(body:length(), 65536)))) end
+  if body then
+    -- Not `headers`: to wait for the body ends the life of what was had before.
+    handle:headers():replace("x-gateway-prefix", prefix_hash(body:getBytes(0, math.min(body:length(), 65536))))
+  end
   choose(handle, "infer", model)
+end
+
+local function unescape(text)
+  return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end
 
 function envoy_on_request(handle)
@@ -62,7 +71,7 @@ function envoy_on_request(handle)
   local path = headers:get(":path"):match("^[^?#]*")
   local method = headers:get(":method")
   local reads = path == "/v1/models" or path:sub(1, 11) == "/v1/models/"
-  if path:sub(1, 4) ~= "/v1/" or ADMINISTRATION[path] then
+  if path:sub(1, 4) ~= "/v1/" or ADMINISTRATION[path:gsub("/+$", "")] then
     return refuse(handle, "404", "unknown_url", "Only the OpenAI API is served here, under /v1/.")
   elseif method ~= (reads and "GET" or "POST") then
     local allowed = reads and "GET" or "POST"
@@ -70,7 +79,7 @@ function envoy_on_request(handle)
   elseif path == "/v1/models" then
     choose(handle, "list")
   elseif reads then
-    choose(handle, "describe", path:sub(12))
+    choose(handle, "describe", unescape(path:sub(12)))
   else
     infer(handle)
   end

@@ -41,17 +41,19 @@ _CLIENT_IN_FLIGHT = _Reply(
     becomes=429,
     retry=True,
 )
+# Only the front is asked to switch protocols, and only the listener behind it knows who may use which model.
+_UPGRADE = _Reply(403, "No other protocol is switched to here.", _INVALID, "upgrade_refused", becomes=400)
+_NOT_ALLOWED = _Reply(403, "This API key may not use the model.", _INVALID, "model_not_allowed")
 _REPLIES = (
     _Reply(400, "The request is malformed.", _INVALID, "bad_request"),
     _Reply(401, "Missing or incorrect API key. Send it as `Authorization: Bearer <key>`.", _INVALID, "invalid_api_key"),
-    _Reply(403, "This API key may not use the model.", _INVALID, "model_not_allowed"),
     _Reply(404, "Not found.", _INVALID, "not_found"),
     _Reply(408, "The request did not arrive in time.", _INVALID, "request_timeout"),
     _Reply(413, "The request is larger than this gateway takes.", _INVALID, "request_too_large"),
     _Reply(426, "This protocol is not served here.", _INVALID, "upgrade_required"),
     _Reply(429, "This client sends more requests than it may. Slow down.", "requests", "rate_limit_exceeded", retry=True),
     _Reply(431, "The headers are larger than this gateway takes.", _INVALID, "headers_too_large"),
-    _Reply(503, "No replica of this model is available. Try again shortly.", _SERVER, "model_unavailable", ("UH", "NC"), retry=True),
+    _Reply(503, "No replica of this model is available. Try again shortly.", _SERVER, "model_unavailable", ("UH", "NC", "UF"), retry=True),
     _Reply(503, "The gateway is at its limit. Try again shortly.", _SERVER, "overloaded", ("OM",), retry=True),
     _Reply(503, "The replica stopped answering. Try again.", _SERVER, "replica_failed", retry=True),
     _Reply(504, "The model did not answer in time.", _SERVER, "timeout"),
@@ -73,16 +75,16 @@ JSON_HEADERS: list[Message] = [{"header": {"key": "content-type", "value": _JSON
 
 def client_replies() -> Message:
     """`local_reply_config` of the listener that clients reach."""
-    return _config(_CLIENT_IN_FLIGHT)
+    return _config(_CLIENT_IN_FLIGHT, _UPGRADE)
 
 
 def model_replies() -> Message:
     """`local_reply_config` of the listener that routes to models."""
-    return _config(_OVERLOADED)
+    return _config(_OVERLOADED, _NOT_ALLOWED)
 
 
-def _config(overflow: _Reply) -> Message:
-    return {"mappers": [_as_written(), *(_mapper(reply) for reply in (overflow, *_REPLIES))]}
+def _config(*own: _Reply) -> Message:
+    return {"mappers": [_as_written(), *(_mapper(reply) for reply in (*own, *_REPLIES))]}
 
 
 def _as_written() -> Message:

@@ -31,7 +31,8 @@ _RETRIES: Message = {
     "retry_host_predicate": [
         extension("envoy.retry_host_predicates.previous_hosts", "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate")
     ],
-    "host_selection_retry_max_attempts": 5,
+    # Balancing is by chance: with fewer draws a retry would now and then meet the replica that has just failed.
+    "host_selection_retry_max_attempts": 20,
     "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
 }
 _LARGEST_ANSWER_BYTES = 16 * 1024**2

@@ -1,0 +1,164 @@
+"""What the gateway refuses is refused in OpenAI's words: its client raises the exception that it should, and no model server is asked."""
+
+import json
+
+import openai
+import pytest
+
+from tests.dataplane.gateway_under_test import HELLO, key_of
+from tests.dataplane.wire import chat, request, send
+
+TOO_LARGE = 1024 * 1024 + 1
+
+
+def complaint(platform, path="/v1/chat/completions", body=None, **headers):
+    """Status and code of the error, which comes from the gateway."""
+    answer = send(platform.gateway.port, request(path, chat() if body is None else body, **headers))
+    assert answer.error["message"]
+    assert answer.error["type"] == "invalid_request_error"
+    assert platform.total_received() == 0
+    assert answer.request_id
+    return answer.status, answer.error["code"]
+
+
+@pytest.mark.parametrize(
+    ("client_name", "ask", "error", "code"),
+    [
+        ("team-a", lambda client: client.chat.completions.create(model="absent", messages=HELLO), openai.NotFoundError, "model_not_found"),
+        ("team-a", lambda client: client.embeddings.create(model="", input="Hello"), openai.BadRequestError, "missing_model"),
+        ("team-a", lambda client: client.completions.create(model="private", prompt="x"), openai.PermissionDeniedError, "model_not_allowed"),
+        ("team-b", lambda client: client.responses.create(model="chat", input="Hello"), openai.PermissionDeniedError, "model_not_allowed"),
+        ("stranger", lambda client: client.models.list(), openai.AuthenticationError, "invalid_api_key"),
+        ("stranger", lambda client: client.chat.completions.create(model="chat", messages=HELLO), openai.AuthenticationError, "invalid_api_key"),
+        ("team-a", lambda client: client.completions.create(model="chat", prompt="x" * TOO_LARGE), openai.APIStatusError, "request_too_large"),
+        ("team-a", lambda client: client.audio.transcriptions.create(model="chat", file=b"RIFF"), openai.APIStatusError, "unsupported_media_type"),
+        ("team-a", lambda client: client.files.list(), openai.APIStatusError, "method_not_allowed"),
+    ],
+    ids=["unknown", "missing", "not its own", "not its own, by an alias", "key", "key, inference", "size", "multipart", "method"],
+)
+def test_openais_client_raises_what_it_should(platform, client_name, ask, error, code):
+    with platform.client(client_name) as client, pytest.raises(error) as caught:
+        ask(client)
+    assert caught.value.code == code
+    assert caught.value.request_id
+    assert platform.total_received() == 0
+
+
+def test_openais_client_reads_a_model_servers_own_error_as_it_is(platform):
+    with platform.client() as client, pytest.raises(openai.BadRequestError, match="cannot be greater than max_model_len"):
+        client.chat.completions.create(model="chat", messages=HELLO, max_tokens=1_000_000)
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        f"Bearer {key_of('team-a')}x",
+        f"Bearer {key_of('team-a')[:-1]}",
+        f"Bearer {key_of('team-a').upper()}",
+        f"Bearer {key_of('team-a')},{key_of('team-b')}",
+        f"Bearer Bearer {key_of('team-a')}",
+        f"Basic {key_of('team-a')}",
+        "Bearer team-a",
+        "Bearer \xff\xfe",
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/metrics", "/v1/absent"])
+def test_without_a_valid_key_nothing_is_answered(platform, path, authorization):
+    method = "GET" if path == "/v1/models" else "POST"
+    assert complaint(platform, path, method=method, client=None, authorization=authorization) == (401, "invalid_api_key")
+
+
+@pytest.mark.parametrize("elsewhere", ["?api_key={key}", "?authorization=Bearer%20{key}", "?key={key}"])
+def test_a_key_in_the_address_is_none(platform, elsewhere):
+    path = "/v1/chat/completions" + elsewhere.format(key=key_of("team-a"))
+    assert complaint(platform, path, client=None) == (401, "invalid_api_key")
+
+
+def test_no_header_of_the_gateways_own_stands_for_a_key(platform):
+    assert complaint(platform, client=None, x_gateway_client="team-a") == (401, "invalid_api_key")
+    assert complaint(platform, client=None, x_gateway_client="team-a", connection="authorization") == (401, "invalid_api_key")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_inference_is_posted(platform, method):
+    answer = send(platform.gateway.port, request("/v1/chat/completions", method=method))
+    assert (answer.status, answer.headers["allow"], answer.error["code"]) == (405, "POST", "method_not_allowed")
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/chat"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_models_are_got(platform, path, method):
+    answer = send(platform.gateway.port, request(path, method=method))
+    assert (answer.status, answer.headers["allow"], answer.error["code"]) == (405, "GET", "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"nonsense", b'{"model": "chat"} {"model": "chat"}', b'{"model": "chat", "a": NaN}', b'{"model": "chat\xff"}', b"\xef\xbb\xbf"]
+)
+def test_a_body_that_is_no_json_is_refused(platform, body):
+    assert complaint(platform, body=body) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'["model"]', b'"chat"', b"1", b"null", b"{}", b'{"Model":"chat"}', b'{"a":{"model":"chat"}}'])
+def test_a_body_without_a_model_is_refused(platform, body):
+    status, code = complaint(platform, body=body)
+    assert status == 400
+    assert code in {"missing_model", "invalid_json"}
+
+
+@pytest.mark.parametrize("model", [1, 1.5, True, False])
+def test_a_model_that_is_no_name_is_refused(platform, model):
+    assert complaint(platform, body=chat(model)) == (400, "invalid_model")
+
+
+@pytest.mark.parametrize("model", [["chat"], {"chat": 1}, "x" * 10_000])
+def test_what_cannot_be_a_name_counts_as_none_and_is_then_refused_by_the_default_models_server(platform, model):
+    assert complaint(platform, body=chat(model)) == (400, "missing_model")
+    answer = send(platform.gateway.port, request("/v1/chat/completions", chat(model), client="team-b"))
+    assert answer.status in {400, 404}
+    assert platform.total_received() == len(platform.received("llama")) == 1
+
+
+@pytest.mark.parametrize("model", ["absent", "CHAT", "chat ", " chat", "chat\n", "chat\0", "chät", "qwen3-8b/blue", "*", "x" * 257, "chat\r\nx-gateway-client: team-c"])
+def test_a_name_that_is_none_of_a_model_is_not_found(platform, model):
+    assert complaint(platform, body=chat(model)) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "", "text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "application/jsonp", "application/x-ndjson"]
+)
+def test_only_json_is_taken(platform, content_type):
+    assert complaint(platform, content_type=content_type) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", "application/json ;x=y"])
+def test_json_is_taken_however_it_is_spelt(platform, content_type):
+    assert send(platform.gateway.port, request("/v1/chat/completions", chat(), content_type=content_type)).status == 200
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_at_the_limit_passes_and_one_over_it_does_not(platform, chunked):
+    for excess, status in ((0, 200), (1, 413)):
+        body = json.dumps(chat()).encode()
+        body += b" " * (TOO_LARGE - 1 + excess - len(body))
+        framing = {"content_length": None, "transfer_encoding": "chunked"} if chunked else {}
+        head = request("/v1/chat/completions", content_length=str(len(body))) if not chunked else request("/v1/chat/completions", **framing)
+        data = head + (b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body)
+        answer = send(platform.gateway.port, data)
+        assert answer.status == status
+        if status == 413:
+            assert answer.error["code"] == "request_too_large"
+    assert platform.total_received() == 1
+
+
+@pytest.mark.parametrize("upgrade", ["websocket", "h2c", "nonsense"])
+def test_no_other_protocol_is_switched_to(platform, upgrade):
+    headers = {"connection": "upgrade", "upgrade": upgrade, "sec_websocket_version": "13", "sec_websocket_key": "MDEyMzQ1Njc4OWFiY2RlZg=="}
+    answer = send(platform.gateway.port, request("/v1/realtime?model=chat", method="GET", **headers))
+    assert (answer.status, answer.error["code"]) in {(405, "method_not_allowed"), (400, "upgrade_refused")}
+    assert platform.total_received() == 0
