@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check describe-model schema reference test test-cluster lint types lock bench-plan bench-preview clean
+.PHONY: help preview check doctor describe-model schema reference test test-cluster lint types lock bench-plan bench-preview clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ preview: $(READY) ## Plan the stack and show what would be created: STACK=dev
 
 check: $(READY) ## Plan only, in under a second: STACK=dev
 	@$(BIN)/python -m tools.preview $(STACK) --plan-only
+
+doctor: $(READY) ## Explain what keeps a deployed stack from serving: STACK=dev (CONTEXT=<a kubeconfig's context>)
+	@$(BIN)/python -m tools.doctor $(STACK) $(if $(CONTEXT),--context $(CONTEXT))
 
 describe-model: $(READY) ## Print a model's catalogue row: MODEL=<Hugging Face id or path of a config.json>
 	@$(BIN)/python -m tools.describe_model $(MODEL)

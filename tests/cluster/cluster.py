@@ -17,6 +17,7 @@ from components.naming import MANAGED
 from tests.cluster.control_plane import KWOK_ANNOTATION
 
 T = TypeVar("T")
+Objects = list[dict[str, Any]]
 FIELD_MANAGER = "pulumi"
 WAIT_SECONDS = 90
 _POLL_SECONDS = 0.1
@@ -40,7 +41,7 @@ class Cluster:
         kind = self._kind(manifest["apiVersion"], manifest["kind"])
         return kind.create(body=dict(manifest), namespace=manifest["metadata"].get("namespace")).to_dict()
 
-    def list(self, kind: str, namespace: str | None = None, *, api: str = "v1", **labels: str) -> list[dict[str, Any]]:
+    def list(self, kind: str, namespace: str | None = None, *, api: str = "v1", **labels: str) -> Objects:
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
         found = self._kind(api, kind).get(namespace=namespace, label_selector=selector or None)
         return [item.to_dict() for item in found.items]
@@ -87,7 +88,7 @@ class Cluster:
             self.delete("Node", node["metadata"]["name"])
         return len(nodes)
 
-    def pods(self, namespace: str | None = None, **labels: str) -> list[dict[str, Any]]:
+    def pods(self, namespace: str | None = None, **labels: str) -> Objects:
         """Pods that are not on their way out."""
         pods = self.list("Pod", namespace, **labels)
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
