@@ -27,6 +27,8 @@ import yaml
 from tests.cluster import binaries
 
 KWOK_ANNOTATION = "kwok.x-k8s.io/node"
+# On a pod: its test plays its kubelet, and kwok does not.
+BY_HAND = "vllm-platform/by-hand"
 START_SECONDS = 60
 _PR_SET_PDEATHSIG = 1
 _ADMISSION = {
@@ -69,11 +71,23 @@ class ControlPlane:
 def kwok(kubeconfig: Path, logs: Path, context: str = "") -> Generator[None]:
     """Plays the kubelet of every node that carries KWOK_ANNOTATION, in any cluster."""
     folder = binaries.build()
-    stages = [f"--config={path}" for path in sorted((folder / "stages").glob("*.yaml"))]
+    stages = [f"--config={path}" for path in _stages(folder, logs)]
     selector = f"--manage-nodes-with-annotation-selector={KWOK_ANNOTATION}=fake"
     command = [folder / "kwok", f"--kubeconfig={kubeconfig}", "--manage-all-nodes=false", selector, "--server-address=", *stages]
     with _process(command, logs / "kwok.log"):
         yield
+
+
+def _stages(folder: Path, scratch: Path) -> Generator[Path]:
+    """kwok's stages, with an exception for pods that are made ready BY_HAND."""
+    for path in sorted((folder / "stages").glob("*.yaml")):
+        stage = yaml.safe_load(path.read_text())
+        if stage["metadata"]["name"] == "pod-ready":
+            by_hand = {"key": f'.metadata.annotations["{BY_HAND}"]', "operator": "DoesNotExist"}
+            stage["spec"]["selector"]["matchExpressions"].append(by_hand)
+        changed = scratch / path.name
+        changed.write_text(yaml.safe_dump(stage))
+        yield changed
 
 
 @contextlib.contextmanager

@@ -120,7 +120,7 @@ def _spelt(taint: Object) -> str:
 
 
 def _no_room(case: Case, replicas: Replicas, pod: Object, nodes: list[Object], said: str) -> Finding:
-    short = sorted(set(re.findall(r"Insufficient ([\w./-]+)", said)))
+    short = sorted(set(re.findall(r"Insufficient ([\w./-]*\w)", said)))
     group = replicas.tier.group.name
     if not short:
         advice = "see `kubectl describe pod` for all of the scheduler's reasons"

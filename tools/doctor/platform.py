@@ -76,10 +76,10 @@ def _daemon_set_findings(case: Case, one: Object) -> Iterator[Finding]:
         yield from refused
         return
     pods = [pod for pod in gpu_pods(case) if namespace(pod) == namespace(one) and _part(pod) == name(one) and not is_true(pod, "Ready")]
+    pods = [pod for pod in pods if pod["spec"].get("nodeName") in case.snapshot.ready_nodes]  # else the node is the fault
     old = [pod for pod in pods if seconds_since(pod["metadata"].get("creationTimestamp"), case.snapshot.taken_at) >= NODE_SECONDS]
-    if not old:
+    if pods and not old:
         yield information(ABOUT, Cause.STARTING, f"{name(one)} is starting on new nodes", "wait: this takes minutes", name(one))
-        return
     cause = Cause.DRIVER_NOT_READY if "driver" in name(one) or namespace(one) == SYSTEM else Cause.OPERATOR_NOT_READY
     advice = f"see `kubectl -n {namespace(one)} describe pod` and the pod's log; models on those nodes get no GPU until it is ready"
     for pod in old:

@@ -45,13 +45,12 @@ def connect(cluster: Cluster, context: str | None) -> tuple[client.ApiClient, st
     context = context or (cluster.context if existing else None)
     try:
         contexts, current = config.list_kube_config_contexts(path)
-        api = config.new_client_from_config(path, context=context)
+        chosen = context or current["name"]
+        if chosen not in [one["name"] for one in contexts]:
+            raise ClusterError(f"the kubeconfig has no context '{chosen}'; {_how_to_connect(cluster)}")
+        return config.new_client_from_config(path, context=chosen), chosen
     except (config.ConfigException, OSError) as error:
         raise ClusterError(f"no way to the cluster: {error}; {_how_to_connect(cluster)}") from None
-    known = context or current["name"]
-    if known not in [one["name"] for one in contexts]:
-        raise ClusterError(f"the kubeconfig has no context '{known}'; {_how_to_connect(cluster)}")
-    return api, known
 
 
 def _how_to_connect(cluster: Cluster) -> str:
@@ -110,12 +109,16 @@ def _list(call: Callable[..., Any], *arguments: str, **options: Any) -> Iterator
     token: str | None = None
     while True:
         more = {"_continue": token} if token else {}
-        answer = call(*arguments, limit=_PAGE, _preload_content=False, _request_timeout=_TIMEOUT_SECONDS, **more, **options)
-        page = json.loads(answer.data)
+        page = json.loads(_answer(call, *arguments, limit=_PAGE, _request_timeout=_TIMEOUT_SECONDS, **more, **options))
         yield from page.get("items") or ()
         token = page["metadata"].get("continue")
         if not token:
             return
+
+
+def _answer(call: Callable[..., Any], *arguments: str, **options: Any) -> bytes:
+    """The API's own bytes: nothing is lost on the way through the client's classes."""
+    return call(*arguments, _preload_content=False, **options).data
 
 
 def _logs(core: client.CoreV1Api, pods: Iterable[Object]) -> Iterator[tuple[tuple[str, str, str], str]]:
@@ -128,15 +131,14 @@ def _logs(core: client.CoreV1Api, pods: Iterable[Object]) -> Iterator[tuple[tupl
 
 
 def _log(core: client.CoreV1Api, container: Container) -> str:
-    read: Callable[..., Any] = core.read_namespaced_pod_log
-    answer = read(
-        name=name(container.pod),
-        namespace=namespace(container.pod),
+    answer = _answer(
+        core.read_namespaced_pod_log,
+        name(container.pod),
+        namespace(container.pod),
         container=container.name,
         previous=container.ended_before,
         tail_lines=_LOG_LINES,
         limit_bytes=_LOG_BYTES,
-        _preload_content=False,
         _request_timeout=_LOG_TIMEOUT_SECONDS,
     )
-    return answer.data.decode(errors="replace")
+    return answer.decode(errors="replace")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from components.naming import MODEL_LABEL, TIER_LABEL, model_namespace
 from components.serving import rollout
 from components.serving.pod import Tier
 from config.settings import Settings
 from planning.plan import ModelPlan, Plan
-from tools.doctor.objects import Container, Object, about, labels, name, namespace, selects
+from tools.doctor.objects import Container, Object, about, is_true, labels, name, namespace, selects
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class Snapshot:
     """Events of type Warning."""
     logs: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     """The last lines of containers that failed, by namespace, pod and container."""
+
+    @cached_property
+    def ready_nodes(self) -> frozenset[str]:
+        return frozenset(name(node) for node in self.nodes if is_true(node, "Ready"))
 
     def warnings_about(self, one: Object) -> list[Object]:
         return about(self.warnings, one)
