@@ -12,7 +12,8 @@ import yaml
 ROOT = Path(__file__).parent.parent
 FOLDER = Path(os.environ.get("CRDS") or ROOT.parent / "shared" / "crds")
 _PROMETHEUS_OPERATOR = "https://raw.githubusercontent.com/prometheus-operator/prometheus-operator/v0.93.0/example/prometheus-operator-crd"
-_RELEASED = {"monitoring.coreos.com_podmonitors.yaml": _PROMETHEUS_OPERATOR}
+# Kind: name of the file, and the folder of a project's release that has it.
+RELEASED = {"PodMonitor": ("monitoring.coreos.com_podmonitors.yaml", _PROMETHEUS_OPERATOR)}
 _TIMEOUT_SECONDS = 30
 
 
@@ -22,12 +23,20 @@ def available() -> bool:
 
 
 def custom_resource_definitions() -> list[dict[str, Any]]:
-    """From the folder CRDS names (default: ../shared/crds), else from the projects' pinned releases."""
-    return [yaml.safe_load(_text(name, source)) for name, source in _RELEASED.items()]
+    """From the folder CRDS names (default: ../shared/crds), else from the projects' pinned releases.
+
+    Raises:
+        RuntimeError: there is no such folder, and the releases cannot be reached.
+    """
+    return [yaml.safe_load(_text(name, source)) for name, source in RELEASED.values()]
 
 
 def _text(name: str, source: str) -> str:
     if available():
         return (FOLDER / name).read_text()
-    with urllib.request.urlopen(f"{source}/{name}", timeout=_TIMEOUT_SECONDS) as answer:
-        return answer.read().decode()
+    try:
+        with urllib.request.urlopen(f"{source}/{name}", timeout=_TIMEOUT_SECONDS) as answer:
+            return answer.read().decode()
+    except OSError as error:
+        advice = "set CRDS to a folder that has it"
+        raise RuntimeError(f"{name}: there is no folder {FOLDER}, and {source} does not answer ({error}); {advice}") from None

@@ -112,6 +112,8 @@ class Cluster:
         for namespace in self.list("Namespace", **MANAGED):
             self.delete("Namespace", namespace["metadata"]["name"])
         self.delete("DaemonSet", DAEMONS, "kube-system", api="apps/v1")
+        for managed in self.list("DaemonSet", "kube-system", api="apps/v1", **MANAGED):
+            self.delete("DaemonSet", managed["metadata"]["name"], "kube-system", api="apps/v1")
         self.wait_for("namespaces gone", lambda: not self.list("Namespace", **MANAGED))
         for node in self.list("Node"):
             if KWOK_ANNOTATION in node["metadata"].get("annotations", {}):

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.control_plane import control_plane, kwok
-from tests.cluster.simulated_platform import daemons
+from tests.cluster.simulated_platform import daemons, system_quota
 from tests.definitions import custom_resource_definitions
 
 
@@ -32,6 +32,7 @@ def any_cluster() -> Generator[Cluster]:
             stack.callback(cluster.empty)
         for definition in custom_resource_definitions():
             cluster.apply(definition)
+        cluster.apply(system_quota())
         cluster.apply(daemons())
         yield cluster
 

@@ -1,7 +1,7 @@
 """A Kubernetes control plane of this test's own: etcd, API server, controller manager, scheduler and kwok on 127.0.0.1.
 
 Real admission, scheduling and controllers; kwok stands in for the kubelets. What GKE configures and tests rely on is configured
-alike: Pod Security, and pods of the critical priority classes only where a quota allows them.
+alike: Pod Security, privileged pods where it allows them, and pods of the critical priority classes only where a quota does.
 """
 
 from __future__ import annotations
@@ -168,6 +168,7 @@ def _api_server(folder: Path, home: Path, etcd: str, plane: ControlPlane) -> lis
         f"--token-auth-file={home}/tokens.csv",
         "--authorization-mode=Node,RBAC",
         "--service-cluster-ip-range=10.96.0.0/16",
+        "--allow-privileged=true",
         "--enable-admission-plugins=NodeRestriction,ResourceQuota,PodSecurity",
         f"--admission-control-config-file={home}/admission.yaml",
     ]

@@ -22,7 +22,7 @@ def kubelet(scratch: Path, log: str) -> Generator[int]:
             self.end_headers()
             self.wfile.write(log.encode() if found else b"")
 
-        def log_message(self, *_: object) -> None: ...
+        def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002 - the base class's name
 
     certificate, key = scratch / "kubelet.crt", scratch / "kubelet.key"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=kubelet", "-keyout", key, "-out", certificate]

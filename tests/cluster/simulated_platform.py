@@ -20,6 +20,17 @@ def daemons() -> Object:
     return workload("DaemonSet", DAEMONS, "kube-system", tolerations=[{"operator": "Exists"}], requests=requests)
 
 
+def system_quota() -> Object:
+    """GKE's own, which lets critical pods into kube-system."""
+    classes = {"scopeName": "PriorityClass", "operator": "In", "values": ["system-node-critical", "system-cluster-critical"]}
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "gcp-critical-pods", "namespace": "kube-system"},
+        "spec": {"hard": {"pods": "1G"}, "scopeSelector": {"matchExpressions": [classes]}},
+    }
+
+
 def gpu_operator(recording: Recording) -> Iterator[Object]:
     """The operator and one of its operands, where the program installs them. The operand is critical to its node and has the
     tolerations that the program's values give it; its room is counted in `daemons`."""

@@ -14,6 +14,7 @@ import pytest
 
 from components.naming import model_namespace
 from config.cluster import ExistingCluster
+from planning.plan import make_plan
 from tests.cluster.conftest import any_cluster
 from tests.cluster.control_plane import BY_HAND, KWOK_ANNOTATION
 from tests.cluster.deployed import Deployed, deploy
@@ -254,19 +255,10 @@ def test_a_deployment_that_was_deleted_is_missed(ward):
 
 
 def test_a_stack_that_is_not_in_the_cluster_is_one_finding(ward):
-    other = replace(ward, found=replace(ward.found, settings=_prod().settings, plan=_prod().plan))
-    assert "none of the stack's" in other.expect(Cause.NOT_DEPLOYED)[Cause.NOT_DEPLOYED].message
-
-
-def _prod():
-    from config.stack_config import load_stack_file
-    from planning.plan import make_plan
-    from tools.preview import stack_file
-
-    settings = load_stack_file(stack_file("prod"))
-    models = {f"other-{name}": model for name, model in settings.models.items()}
-    settings = replace(settings, models=models)
-    return Case(settings, make_plan(settings), read_snapshot)
+    renamed = {f"other-{name}": model for name, model in ward.found.settings.models.items()}
+    settings = replace(ward.found.settings, models=renamed)
+    other = Ward(replace(ward.found, settings=settings, plan=make_plan(settings)))
+    assert "none of the stack's 2 models" in other.expect(Cause.NOT_DEPLOYED)[Cause.NOT_DEPLOYED].message
 
 
 def test_a_cluster_that_cannot_be_read_is_told_with_the_way_in(ward, tmp_path):
@@ -279,6 +271,8 @@ def test_a_cluster_that_cannot_be_read_is_told_with_the_way_in(ward, tmp_path):
     api.set_default_header("Impersonate-User", "nobody")
     with pytest.raises(ClusterError, match=r"\(403\): .*cannot list"):
         read_snapshot(api)
-    api.configuration.host = "https://127.0.0.1:1"
+    nowhere = tmp_path / "kubeconfig"
+    nowhere.write_text(re.sub(r"server: \S+", "server: https://127.0.0.1:1", ward.cluster.kubeconfig.read_text()))
+    api, _ = connect(cluster.model_copy(update={"kubeconfig": str(nowhere)}), ward.cluster.context)
     with pytest.raises(ClusterError, match="does not answer"):
         read_snapshot(api)

@@ -35,6 +35,12 @@ WRONG = {
         "1.5",
         "less than or equal",
     ),
+    "more GPU nodes than the quota of critical pods allows": (
+        {"nodePools.l4.spot": {"max": 121}},
+        "platform.gpuOperator.podQuota",
+        "1000 critical pods may run, but the GPU Operator has up to 1004 on 125 GPU nodes",
+        "raise it to 1004",
+    ),
     "negative context": ({f"{MODEL}.engine.maxModelLen": -1}, f"{MODEL}.engine.maxModelLen", "-1", "greater than 0"),
     "unknown dtype": ({f"{MODEL}.engine.dtype": "bf16"}, f"{MODEL}.engine.dtype", "'bf16'", "bfloat16"),
     "tensor size that does not divide the heads": (
