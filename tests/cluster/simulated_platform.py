@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from kubernetes.utils.quantity import parse_quantity
 
 from components.platform.gpu_operator import CHART, NAMESPACE
 from planning.machines import DAEMONSET_CPU, DAEMONSET_MEMORY_GIB
@@ -14,10 +16,21 @@ DAEMONS, OPERAND = "daemons", "nvidia-dcgm-exporter"
 _RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
-def daemons() -> Object:
-    """The room that the platform's DaemonSets take on every node, as the plan assumes it."""
-    requests = {"cpu": f"{int(DAEMONSET_CPU * 1000)}m", "memory": f"{int(DAEMONSET_MEMORY_GIB * 1024)}Mi"}
+def daemons(manifests: Iterable[Object] = ()) -> Object:
+    """The room that DaemonSets take on every node, as the plan assumes it, less what those among `manifests` take of it themselves."""
+    milli_cpu = int(DAEMONSET_CPU * 1000) - sum(_milli_cpu(one) for one in manifests if one["kind"] == "DaemonSet")
+    requests = {"cpu": f"{milli_cpu}m", "memory": f"{int(DAEMONSET_MEMORY_GIB * 1024)}Mi"}
     return workload("DaemonSet", DAEMONS, "kube-system", tolerations=[{"operator": "Exists"}], requests=requests)
+
+
+def _milli_cpu(daemon_set: Object) -> int:
+    """What a pod of it requests: the most of an init container, or the sum of its containers."""
+    spec = daemon_set["spec"]["template"]["spec"]
+    init, main = (
+        [int(parse_quantity(one.get("resources", {}).get("requests", {}).get("cpu", "0")) * 1000) for one in spec.get(key, ())]
+        for key in ("initContainers", "containers")
+    )
+    return max([*init, sum(main)])
 
 
 def system_quota() -> Object:
