@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check doctor describe-model schema reference test test-cluster lint types lock bench-plan bench-preview clean
+.PHONY: help preview check doctor describe-model schema reference test test-cluster test-mutations lint types lock bench-plan bench-preview clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -41,7 +41,11 @@ test: $(READY) ## Run the tests that need nothing but Python
 
 test-cluster: $(READY) ## Run the tests on a real Kubernetes API (needs Go; or CONTEXT=<a kubeconfig's context>)
 	@$(BIN)/python -m tests.cluster.binaries
-	@$(BIN)/python -m pytest -n auto --dist loadgroup tests/cluster
+	@$(BIN)/python -m pytest -n $(if $(CONTEXT),0,auto) --dist loadgroup tests/cluster
+
+test-mutations: $(READY) ## Show what the cluster tier catches and no tier before it does (needs Go)
+	@$(BIN)/python -m tests.cluster.binaries
+	@$(BIN)/python -m pytest -n auto tests/mutations
 
 lint: $(READY) ## Format check, lint, layers
 	@$(BIN)/ruff format --check .

@@ -88,7 +88,9 @@ FAULTS = {
     "image: 403": _pull("403", "failed to fetch anonymous token: unexpected status: 403 Forbidden"),
     "image: 429": _pull("429", "toomanyrequests: You have reached your pull rate limit"),
     "image: no network": _pull("no answer", "dial tcp: lookup docker.io: no such host"),
-    "image: slow": Fault(Cause.IMAGE_SLOW, "not arrived", lambda plan: pod_status(waiting("PodInitializing"), scheduled=3 * plan.image)),
+    "image: slow": Fault(
+        Cause.IMAGE_SLOW, "not arrived", lambda plan: pod_status(waiting("PodInitializing"), scheduled=2 * plan.image + 150)
+    ),
     "download: 401": _download(
         Cause.WEIGHTS_REFUSED, "401", crashing(1, "Client error '401 Unauthorized' for url 'https://huggingface.co'")
     ),

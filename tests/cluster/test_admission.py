@@ -13,13 +13,13 @@ from config.errors import StackError
 from config.rules import OPERANDS_PER_NODE, OPERATOR_PODS
 from planning.plan import make_plan
 from tests.cluster.cluster import Cluster
-from tests.cluster.conftest import any_cluster
+from tests.cluster.conftest import any_cluster, needs_own_control_plane
 from tests.cluster.deployed import deploy
 from tests.program.pod_security import violations
 from tests.stacks import settings, stack
 
 MODEL = "qwen3-8b"
-pytestmark = pytest.mark.xdist_group("admission")
+pytestmark = [pytest.mark.xdist_group("admission"), needs_own_control_plane]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 from components.naming import model_namespace
 from config.cluster import ExistingCluster
 from planning.plan import make_plan
-from tests.cluster.conftest import any_cluster
+from tests.cluster.conftest import any_cluster, needs_own_control_plane
 from tests.cluster.control_plane import BY_HAND, KWOK_ANNOTATION
 from tests.cluster.deployed import Deployed, deploy
 from tests.cluster.kubelet import kubelet
@@ -133,6 +133,7 @@ def test_the_command_says_healthy_and_ends_with_0_or_names_the_fault_and_ends_wi
     ward.replace_pod()
 
 
+@needs_own_control_plane
 def test_a_failed_containers_log_is_read_through_the_api(ward, tmp_path):
     with kubelet(tmp_path, "torch.OutOfMemoryError: CUDA out of memory.\nRuntimeError: Engine core initialization failed.\n") as port:
         addresses = {"addresses": [{"type": "InternalIP", "address": "127.0.0.1"}], "daemonEndpoints": {"kubeletEndpoint": {"Port": port}}}
@@ -204,6 +205,7 @@ def test_a_driver_that_does_not_install_is_told(ward):
     ward.cluster.wait_for("its pods gone", lambda: not find())
 
 
+@needs_own_control_plane
 def test_a_missing_quota_for_critical_pods_and_a_missing_operator_are_told(ward):
     quota = ward.cluster.get("ResourceQuota", "critical-pods", "gpu-operator")
     ward.cluster.delete("ResourceQuota", "critical-pods", "gpu-operator")

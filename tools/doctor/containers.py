@@ -13,6 +13,8 @@ from tools.doctor.snapshot import Case, Replicas
 _NOT_CREATED = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError", "PostStartHookError")
 _NO_SANDBOX = ("FailedCreatePodSandBox", "FailedMount", "FailedAttachVolume", "FailedMapVolume")
 _KILLED = 137
+# Below these nothing is slow: a kubelet sets a pod up, a download connects.
+_LEAST_IMAGE_SECONDS = 120
 _LEAST_DOWNLOAD_SECONDS = 60
 
 
@@ -136,7 +138,7 @@ def _startup_exceeded(replica: _Replica) -> Finding:
 def _download_running(replica: _Replica, container: Container) -> Finding:
     limit = max(_LEAST_DOWNLOAD_SECONDS, SAFETY * replica.startup.download)
     if replica.seconds_since(container.running.get("startedAt")) > limit:
-        message = f"the download of the weights takes longer than {limit / 60:.0f} min, twice the time planned for it"
+        message = f"the download of the weights takes longer than {limit / 60:.0f} min, at least twice the time planned for it"
         advice = "check the way out of the nodes, plan with weights.mibPerSecond, or keep the weights in a bucket (weights.uri)"
         return replica.fault(Cause.WEIGHTS_SLOW, message, advice)
     return _starting(replica)
@@ -170,12 +172,12 @@ def _not_started(replica: _Replica) -> Finding | None:
         return None  # its node does not answer, which is a finding about the node
     held_up = [event for event in replica.warnings if event.get("reason") in _NO_SANDBOX]
     since = replica.seconds_since(condition(replica.pod, "PodScheduled").get("lastTransitionTime"))
-    if held_up and since > _LEAST_DOWNLOAD_SECONDS:
+    if held_up and since > _LEAST_IMAGE_SECONDS:
         message = f"its pod cannot be set up on the node: {held_up[-1].get('message', '')}"
         return replica.fault(Cause.VOLUME_NOT_READY, message, "see the claim, its StorageClass and the node's network plugin")
-    limit = SAFETY * replica.startup.image
+    limit = max(_LEAST_IMAGE_SECONDS, SAFETY * replica.startup.image)
     if since > limit:
-        message = f"its image has not arrived on the node within {limit / 60:.0f} min, twice the time planned for it"
+        message = f"its image has not arrived on the node within {limit / 60:.0f} min, at least twice the time planned for it"
         advice = "turn image streaming on (imageStreaming), or mirror the images near the nodes (platform.imageMirror)"
         return replica.fault(Cause.IMAGE_SLOW, message, advice)
     return _starting(replica)
