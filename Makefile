@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check demo describe-model schema reference test test-cluster test-engine lint types lock bench-plan bench-preview bench-gateway clean
+.PHONY: help preview check demo doctor describe-model schema reference test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ preview: $(READY) ## Plan the stack and show what would be created: STACK=dev
 check: $(READY) ## Plan only, in under a second: STACK=dev
 	@$(BIN)/python -m tools.preview $(STACK) --plan-only
 
+doctor: $(READY) ## Explain what keeps a deployed stack from serving: STACK=dev (CONTEXT=<a kubeconfig's context>)
+	@$(BIN)/python -m tools.doctor $(STACK) $(if $(CONTEXT),--context $(CONTEXT))
+
 describe-model: $(READY) ## Print a model's catalogue row: MODEL=<Hugging Face id or path of a config.json>
 	@$(BIN)/python -m tools.describe_model $(MODEL)
 
@@ -40,7 +43,11 @@ test: $(READY) ## Run the tests that need nothing but Python
 
 test-cluster: $(READY) ## Run the tests on a real Kubernetes API (needs Go; or CONTEXT=<a kubeconfig's context>)
 	@$(BIN)/python -m tests.cluster.binaries
-	@$(BIN)/python -m pytest -n auto --dist loadgroup tests/cluster
+	@$(BIN)/python -m pytest -n $(if $(CONTEXT),0,auto) --dist loadgroup tests/cluster
+
+test-mutations: $(READY) ## Show what the cluster tier catches and no tier before it does (needs Go)
+	@$(BIN)/python -m tests.cluster.binaries
+	@$(BIN)/python -m pytest -n auto tests/mutations
 
 test-engine: $(READY) ## Run the tests on Pulumi's engine (needs Go, and pulumi with its Kubernetes provider on PATH)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs tests/engine

@@ -17,6 +17,11 @@ from config.node_pools import NodePool
 if TYPE_CHECKING:
     from config.settings import Settings
 
+# Critical pods of the GPU Operator: on each GPU node its operands (validator, toolkit, device plugin, feature discovery, DCGM and its
+# exporter, MIG manager, node feature discovery), and a few a cluster. Assumed.
+OPERANDS_PER_NODE = 8
+OPERATOR_PODS = 4
+
 
 def checked(settings: Settings) -> Settings:
     """The settings with the problems of every rule added."""
@@ -24,6 +29,7 @@ def checked(settings: Settings) -> Settings:
         *_provider_rules(settings),
         *(problem for name, pool in settings.node_pools.items() for problem in _pool_rules(settings, name, pool)),
         *(problem for name, model in settings.models.items() for problem in _model_rules(settings, name, model)),
+        *_operator_quota(settings),
         *_served_names_are_unique(settings),
         *gateway_rules(settings),
         *_secret_rules(settings),
@@ -80,6 +86,19 @@ def _pool_rules(settings: Settings, name: str, pool: NodePool) -> Iterator[Probl
         yield from _gke_pool_rules(settings, path, pool, settings.cluster)
     else:
         yield from _existing_pool_rules(path, pool)
+
+
+def _operator_quota(settings: Settings) -> Iterator[Problem]:
+    """GKE refuses critical pods beyond the quota of their namespace; nodes without their operands never serve."""
+    operator, machines = settings.platform.gpu_operator, catalog.machine_types()
+    if not operator.enabled or not isinstance(settings.cluster, GkeCluster):
+        return
+    pools = [pool for pool in settings.node_pools.values() if pool.machine_type in machines and machines[pool.machine_type].gpus]
+    nodes = sum(pool.on_demand.max + pool.spot.max for pool in pools)
+    needed = nodes * OPERANDS_PER_NODE + OPERATOR_PODS
+    if nodes and needed > operator.pod_quota:
+        message = f"{operator.pod_quota} critical pods may run, but the GPU Operator has up to {needed} on {nodes} GPU nodes"
+        yield Problem("platform.gpuOperator.podQuota", message, f"raise it to {needed}")
 
 
 def _machine_advice(settings: Settings) -> str:

@@ -29,7 +29,7 @@ _LOCAL_SSD_GIB = 375e9 / 1024**3
 _EVICTION_DISK_SHARE = 0.1
 # Images of vLLM and of the DaemonSets, unpacked, where the boot disk holds them too. Assumed.
 _IMAGES_GIB = 30.0
-# DaemonSets of a GPU node: DCGM exporter, node exporter, GPU feature discovery, logging, CSI drivers. Assumed.
+# DaemonSets of a GPU node: DCGM exporter, node exporter, GPU feature discovery, logging, CSI drivers, driver installer. Assumed.
 DAEMONSET_CPU = 0.6
 DAEMONSET_MEMORY_GIB = 1.2
 # Less than this per slot is a mistake in the stack, whatever the model.

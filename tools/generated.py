@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from config.rules import OPERANDS_PER_NODE
+
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 MOST_BEHIND_ONE_GATEWAY = 500
@@ -49,6 +51,7 @@ def generated(models: int) -> dict[str, Any]:
             "h100": {"machineType": "a3-highgpu-8g", **nodes},
         },
         "vllm-platform:models": entries,
+        "vllm-platform:platform": {"gpuOperator": {"podQuota": 1000 + 3 * 5 * models * OPERANDS_PER_NODE}},
         "vllm-platform:secrets": {"huggingFaceToken": {"secure": "v1:aaaa:bbbb"}, **({"clientKeys": keys} if with_gateway else {})},
         **({"vllm-platform:gateway": {"clients": clients}} if with_gateway else {}),
     }

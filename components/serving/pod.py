@@ -115,6 +115,7 @@ def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> ContainerA
         "liveness_probe": _probe(period=10, failures=6),
         "readiness_probe": _probe(period=5, failures=3),
         "lifecycle": {"pre_stop": {"sleep": {"seconds": tier.drain.pre_stop}}},
+        "termination_message_policy": "FallbackToLogsOnError",  # the engine's last lines stay in the pod's status
     }
 
 

@@ -80,6 +80,7 @@ def download_containers(
             "env": [{"name": "HF_HOME", "value": "/tmp/hugging-face"}, *token],
             "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "4Gi"}},
             "security_context": security_context,
+            "termination_message_policy": "FallbackToLogsOnError",
             "volume_mounts": [{"name": VOLUME, "mount_path": MOUNT}, {"name": "tmp", "mount_path": "/tmp"}],
         }
         for name, source, revision, folder, options in wanted

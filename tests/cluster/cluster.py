@@ -15,6 +15,7 @@ from kubernetes.dynamic.exceptions import NotFoundError
 
 from components.naming import MANAGED
 from tests.cluster.control_plane import KWOK_ANNOTATION
+from tests.cluster.simulated_platform import DAEMONS
 
 T = TypeVar("T")
 Objects = list[dict[str, Any]]
@@ -110,7 +111,9 @@ class Cluster:
         """Deletes what the program and the tests made; nodes last, because pods end on them."""
         for namespace in self.list("Namespace", **MANAGED):
             self.delete("Namespace", namespace["metadata"]["name"])
-        self.delete("DaemonSet", "daemons", "kube-system", api="apps/v1")
+        self.delete("DaemonSet", DAEMONS, "kube-system", api="apps/v1")
+        for managed in self.list("DaemonSet", "kube-system", api="apps/v1", **MANAGED):
+            self.delete("DaemonSet", managed["metadata"]["name"], "kube-system", api="apps/v1")
         self.wait_for("namespaces gone", lambda: not self.list("Namespace", **MANAGED))
         for node in self.list("Node"):
             if KWOK_ANNOTATION in node["metadata"].get("annotations", {}):

@@ -1,7 +1,7 @@
 """A Kubernetes control plane of this test's own: etcd, API server, controller manager, scheduler and kwok on 127.0.0.1.
 
 Real admission, scheduling and controllers; kwok stands in for the kubelets. What GKE configures and tests rely on is configured
-alike: Pod Security, and pods of the critical priority classes only where a quota allows them.
+alike: Pod Security, privileged pods where it allows them, and pods of the critical priority classes only where a quota does.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ import yaml
 from tests.cluster import binaries
 
 KWOK_ANNOTATION = "kwok.x-k8s.io/node"
+# On a pod: its test plays its kubelet, and kwok does not.
+BY_HAND = "vllm-platform/by-hand"
 START_SECONDS = 60
 _PR_SET_PDEATHSIG = 1
 _ADMISSION = {
@@ -69,11 +71,23 @@ class ControlPlane:
 def kwok(kubeconfig: Path, logs: Path, context: str = "") -> Generator[None]:
     """Plays the kubelet of every node that carries KWOK_ANNOTATION, in any cluster."""
     folder = binaries.build()
-    stages = [f"--config={path}" for path in sorted((folder / "stages").glob("*.yaml"))]
+    stages = [f"--config={path}" for path in _stages(folder, logs)]
     selector = f"--manage-nodes-with-annotation-selector={KWOK_ANNOTATION}=fake"
     command = [folder / "kwok", f"--kubeconfig={kubeconfig}", "--manage-all-nodes=false", selector, "--server-address=", *stages]
     with _process(command, logs / "kwok.log"):
         yield
+
+
+def _stages(folder: Path, scratch: Path) -> Generator[Path]:
+    """kwok's stages, with an exception for pods that are made ready BY_HAND."""
+    for path in sorted((folder / "stages").glob("*.yaml")):
+        stage = yaml.safe_load(path.read_text())
+        if stage["metadata"]["name"] == "pod-ready":
+            by_hand = {"key": f'.metadata.annotations["{BY_HAND}"]', "operator": "DoesNotExist"}
+            stage["spec"]["selector"]["matchExpressions"].append(by_hand)
+        changed = scratch / path.name
+        changed.write_text(yaml.safe_dump(stage))
+        yield changed
 
 
 @contextlib.contextmanager
@@ -154,6 +168,7 @@ def _api_server(folder: Path, home: Path, etcd: str, plane: ControlPlane) -> lis
         f"--token-auth-file={home}/tokens.csv",
         "--authorization-mode=Node,RBAC",
         "--service-cluster-ip-range=10.96.0.0/16",
+        "--allow-privileged=true",
         "--enable-admission-plugins=NodeRestriction,ResourceQuota,PodSecurity",
         f"--admission-control-config-file={home}/admission.yaml",
     ]

@@ -12,6 +12,7 @@ from config.stack_config import without_secret_values
 from planning.plan import Plan, make_plan
 from tests.cluster.cluster import Cluster, is_ready
 from tests.cluster.simulated_nodes import GPU, NodeGroup, node_groups
+from tests.cluster.simulated_platform import daemons, gpu_operator
 from tools import offline
 from tools.manifests import manifests
 
@@ -48,11 +49,13 @@ class Deployed:
 
 
 def deploy(cluster: Cluster, config: Mapping[str, Any], name: str = "test") -> Deployed:
-    """Applies what the program makes of `config` in the offline preview's order. Adds no node."""
+    """Applies what the program makes of `config` in the offline preview's order, and stand-ins for its charts. Adds no node."""
     settings = Settings.parse(without_secret_values(config))
     recording = offline.run(config, name, known=True)
     objects = manifests(recording)
     applied = [cluster.apply(one) for one in objects]
+    for one in (daemons(objects), *gpu_operator(recording)):
+        cluster.apply(one)
     return Deployed(cluster, settings, make_plan(settings), node_groups(settings, recording), objects, applied)
 
 

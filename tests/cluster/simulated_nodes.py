@@ -13,16 +13,14 @@ from typing import Any
 from config import catalog
 from config.settings import Settings
 from planning.machines import (
-    DAEMONSET_CPU,
-    DAEMONSET_MEMORY_GIB,
+    NodeGroup as PlannedGroup,
+)
+from planning.machines import (
     Pool,
     allocatable_cpu,
     allocatable_disk_gib,
     allocatable_memory_gib,
     read_pool,
-)
-from planning.machines import (
-    NodeGroup as PlannedGroup,
 )
 from tests.cluster.control_plane import KWOK_ANNOTATION
 from tools.offline import Recording
@@ -148,17 +146,3 @@ def _allocatable(cpu: float, memory_gib: float, disk_gib: float, gpus: int) -> d
         "pods": str(_PODS),
     }
     return {**resources, GPU: str(gpus)} if gpus else resources
-
-
-def daemon_set() -> dict[str, Any]:
-    """The room that the platform's DaemonSets take on every node, as the plan assumes it."""
-    labels = {"app": "daemons"}
-    requests = {"cpu": f"{int(DAEMONSET_CPU * 1000)}m", "memory": f"{int(DAEMONSET_MEMORY_GIB * 1024)}Mi"}
-    container = {"name": "daemons", "image": "example.invalid/daemons", "resources": {"requests": requests}}
-    spec = {"tolerations": [{"operator": "Exists"}], "containers": [container]}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {"name": "daemons", "namespace": "kube-system"},
-        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
-    }

@@ -10,7 +10,7 @@ from components.naming import MODEL_LABEL, TIER_LABEL, model_namespace
 from config.errors import StackError
 from planning.plan import make_plan
 from tests.cluster.cluster import Cluster, is_ready
-from tests.cluster.deployed import Deployed, deploy
+from tests.cluster.deployed import Deployed, deploy, gpus_in_use
 from tests.cluster.simulated_nodes import GPU, NODE_POOL_LABEL, ZONE_LABEL
 from tests.stacks import settings, stack
 
@@ -52,6 +52,13 @@ class Watch:
         self.fewest_ready = min(self.fewest_ready, ready(pods))
         self.most_pods = max(self.most_pods, len(pods))
         return condition()
+
+
+def test_googles_driver_installer_runs_on_every_gpu_node(cluster):
+    found = deployed(cluster, FULL_POOL | {"cluster.gpuStack": "driver-installer"})
+    on = lambda: {_node(pod) for pod in cluster.pods("kube-system", name="nvidia-driver-installer") if is_ready(pod)}  # noqa: E731
+    cluster.wait_for("installers on the GPU nodes", lambda: on() == {node for node, _, gpus in gpus_in_use(cluster) if gpus})
+    assert found.floors_ready()
 
 
 def test_two_replicas_are_in_two_zones(cluster):

@@ -8,10 +8,16 @@ from collections.abc import Iterator
 import pytest
 
 from components.naming import MODEL_LABEL
+from components.platform.gpu_operator import CHART as OPERATOR
+from components.platform.gpu_operator import NAMESPACE
 from tests.cluster.conftest import any_cluster
 from tests.cluster.deployed import Deployed, deploy, gpus_in_use
 from tests.cluster.simulated_nodes import ZONE_LABEL
+from tests.cluster.simulated_platform import DAEMONS, OPERAND
 from tests.program.conftest import STACKS, configuration
+from tools.doctor.diagnosis import diagnose
+from tools.doctor.reading import read_snapshot
+from tools.doctor.snapshot import Case
 
 
 def on_one_worker(names: list[str]) -> list:
@@ -68,7 +74,7 @@ def test_no_gpu_is_given_twice_and_only_model_servers_use_gpu_nodes(deployed):
         assert given <= has, node
     for pod in deployed.cluster.pods():
         if MODEL_LABEL not in pod["metadata"].get("labels", {}):
-            assert pod["metadata"]["labels"]["app"] == "daemons", pod["metadata"]["name"]
+            assert pod["metadata"]["labels"]["app"] in (DAEMONS, OPERAND, OPERATOR), pod["metadata"]["name"]
 
 
 @pytest.mark.parametrize("deployed", SHIPPED, indirect=True, scope="module")
@@ -111,11 +117,26 @@ def test_strangers_stay_off_the_expensive_nodes(deployed):
 
 
 def test_nothing_was_refused_by_admission_of_pods(deployed):
-    """A quota or Pod Security refuses a Deployment's pods, not the Deployment: that shows in its ReplicaSets only."""
-    for kind in ("ReplicaSet", "DaemonSet"):
-        for owner in deployed.cluster.list(kind, api="apps/v1"):
-            failures = [one for one in owner["status"].get("conditions", ()) if one["type"] == "ReplicaFailure"]
-            assert failures == []
+    """A quota or Pod Security refuses a workload's pods, not the workload: that shows in what it owns only."""
+    for owner in deployed.cluster.list("ReplicaSet", api="apps/v1"):
+        failures = [one for one in owner["status"].get("conditions", ()) if one["type"] == "ReplicaFailure"]
+        assert failures == []
+
+
+@pytest.mark.parametrize("deployed", CREATED, indirect=True, scope="module")
+def test_the_gpu_operators_critical_pods_run_on_every_gpu_node(deployed):
+    """On spot nodes too; and GKE admits them only where a quota allows them."""
+    gpu_nodes = sum(has > 0 for _, _, has in gpus_in_use(deployed.cluster))
+    operand = lambda: deployed.cluster.get("DaemonSet", OPERAND, NAMESPACE, api="apps/v1")["status"]  # noqa: E731
+    deployed.cluster.wait_for("operands on every GPU node", lambda: operand().get("numberReady", 0) == gpu_nodes)
+
+
+def test_the_doctor_finds_it_healthy(deployed):
+    def faults():
+        case = Case(deployed.settings, deployed.plan, read_snapshot(deployed.cluster.api))
+        return [finding for finding in diagnose(case) if finding.is_fault]
+
+    deployed.cluster.wait_for("no fault", lambda: not faults(), seconds=30)
 
 
 def test_a_second_apply_changes_nothing(deployed):

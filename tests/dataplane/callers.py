@@ -60,9 +60,7 @@ def call_all(
     return asyncio.run(_call_all(platform, list(asks), at_once, during or {}))
 
 
-async def _call_all(
-    platform: Platform, asks: list[Ask], at_once: int, during: Mapping[int, Callable[[], object]]
-) -> list[Outcome]:
+async def _call_all(platform: Platform, asks: list[Ask], at_once: int, during: Mapping[int, Callable[[], object]]) -> list[Outcome]:
     outcomes: dict[int, Outcome] = {}
     waiting = iter(enumerate(asks))
     actions = []

@@ -73,7 +73,9 @@ def test_prompts_that_begin_alike_go_to_one_replica_and_others_spread(platform):
 
 def test_neither_a_client_nor_another_model_moves_a_prompt(platform):
     home = by_prefix(platform, 1)
-    assert {replica_of(platform, "by-prefix", {"messages": prompt(1)}, x_gateway_prefix=f"{n}", x_session_id=f"{n}") for n in range(10)} == {home}
+    assert {
+        replica_of(platform, "by-prefix", {"messages": prompt(1)}, x_gateway_prefix=f"{n}", x_session_id=f"{n}") for n in range(10)
+    } == {home}
 
 
 @pytest.mark.parametrize(("ask", "model"), [(by_session, "by-session"), (by_prefix, "by-prefix")])

@@ -19,7 +19,9 @@ NEVER = 3600.0
 
 
 def test_a_line_says_who_asked_what_of_whom_and_what_it_took(platform):
-    answer = send(platform.gateway.port, request("/v1/chat/completions?user=x", chat("chat", messages=[{"role": "user", "content": SECRET}])))
+    answer = send(
+        platform.gateway.port, request("/v1/chat/completions?user=x", chat("chat", messages=[{"role": "user", "content": SECRET}]))
+    )
     line = platform.logged(answer.request_id)
     assert line.keys() == FIELDS
     usage = answer.json["usage"]
@@ -144,7 +146,13 @@ def test_a_stream_that_a_replica_breaks_off_has_one_line(platform):
 
 
 def test_neither_prompts_nor_answers_nor_keys_are_written_down(platform):
-    for body in (chat(messages=[{"role": "user", "content": SECRET}]), chat(SECRET), chat("absent", user=SECRET), SECRET, {"prompt": SECRET}):
+    for body in (
+        chat(messages=[{"role": "user", "content": SECRET}]),
+        chat(SECRET),
+        chat("absent", user=SECRET),
+        SECRET,
+        {"prompt": SECRET},
+    ):
         data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         platform.logged(send(platform.gateway.port, request("/v1/chat/completions", data, x_session_id=SECRET)).request_id)
     for text in (repr(platform.gateway.audit_log), platform.gateway.log):

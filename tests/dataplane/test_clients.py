@@ -86,9 +86,10 @@ def test_as_many_requests_as_allowed_are_in_flight_and_not_one_more(platform):
             assert int(answer.headers["retry-after"]) >= 1
             assert platform.logged(answer.request_id)["client"] == "broad"
         assert unfinished(platform) == IN_FLIGHT
-        with platform.client("steady") as client, client.with_streaming_response.chat.completions.create(
-            model="qwen3-8b", messages=HELLO, stream=True
-        ) as other:
+        with (
+            platform.client("steady") as client,
+            client.with_streaming_response.chat.completions.create(model="qwen3-8b", messages=HELLO, stream=True) as other,
+        ):
             assert other.status_code == 200
 
 
@@ -180,7 +181,10 @@ def test_two_authorization_headers_never_reach_a_model_server(platform):
 
 def test_without_authentication_everybody_is_anonymous():
     with running({"qwen3-8b": Served()}, {}, authentication="none") as platform:
-        answer = send(platform.gateway.port, request("/v1/chat/completions", chat(), client=None, x_gateway_client="somebody", authorization="Bearer x"))
+        answer = send(
+            platform.gateway.port,
+            request("/v1/chat/completions", chat(), client=None, x_gateway_client="somebody", authorization="Bearer x"),
+        )
         assert answer.status == 200
         assert platform.logged(answer.request_id)["client"] == "anonymous"
         seen = platform.received("qwen3-8b")[0].headers

@@ -26,12 +26,32 @@ def complaint(platform, path="/v1/chat/completions", body=None, **headers):
     [
         ("team-a", lambda client: client.chat.completions.create(model="absent", messages=HELLO), openai.NotFoundError, "model_not_found"),
         ("team-a", lambda client: client.embeddings.create(model="", input="Hello"), openai.BadRequestError, "missing_model"),
-        ("team-a", lambda client: client.completions.create(model="private", prompt="x"), openai.PermissionDeniedError, "model_not_allowed"),
+        (
+            "team-a",
+            lambda client: client.completions.create(model="private", prompt="x"),
+            openai.PermissionDeniedError,
+            "model_not_allowed",
+        ),
         ("team-b", lambda client: client.responses.create(model="chat", input="Hello"), openai.PermissionDeniedError, "model_not_allowed"),
         ("stranger", lambda client: client.models.list(), openai.AuthenticationError, "invalid_api_key"),
-        ("stranger", lambda client: client.chat.completions.create(model="chat", messages=HELLO), openai.AuthenticationError, "invalid_api_key"),
-        ("team-a", lambda client: client.completions.create(model="chat", prompt="x" * TOO_LARGE), openai.APIStatusError, "request_too_large"),
-        ("team-a", lambda client: client.audio.transcriptions.create(model="chat", file=b"RIFF"), openai.APIStatusError, "unsupported_media_type"),
+        (
+            "stranger",
+            lambda client: client.chat.completions.create(model="chat", messages=HELLO),
+            openai.AuthenticationError,
+            "invalid_api_key",
+        ),
+        (
+            "team-a",
+            lambda client: client.completions.create(model="chat", prompt="x" * TOO_LARGE),
+            openai.APIStatusError,
+            "request_too_large",
+        ),
+        (
+            "team-a",
+            lambda client: client.audio.transcriptions.create(model="chat", file=b"RIFF"),
+            openai.APIStatusError,
+            "unsupported_media_type",
+        ),
         ("team-a", lambda client: client.files.list(), openai.APIStatusError, "method_not_allowed"),
     ],
     ids=["unknown", "missing", "not its own", "not its own, by an alias", "key", "key, inference", "size", "multipart", "method"],
@@ -98,13 +118,16 @@ def test_models_are_got(platform, path, method):
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"nonsense", b'{"model": "chat"} {"model": "chat"}', b'{"model": "chat", "a": NaN}', b'{"model": "chat\xff"}', b"\xef\xbb\xbf"]
+    "body",
+    [b"{", b"nonsense", b'{"model": "chat"} {"model": "chat"}', b'{"model": "chat", "a": NaN}', b'{"model": "chat\xff"}', b"\xef\xbb\xbf"],
 )
 def test_a_body_that_is_no_json_is_refused(platform, body):
     assert complaint(platform, body=body) == (400, "invalid_json")
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'["model"]', b'"chat"', b"1", b"null", b"{}", b'{"Model":"chat"}', b'{"a":{"model":"chat"}}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'["model"]', b'"chat"', b"1", b"null", b"{}", b'{"Model":"chat"}', b'{"a":{"model":"chat"}}']
+)
 def test_a_body_without_a_model_is_refused(platform, body):
     status, code = complaint(platform, body=body)
     assert status == 400
@@ -124,19 +147,33 @@ def test_what_cannot_be_a_name_counts_as_none_and_is_then_refused_by_the_default
     assert platform.total_received() == len(platform.received("llama")) == 1
 
 
-@pytest.mark.parametrize("model", ["absent", "CHAT", "chat ", " chat", "chat\n", "chat\0", "chät", "qwen3-8b/blue", "*", "x" * 257, "chat\r\nx-gateway-client: team-c"])
+@pytest.mark.parametrize(
+    "model",
+    ["absent", "CHAT", "chat ", " chat", "chat\n", "chat\0", "chät", "qwen3-8b/blue", "*", "x" * 257, "chat\r\nx-gateway-client: team-c"],
+)
 def test_a_name_that_is_none_of_a_model_is_not_found(platform, model):
     assert complaint(platform, body=chat(model)) == (404, "model_not_found")
 
 
 @pytest.mark.parametrize(
-    "content_type", [None, "", "text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "application/jsonp", "application/x-ndjson"]
+    "content_type",
+    [
+        None,
+        "",
+        "text/plain",
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "application/x-ndjson",
+    ],
 )
 def test_only_json_is_taken(platform, content_type):
     assert complaint(platform, content_type=content_type) == (415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", "application/json ;x=y"])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", "application/json ;x=y"]
+)
 def test_json_is_taken_however_it_is_spelt(platform, content_type):
     assert send(platform.gateway.port, request("/v1/chat/completions", chat(), content_type=content_type)).status == 200
 

@@ -163,7 +163,9 @@ def test_weights_change_and_no_request_fails(platform):
 
 def test_the_configuration_is_read_again_and_again_and_no_request_fails(platform):
     def reload(number):
-        platform.gateway.configure(plan_of(MODELS, CLIENTS | {f"team-{number}": {}}, timeouts={"idleSeconds": 4, "requestSeconds": 30 + number}))
+        platform.gateway.configure(
+            plan_of(MODELS, CLIENTS | {f"team-{number}": {}}, timeouts={"idleSeconds": 4, "requestSeconds": 30 + number})
+        )
 
     outcomes = call_all(platform, asks(), during={at: lambda at=at: reload(at) for at in range(20, REQUESTS - 20, 20)})
     assert failed(outcomes) == []

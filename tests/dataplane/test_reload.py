@@ -35,7 +35,9 @@ def two_colours(platform, blue, green):
     [model, other] = (platform.gateway.plan.models[name] for name in MODELS)
     first, second = addresses(platform.replicas["qwen3-8b"])
     backends = [Backend("blue", [first], blue), Backend("green", [second], green)]
-    platform.gateway.configure(routes=[ModelRoute(model, backends), ModelRoute(other, [Backend("blue", addresses(platform.replicas["llama"]))])])
+    platform.gateway.configure(
+        routes=[ModelRoute(model, backends), ModelRoute(other, [Backend("blue", addresses(platform.replicas["llama"]))])]
+    )
 
 
 def shares(platform, count=REQUESTS):

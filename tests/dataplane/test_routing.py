@@ -149,7 +149,9 @@ def test_a_path_of_the_api_that_no_model_server_knows_is_its_to_refuse(platform,
     assert [one.path for one in platform.received("qwen3-8b")] == [path]
 
 
-@pytest.mark.parametrize("path", ["//v1/chat/completions", "/v1//chat/completions", "/v1/./chat/completions", "http://other/v1/chat/completions"])
+@pytest.mark.parametrize(
+    "path", ["//v1/chat/completions", "/v1//chat/completions", "/v1/./chat/completions", "http://other/v1/chat/completions"]
+)
 def test_other_spellings_of_a_path_are_the_path(platform, path):
     assert answered_by(platform, chat(), path).startswith("qwen3-8b/")
     assert platform.received("qwen3-8b")[0].path == "/v1/chat/completions"

@@ -4,6 +4,12 @@ from tests.unit.wrong_models import EXISTING, MODEL
 
 # name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
 WRONG = {
+    "more GPU nodes than the quota of critical pods allows": (
+        {"nodePools.l4.spot": {"max": 121}},
+        "platform.gpuOperator.podQuota",
+        "1000 critical pods may run, but the GPU Operator has up to 1004 on 125 GPU nodes",
+        "raise it to 1004",
+    ),
     "typo in a section": ({"nodePols.l4": {}}, "nodePols", "unknown section", "nodePools"),
     "typo in a nested section": ({"cluster.systemPol": {"min": 1}}, "cluster.systemPol", "unknown key", "systemPool"),
     "wrong unit": ({"platform.monitoring": {"storageGiB": "50Gi"}}, "platform.monitoring.storageGiB", "'50Gi'", "integer"),

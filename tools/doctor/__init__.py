@@ -1,0 +1,1 @@
+"""`make doctor`: reads a live cluster and explains what keeps a stack from serving."""

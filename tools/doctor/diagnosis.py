@@ -1,0 +1,33 @@
+"""From a case to what is wrong with it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tools.doctor.containers import container_findings
+from tools.doctor.findings import Cause, Finding, fault, merged
+from tools.doctor.nodes import node_findings
+from tools.doctor.placement import placement_findings
+from tools.doctor.platform import platform_findings
+from tools.doctor.snapshot import Case, Replicas
+from tools.doctor.workloads import deployment_findings, disruption_budget_findings, rollout_findings
+
+
+def diagnose(case: Case) -> list[Finding]:
+    """Everything found, a cause at a time, worst first. Without a fault among them the stack is healthy."""
+    replicas = list(case.replicas())
+    if replicas and all(one.deployment is None for one in replicas):
+        message = f"none of the stack's {len(case.plan.models)} models is in this cluster"
+        return [fault("stack", Cause.NOT_DEPLOYED, message, "run `pulumi up`, or look at the right cluster: CONTEXT=<context>")]
+    return merged(_all(case, replicas))
+
+
+def _all(case: Case, replicas: list[Replicas]) -> Iterator[Finding]:
+    yield from node_findings(case)
+    yield from platform_findings(case)
+    for one in replicas:
+        found = [*deployment_findings(case, one), *placement_findings(case, one), *container_findings(case, one)]
+        yield from found
+        if not any(finding.is_fault for finding in found):
+            yield from rollout_findings(one)
+    yield from disruption_budget_findings(case)

@@ -1,0 +1,94 @@
+"""What the explanations look at: a stack as it was planned, and the cluster as it was at one moment. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from components.naming import MODEL_LABEL, TIER_LABEL, model_namespace
+from components.serving import rollout
+from components.serving.pod import Tier
+from config.settings import Settings
+from planning.plan import ModelPlan, Plan
+from tools.doctor.objects import Container, Object, about, is_true, labels, name, namespace, selects
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Objects of the cluster. Pods and workloads are those of the models and of the namespaces that the platform uses."""
+
+    taken_at: datetime
+    namespaces: frozenset[str] = frozenset()
+    nodes: tuple[Object, ...] = ()
+    pods: tuple[Object, ...] = ()
+    deployments: tuple[Object, ...] = ()
+    daemon_sets: tuple[Object, ...] = ()
+    disruption_budgets: tuple[Object, ...] = ()
+    warnings: tuple[Object, ...] = ()
+    """Events of type Warning."""
+    logs: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    """The last lines of containers that failed, by namespace, pod and container."""
+
+    @cached_property
+    def ready_nodes(self) -> frozenset[str]:
+        return frozenset(name(node) for node in self.nodes if is_true(node, "Ready"))
+
+    def warnings_about(self, one: Object) -> list[Object]:
+        return about(self.warnings, one)
+
+    def last_words(self, container: Container) -> str:
+        """The end of its log; of that, what the kubelet kept in the pod's status where the log could not be read."""
+        key = (namespace(container.pod), name(container.pod), container.name)
+        return self.logs.get(key) or container.ended.get("message") or ""
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """A tier of a model: what was planned and what is there."""
+
+    model: ModelPlan
+    tier: Tier
+    deployment: Object | None
+    pods: tuple[Object, ...]
+
+    @property
+    def about(self) -> str:
+        return f"model {self.model.name}"
+
+    @property
+    def is_floor(self) -> bool:
+        return self.tier.name == rollout.FLOOR
+
+    @property
+    def may_wait(self) -> bool:
+        """Spot capacity may not be there today, and nobody waits for it."""
+        return not self.is_floor and self.tier.group.capacity == "spot"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One examination."""
+
+    settings: Settings
+    plan: Plan
+    snapshot: Snapshot
+
+    @property
+    def grows(self) -> bool:
+        """Whether a cluster autoscaler brings nodes."""
+        return self.settings.cluster.provider == "gke"
+
+    def replicas(self) -> Iterator[Replicas]:
+        pods: dict[tuple[str, str], list[Object]] = {}
+        for pod in self.snapshot.pods:
+            pods.setdefault((labels(pod).get(MODEL_LABEL, ""), labels(pod).get(TIER_LABEL, "")), []).append(pod)
+        deployments = {(namespace(one), name(one)): one for one in self.snapshot.deployments}
+        for model in self.plan.models.values():
+            for tier in rollout.tiers(self.settings.models[model.name], model):
+                deployment = deployments.get((model_namespace(model.name), f"{model.name}-{tier.name}"))
+                yield Replicas(model, tier, deployment, tuple(pods.get((model.name, tier.name), ())))
+
+    def nodes_of(self, selector: Mapping[str, str]) -> list[Object]:
+        return [node for node in self.snapshot.nodes if selects(selector, labels(node))]
