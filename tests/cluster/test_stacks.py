@@ -45,6 +45,14 @@ def node_of(deployed: Deployed, pod: dict) -> dict:
     return deployed.cluster.get("Node", pod["spec"]["nodeName"])
 
 
+def add_spot_nodes(deployed: Deployed) -> None:
+    """As many as the pools may have, where they are not there yet."""
+    there = {node["metadata"]["name"] for node in deployed.cluster.list("Node")}
+    for group in deployed.groups.values():
+        if group.name.endswith("-spot"):
+            deployed.cluster.add_nodes(node for node in group.nodes(group.most) if node["metadata"]["name"] not in there)
+
+
 def test_floors_run_on_on_demand_nodes_of_their_pool(deployed):
     pods = deployed.tier("floor")
     assert len(pods) == sum(model.scaling.floor for model in deployed.settings.models.values())
@@ -61,8 +69,7 @@ def test_bursts_wait_for_spot_nodes_and_run_nowhere_else(deployed):
     spot = {name: deployed.node_group(name, "spot") for name in bursts}
     waiting = [pod for pod in deployed.tier("burst") if not spot[pod["metadata"]["labels"][MODEL_LABEL]].least]
     assert all("nodeName" not in pod["spec"] for pod in waiting)
-    for group in {group.name: group for group in spot.values()}.values():
-        deployed.cluster.add_nodes(group.nodes(group.most - group.least, first=group.least))
+    add_spot_nodes(deployed)
     if bursts:
         deployed.cluster.wait_for("bursts ready on spot nodes", deployed.bursts_ready)
     for pod in deployed.tier("burst"):
@@ -91,6 +98,7 @@ def test_replicas_spread_over_zones(deployed):
 @pytest.mark.parametrize("deployed", CREATED, indirect=True, scope="module")
 def test_strangers_stay_off_the_expensive_nodes(deployed):
     """Whoever may use GPUs must still say so before it is put on spot nodes, and nobody else gets near a GPU."""
+    add_spot_nodes(deployed)
     gpu_toleration = [{"key": "nvidia.com/gpu", "operator": "Exists"}]
     for name, tolerations, forbidden in (
         ("plain", [], "cloud.google.com/gke-accelerator"),
@@ -126,6 +134,7 @@ def test_nothing_was_refused_by_admission_of_pods(deployed):
 @pytest.mark.parametrize("deployed", CREATED, indirect=True, scope="module")
 def test_the_gpu_operators_critical_pods_run_on_every_gpu_node(deployed):
     """On spot nodes too; and GKE admits them only where a quota allows them."""
+    add_spot_nodes(deployed)
     gpu_nodes = sum(has > 0 for _, _, has in gpus_in_use(deployed.cluster))
     operand = lambda: deployed.cluster.get("DaemonSet", OPERAND, NAMESPACE, api="apps/v1")["status"]  # noqa: E731
     deployed.cluster.wait_for("operands on every GPU node", lambda: operand().get("numberReady", 0) == gpu_nodes)
