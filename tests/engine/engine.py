@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -106,8 +108,10 @@ class Stack:
         return previewed if previewed.failed else self._run(self._stack.destroy)
 
     def state(self) -> dict[str, Any]:
-        """The exported state, secrets encrypted."""
-        return dict(self._stack.export_stack().deployment or {})
+        """The state as `pulumi stack export` gives it; the Automation API's would have the secrets decrypted."""
+        command, variables = self.command("stack", "export")
+        exported = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
+        return json.loads(exported.stdout)["deployment"]
 
     def resources(self) -> list[dict[str, Any]]:
         return self.state().get("resources", [])
