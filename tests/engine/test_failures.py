@@ -11,7 +11,7 @@ from config.settings import Settings
 from planning import startup
 from planning.plan import make_plan
 from tests.cluster.cluster import Cluster, is_ready
-from tests.engine.engine import Program, Stack, name_of, outside
+from tests.engine.engine import SHARED, Program, Stack, name_of, owners
 from tests.program.conftest import configuration
 from tests.stacks import changed
 
@@ -64,7 +64,7 @@ def test_a_model_that_is_never_ready_fails_alone_and_within_its_own_budget(new_e
 
     stack.configure(environment.with_charts(changed(TWO_MODELS, {f"models.{BAD}.nodePool": "cpu"})))
     recovered = stack.up().succeeded()
-    assert outside(recovered, BAD, stack.resources()) == []
+    assert owners(recovered, stack.resources()) - SHARED == {BAD}
     assert len(ready_pods(environment.cluster, BAD)) == 1
     assert ready_pods(environment.cluster, GOOD) == good
     assert stack.preview().changes == []
