@@ -15,7 +15,7 @@ from config.settings import Settings
 from config.stack_config import without_secret_values
 from tests.cluster.cluster import Cluster
 from tests.cluster.control_plane import ControlPlane, control_plane
-from tests.cluster.simulated_nodes import node_groups
+from tests.cluster.simulated_nodes import daemon_set, node_groups
 from tests.engine.charts import cluster_definitions, write_charts
 from tests.engine.cloud_controllers import cloud_controllers
 from tests.engine.engine import ROOT, Program, Stack
@@ -40,8 +40,8 @@ class Environment:
         settings = Settings.parse(without_secret_values(config))
         if settings.cluster.provider == "existing":
             variables["KUBECONFIG"] = str(self.google.kubeconfig)
-            for definition in cluster_definitions():
-                self.cluster.apply(definition)
+            for manifest in (daemon_set(), *cluster_definitions()):
+                self.cluster.apply(manifest)
             for group in node_groups(settings, Recording()).values():
                 self.cluster.add_nodes(group.nodes())
         stack = Stack(self.program, name, variables)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.cluster import Cluster
-from tests.cluster.simulated_nodes import NODE_POOL_LABEL, gke_node_group
+from tests.cluster.simulated_nodes import NODE_POOL_LABEL, daemon_set, gke_node_group
 from tests.engine import google_schema
 from tests.engine.charts import cluster_definitions
 
@@ -102,7 +102,7 @@ class Google:
         return (self.home / "endpoint").read_text()
 
     def _start_cluster(self) -> None:
-        for manifest in (_STORAGE_CLASS, *cluster_definitions()):
+        for manifest in (_STORAGE_CLASS, daemon_set(), *cluster_definitions()):
             self._cluster().apply(manifest)
 
     def _charged_for(self) -> list[str]:
