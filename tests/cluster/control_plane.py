@@ -30,6 +30,8 @@ KWOK_ANNOTATION = "kwok.x-k8s.io/node"
 # On a pod: its test plays its kubelet, and kwok does not.
 BY_HAND = "vllm-platform/by-hand"
 START_SECONDS = 60
+# Without leases nodes count as lost after a minute.
+_LEASES = "--node-lease-duration-seconds=40"
 _PR_SET_PDEATHSIG = 1
 _ADMISSION = {
     "apiVersion": "apiserver.config.k8s.io/v1",
@@ -73,7 +75,7 @@ def kwok(kubeconfig: Path, logs: Path, context: str = "") -> Generator[None]:
     folder = binaries.build()
     stages = [f"--config={path}" for path in _stages(folder, logs)]
     selector = f"--manage-nodes-with-annotation-selector={KWOK_ANNOTATION}=fake"
-    command = [folder / "kwok", f"--kubeconfig={kubeconfig}", "--manage-all-nodes=false", selector, "--server-address=", *stages]
+    command = [folder / "kwok", f"--kubeconfig={kubeconfig}", "--manage-all-nodes=false", selector, "--server-address=", _LEASES, *stages]
     with _process(command, logs / "kwok.log"):
         yield
 

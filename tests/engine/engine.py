@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +21,8 @@ ROOT = Path(__file__).parent.parent.parent
 _PROGRAM = ("__main__.py", "Pulumi.yaml", "config", "planning", "components")
 _PASSPHRASE = "only-of-this-test"
 STACK_TYPE = "pulumi:pulumi:Stack"
-MODEL_STACK = "vllm-platform:serving:ModelStack"
+# What knows of all models, and changes with each.
+SHARED = {"gateway"}
 
 
 @dataclass
@@ -106,8 +109,10 @@ class Stack:
         return previewed if previewed.failed else self._run(self._stack.destroy)
 
     def state(self) -> dict[str, Any]:
-        """The exported state, secrets encrypted."""
-        return dict(self._stack.export_stack().deployment or {})
+        """The state as `pulumi stack export` gives it; the Automation API's would have the secrets decrypted."""
+        command, variables = self.command("stack", "export")
+        exported = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
+        return json.loads(exported.stdout)["deployment"]
 
     def resources(self) -> list[dict[str, Any]]:
         return self.state().get("resources", [])
@@ -149,11 +154,15 @@ def type_of(urn: str) -> str:
     return urn.split("::")[2].rpartition("$")[2]
 
 
-def outside(operation: Operation, model: str, resources: list[dict[str, Any]]) -> list[str]:
-    """What an operation touched that is not in the model's stack. `resources`: of the state before and after it."""
+def owners(operation: Operation, resources: list[dict[str, Any]]) -> set[str]:
+    """Names of the components and resources directly below the stack that an operation touched, or touched something of.
+
+    `resources`: of the state before and after it.
+    """
     parents = {one["urn"]: one.get("parent", "") for one in resources}
 
-    def belongs(urn: str) -> bool:
-        return bool(urn) and ((type_of(urn) == MODEL_STACK and name_of(urn) == model) or belongs(parents.get(urn, "")))
+    def owner(urn: str) -> str:
+        parent = parents.get(urn, "")
+        return owner(parent) if parent and type_of(parent) != STACK_TYPE else name_of(urn)
 
-    return [urn for urn in operation.urns() if not belongs(urn)]
+    return {owner(urn) for urn in operation.urns()}

@@ -18,7 +18,7 @@ from tests.cluster.control_plane import ControlPlane, control_plane
 from tests.cluster.simulated_nodes import node_groups
 from tests.cluster.simulated_platform import daemons
 from tests.engine.charts import cluster_definitions, write_charts
-from tests.engine.disks import disk_driver
+from tests.engine.cloud_controllers import cloud_controllers
 from tests.engine.engine import ROOT, Program, Stack
 from tests.engine.google import Google
 from tests.engine.google_provider import HOME_VARIABLE
@@ -64,7 +64,7 @@ def environment(folder: Path) -> Generator[Environment]:
     with control_plane() as plane, contextlib.ExitStack() as stack:
         google = _google(folder / "google", plane)
         cluster = Cluster(google.kubeconfig, folder)
-        stack.enter_context(disk_driver(Cluster(google.kubeconfig, folder)))
+        stack.enter_context(cloud_controllers(Cluster(google.kubeconfig, folder)))
         write_charts(folder / "charts")
         yield Environment(
             cluster=cluster,

@@ -9,7 +9,7 @@ import pytest
 
 from config import catalog
 from tests.engine.charts import write_chart
-from tests.engine.engine import Operation, Stack, name_of, outside, type_of
+from tests.engine.engine import SHARED, Operation, Stack, name_of, owners, type_of
 from tests.engine.environment import Environment
 from tests.program.conftest import configuration
 from tests.stacks import changed
@@ -52,7 +52,7 @@ def running(new_environment) -> Running:
 def test_editing_one_model_touches_only_that_model(running):
     applied, state = running.change({"models.qwen3-8b.engine.maxModelLen": 4096})
     assert "qwen3-8b-floor" in applied.of("update")
-    assert outside(applied, "qwen3-8b", state) == []
+    assert owners(applied, state) - SHARED == {"qwen3-8b"}
     assert applied.of("create", "delete", *REPLACING) == []
 
 
@@ -60,12 +60,11 @@ def test_adding_and_removing_a_model_touches_no_other(running):
     model = {"source": "Qwen/Qwen3-0.6B", "nodePool": "l4", "scaling": {"floor": 1, "ceiling": 1}}
     added, state = running.change({"models.another": model})
     assert "another-floor" in added.of("create")
-    assert outside(added, "another", state) == []
-    assert {kind for kind, _ in added.changes} == {"create"}
+    assert owners(added, state) - SHARED == {"another"}
 
     removed, state = running.change({"models.another": None})
     assert set(removed.of("delete")) == set(added.of("create"))
-    assert outside(removed, "another", state) == []
+    assert owners(removed, state) - SHARED == {"another"}
 
 
 def test_a_new_chart_version_updates_one_release(running):

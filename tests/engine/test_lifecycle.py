@@ -19,6 +19,8 @@ from tests.stacks import changed
 
 PROTECTION = "deletionProtection"
 CLUSTER = "vllm-platform:cluster"
+EXISTING = [name for name in STACKS if configuration(name)[CLUSTER]["provider"] == "existing"]
+PROTECTED = [name for name in STACKS if configuration(name)[CLUSTER].get(PROTECTION)]
 TOKEN, PASSWORD = "hf_only-in-the-stack-file", "grafana_only-in-the-stack-file"
 
 
@@ -47,10 +49,6 @@ class Life:
     def operations(self) -> list[Operation]:
         return [one for one in (self.previewed, self.created, self.again, self.refused, self.destroyed) if one]
 
-    @property
-    def created_cluster(self) -> bool:
-        return self.config[CLUSTER]["provider"] == "gke"
-
 
 @pytest.fixture(scope="module", params=STACKS)
 def life(request, new_environment) -> Life:
@@ -68,11 +66,11 @@ def life(request, new_environment) -> Life:
         outputs=stack.outputs(),
         again=stack.preview().succeeded(),
     )
-    if not life.created_cluster:
+    if request.param in EXISTING:
         stack.configure(environment.with_charts(changed(config, other_kubeconfig(environment))), own)
         life.moved = stack.preview().succeeded()
         stack.configure(environment.with_charts(config), own)
-    if config[CLUSTER].get(PROTECTION):
+    if request.param in PROTECTED:
         life.refused = stack.destroy()
         life.after_refusal = stack.resources()
         stack.configure(environment.with_charts(changed(config, {f"cluster.{PROTECTION}": False})), own)
@@ -108,9 +106,9 @@ def test_a_second_preview_changes_nothing(life):
     assert life.again.changes == []
 
 
+@pytest.mark.parametrize("life", EXISTING, indirect=True, scope="module")
 def test_another_kubeconfig_for_the_same_cluster_shows_nothing_as_replaced(life):
-    if life.moved is None:
-        pytest.skip("the program makes this stack's kubeconfig")
+    assert life.moved is not None
     assert [(kind, type_of(urn)) for kind, urn in life.moved.changes] == [("update", "pulumi:providers:kubernetes")]
 
 
@@ -125,9 +123,9 @@ def test_the_secrets_arrive_in_the_cluster(life):
     assert [secret for secret in life.secrets.values() if not any(secret in value for value in values)] == []
 
 
+@pytest.mark.parametrize("life", PROTECTED, indirect=True, scope="module")
 def test_deletion_protection_refuses_before_anything_is_deleted(life):
-    if life.refused is None:
-        pytest.skip("this stack is not protected")
+    assert life.refused is not None
     assert "protected" in life.refused.failed
     assert [one["urn"] for one in life.after_refusal] == [one["urn"] for one in life.state["resources"]]
 
@@ -138,9 +136,8 @@ def test_a_destroyed_stack_leaves_nothing_behind(life):
     assert life.environment.google.left_behind() == []
 
 
+@pytest.mark.parametrize("life", EXISTING, indirect=True, scope="module")
 def test_a_cluster_that_stays_is_clean_again(life):
-    if life.created_cluster:
-        pytest.skip("the cluster is gone, too")
     assert life.objects["PersistentVolume"], "there were disks"
     assert life.environment.cluster.list("Namespace", **MANAGED) == []
     life.environment.cluster.wait_for("no disk is left", lambda: not life.environment.cluster.list("PersistentVolume"))

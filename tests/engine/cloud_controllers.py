@@ -1,4 +1,4 @@
-"""Plays the disk driver of a cluster without one: a disk for each claim, gone with its claim."""
+"""Plays the cloud's controllers in a cluster without a cloud: a disk for each claim, gone with it; an address for each load balancer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 from tests.cluster.cluster import Cluster
 
+ADDRESS = "192.0.2.1"
 _POLL_SECONDS = 0.5
 
 
 @contextlib.contextmanager
-def disk_driver(cluster: Cluster) -> Generator[None]:
+def cloud_controllers(cluster: Cluster) -> Generator[None]:
     stop = threading.Event()
 
     def work() -> None:
@@ -30,6 +31,14 @@ def disk_driver(cluster: Cluster) -> Generator[None]:
 
 
 def _serve(cluster: Cluster) -> None:
+    _disks(cluster)
+    for service in cluster.list("Service"):
+        if service["spec"].get("type") == "LoadBalancer" and not service["status"].get("loadBalancer"):
+            metadata = service["metadata"]
+            cluster.patch_status("Service", metadata["name"], {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}}, metadata["namespace"])
+
+
+def _disks(cluster: Cluster) -> None:
     claims = {one["metadata"]["uid"]: one for one in cluster.list("PersistentVolumeClaim")}
     volumes = {one["spec"]["claimRef"]["uid"]: one for one in cluster.list("PersistentVolume")}
     for uid in claims.keys() - volumes.keys():
