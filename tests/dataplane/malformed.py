@@ -74,9 +74,9 @@ _SMUGGLED += b"content-length: %d\r\n\r\n%s" % (len(_PRIVATE), _PRIVATE)
 _CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (len(_CHAT), _CHAT)
 
 
-def _message(body: bytes = _CHAT, path: str = "/v1/chat/completions", **headers: str | None) -> bytes:
+def _message(body: bytes = _CHAT, path: str = "/v1/chat/completions", **headers: str) -> bytes:
     """Sent as it is: no header says more than `headers` do."""
-    return request(path, b"", **({"content_length": None} | headers)) + body
+    return request(path, b"", **{"content_length": None, **headers}, client="team-a") + body
 
 
 def _replaced(old: bytes, new: bytes) -> bytes:
@@ -125,7 +125,9 @@ MESSAGES = {
     "a bare LF": _replaced(_HOST, _HOST + b"\r\nx-note: a\nx-gateway-client: team-c"),
     "bare LFs everywhere": request("/v1/chat/completions", _CHAT).replace(b"\r\n", b"\n"),
     "an underscore in a name": _replaced(_HOST, _HOST + b"\r\nx_gateway_client: team-c"),
-    "an injected header": _message(_CHAT, path="/v1/chat/completions HTTP/1.1\r\nx-gateway-client: team-c\r\nx:", content_length=str(len(_CHAT))),
+    "an injected header": _message(
+        _CHAT, path="/v1/chat/completions HTTP/1.1\r\nx-gateway-client: team-c\r\nx:", content_length=str(len(_CHAT))
+    ),
     "a header of a pseudo name": _replaced(_HOST, _HOST + b"\r\n:path: /metrics"),
     "no host": _replaced(_HOST + b"\r\n", b""),
     "two hosts": _replaced(_HOST, _HOST + b"\r\nhost: other"),

@@ -33,7 +33,7 @@ class Answer:
         return self.headers["x-request-id"]
 
 
-def request(path: str, body: bytes | object = b"", *, method: str = "POST", client: str | None = "team-a", **headers: str | None) -> bytes:
+def request(path: str, body: bytes | object = b"", *, method: str = "POST", client: str | None = "team-a", **headers: Any) -> bytes:
     """A request of HTTP/1.1. Underscores in names of headers mean hyphens; None leaves one out."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     given: dict[str, str | None] = {"host": "gateway", "content-type": "application/json", "content-length": str(len(content))}
