@@ -6,6 +6,7 @@ Of the smuggled requests none has a key of its own, and all are for the model `p
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tests.dataplane.wire import chat, request
 
@@ -76,7 +77,8 @@ _CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (len(_CHAT), _CHAT)
 
 def _message(body: bytes = _CHAT, path: str = "/v1/chat/completions", **headers: str) -> bytes:
     """Sent as it is: no header says more than `headers` do."""
-    return request(path, b"", **{"content_length": None, **headers}, client="team-a") + body
+    fields: dict[str, Any] = {"content_length": None, **headers}
+    return request(path, b"", **fields) + body
 
 
 def _replaced(old: bytes, new: bytes) -> bytes:
