@@ -66,7 +66,6 @@ class LocalGateway:
         self._tls_folder = tls_folder
         self._audit: list[dict[str, Any]] = []
         self._log_line = log_line or (lambda line: self._audit.append(json.loads(line)))
-        self._generation = 0
 
     @property
     def url(self) -> str:
@@ -106,10 +105,11 @@ class LocalGateway:
     ) -> None:
         """Writes what Envoy watches, all of it at one moment. What is not given stays as it is."""
         self.plan, self.routes, self.keys = plan or self.plan, routes or self.routes, keys or self.keys
-        files = watched_files(self.plan, self.routes) | {BOOTSTRAP_FILE: bootstrap(self.plan, self._process())}
+        process = self._process()
+        files = watched_files(self.plan, self.routes, process.tls_folder) | {BOOTSTRAP_FILE: bootstrap(self.plan, process)}
         if self.plan.settings.authentication == "api-key":
             files[api_keys.FILE] = api_keys.api_keys(self.keys)
-        self._swap({name: json.dumps(content) for name, content in files.items()})
+        swap_files(self.folder, {name: json.dumps(content) for name, content in files.items()})
 
     def _process(self) -> Process:
         return Process(
@@ -121,19 +121,6 @@ class LocalGateway:
             tls_folder=str(self._tls_folder) if self._tls_folder else None,
             address="127.0.0.1",
         )
-
-    def _swap(self, files: Mapping[str, str]) -> None:
-        """As the kubelet does it: the files are links into `..data`, and that is a link which is replaced."""
-        self._generation += 1
-        fresh = self.folder / f"..{self._generation}"
-        fresh.mkdir()
-        for name, content in files.items():
-            (fresh / name).write_text(content)
-            if not (self.folder / name).is_symlink():
-                (self.folder / name).symlink_to(Path("..data") / name)
-        link = self.folder / "..data_tmp"
-        link.symlink_to(fresh.name)
-        os.replace(link, self.folder / "..data")  # noqa: PTH105 - of a link, not of what it leads to
 
     def _read_audit_log(self) -> None:
         for line in self.process.stdout or ():
@@ -182,6 +169,18 @@ class LocalGateway:
             with urllib.request.urlopen(address, timeout=2) as answer:
                 return answer.status == 200
         return False
+
+
+def swap_files(folder: Path, files: Mapping[str, str]) -> None:
+    """As the kubelet does it with a mounted volume: the files are links into `..data`, and that is a link which is replaced."""
+    fresh = Path(tempfile.mkdtemp(prefix="..", dir=folder))
+    for name, content in files.items():
+        (fresh / name).write_text(content)
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(Path("..data") / name)
+    link = folder / "..data_tmp"
+    link.symlink_to(fresh.name)
+    os.replace(link, folder / "..data")  # noqa: PTH105 - of a link, not of what it leads to
 
 
 def free_port() -> int:

@@ -90,9 +90,10 @@ class Gateway(pulumi.ComponentResource):
         ]
 
     def _configuration(self) -> list[pulumi.Resource]:
-        plan, keys = self._args.plan, self._args.client_keys
-        self._bootstrap = _compact(bootstrap(plan, pod.process(plan)))
-        files = {file: _compact(content) for file, content in watched_files(plan, self._args.routes).items()}
+        plan, keys, process = self._args.plan, self._args.client_keys, pod.process(self._args.plan)
+        self._bootstrap = _compact(bootstrap(plan, process))
+        watched = watched_files(plan, self._args.routes, process.tls_folder)
+        files = {file: _compact(content) for file, content in watched.items()}
         for content in files.values():
             _check_size(content, len(plan.models))
         contents: dict[str, pulumi.Input[str]] = {pod.BOOTSTRAP_FILE: self._bootstrap, **files}

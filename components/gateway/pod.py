@@ -19,7 +19,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeProjectionArgsDict,
 )
 
-from components.gateway.envoy import api_keys, clusters, routes
+from components.gateway.envoy import api_keys, certificate, clusters, routes
 from components.gateway.envoy.bootstrap import Process
 from components.naming import GATEWAY_NAMESPACE, MANAGED
 from planning.gateway import GatewayPlan
@@ -132,7 +132,8 @@ def secret_name(file: str) -> str:
 def files(plan: GatewayPlan) -> list[str]:
     """What is in the folder of the configuration."""
     keys = [api_keys.FILE] if plan.settings.authentication == "api-key" else []
-    return [BOOTSTRAP_FILE, clusters.FILE, routes.CLIENTS_FILE, routes.MODELS_FILE, *keys]
+    certificates = [certificate.FILE] if plan.settings.tls else []
+    return [BOOTSTRAP_FILE, clusters.FILE, routes.CLIENTS_FILE, routes.MODELS_FILE, *keys, *certificates]
 
 
 def _volumes(plan: GatewayPlan) -> list[VolumeArgsDict]:

@@ -42,7 +42,8 @@ class Outcome:
     """None: the connection broke before there was an answer."""
     whole: bool
     """The answer arrived to its end."""
-    replica: str | None
+    replica: str
+    """That answered; empty where none did."""
     code: str | int | None
     """Of an error."""
     request_id: str | None
@@ -95,7 +96,7 @@ async def _call(session: aiohttp.ClientSession, url: str, ask: Ask) -> Outcome:
         mark=mark,
         status=status,
         whole=not broken and (content.endswith(b"data: [DONE]\n\n") if ask.streamed and status == 200 else True),
-        replica=headers.get("x-replica"),
+        replica=headers.get("x-replica", ""),
         code=json.loads(content)["error"]["code"] if status and status >= 400 and not broken else None,
         request_id=headers.get("x-request-id"),
         body=content,

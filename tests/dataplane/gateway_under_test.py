@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from tools.local_gateway import LocalGateway
 from tools.model_server import HEALTHY, Fleet, ModelServer, ServerSettings, fleet
 
 WAIT_SECONDS = 20
-HELLO = [{"role": "user", "content": "Hello, who are you?"}]
+HELLO: Any = [{"role": "user", "content": "Hello, who are you?"}]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Platform:
     fleet: Fleet
 
     @contextlib.contextmanager
-    def client(self, name: str = "team-a", **options: Any) -> Iterator[openai.OpenAI]:
+    def client(self, name: str = "team-a", **options: Any) -> Generator[openai.OpenAI]:
         """OpenAI's own client, which tries nothing twice unless told to."""
         options = {"api_key": key_of(name), "max_retries": 0, "timeout": WAIT_SECONDS} | options
         with openai.OpenAI(base_url=f"{self.gateway.url}/v1", **options) as client:
@@ -80,13 +80,13 @@ class Platform:
     def total_received(self) -> int:
         return sum(len(self.received(model)) for model in self.replicas)
 
-    def logged(self, request_id: str, lines: int = 1) -> dict[str, Any]:
+    def logged(self, request_id: str | None) -> dict[str, Any]:
         """The one line of the audit log about a request."""
         found = self.gateway.wait_until(lambda: self._lines(request_id), WAIT_SECONDS, f"no line about {request_id}")
-        assert len(found) == lines, found
+        assert len(found) == 1, found
         return found[0]
 
-    def _lines(self, request_id: str) -> list[dict[str, Any]]:
+    def _lines(self, request_id: str | None) -> list[dict[str, Any]]:
         return [line for line in self.gateway.audit_log if line["request_id"] == request_id]
 
     def healthy(self, model: str, colour: str = "blue") -> int:
@@ -117,14 +117,11 @@ class Platform:
 
 
 @contextlib.contextmanager
-def running(models: Mapping[str, Served], clients: Mapping[str, Any], *, tls: Path | None = None, **gateway: Any) -> Iterator[Platform]:
-    """The platform of these models and clients. `gateway`: further settings of the section, as in YAML."""
-    plan = plan_of(models, clients, **gateway)
+def running(models: Mapping[str, Served], clients: Mapping[str, Any], *, tls: Path | None = None, **section: Any) -> Generator[Platform]:
+    """The platform of these models and clients. `section`: further settings of `gateway`, as in YAML."""
+    plan = plan_of(models, clients, **section)
     settings = [
-        ServerSettings(
-            **{"served_model_name": plan.models[name].names, "replica": f"{name}/{index}", "enable_force_include_usage": True}
-            | dict(one.server)
-        )
+        replace(ServerSettings(plan.models[name].names, f"{name}/{index}", enable_force_include_usage=True), **dict(one.server))
         for name, one in models.items()
         for index in range(one.replicas)
     ]

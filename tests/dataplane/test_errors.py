@@ -183,10 +183,12 @@ def test_a_body_at_the_limit_passes_and_one_over_it_does_not(platform, chunked):
     for excess, status in ((0, 200), (1, 413)):
         body = json.dumps(chat()).encode()
         body += b" " * (TOO_LARGE - 1 + excess - len(body))
-        framing = {"content_length": None, "transfer_encoding": "chunked"} if chunked else {}
-        head = request("/v1/chat/completions", content_length=str(len(body))) if not chunked else request("/v1/chat/completions", **framing)
-        data = head + (b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body)
-        answer = send(platform.gateway.port, data)
+        if chunked:
+            head = request("/v1/chat/completions", content_length=None, transfer_encoding="chunked")
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        else:
+            head = request("/v1/chat/completions", content_length=len(body))
+        answer = send(platform.gateway.port, head + body)
         assert answer.status == status
         if status == 413:
             assert answer.error["code"] == "request_too_large"

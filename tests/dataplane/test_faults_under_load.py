@@ -14,6 +14,7 @@ REQUESTS, BEGIN = 400, 100
 VICTIM, BYSTANDER = "victim", "bystander"
 MODELS = {VICTIM: Served(replicas=3), BYSTANDER: Served(replicas=1)}
 CLIENTS = {"team-a": {}, "team-b": {}}
+SLOW = Faults(seconds_per_token=0.003)
 
 
 @pytest.fixture
@@ -22,15 +23,10 @@ def platform(monkeypatch):
     monkeypatch.setattr(clusters, "HEALTH_INTERVAL_SECONDS", 1)
     monkeypatch.setattr(clusters, "HEALTH_TIMEOUT_SECONDS", 1)
     with running(MODELS, CLIENTS, cpu=2, timeouts={"idleSeconds": 4, "requestSeconds": 30}) as platform:
-        slowly(platform)
+        for server in platform.fleet:
+            server.faults = SLOW
         yield platform
         assert platform.gateway.process.poll() is None
-
-
-def slowly(platform, model=None, **faults):
-    for name in [model] if model else platform.replicas:
-        for server in platform.replicas[name]:
-            server.faults = Faults(**{"seconds_per_token": 0.003} | faults)
 
 
 def asks(count=REQUESTS, key=None):

@@ -53,12 +53,12 @@ def test_each_token_arrives_while_the_next_one_is_not_made_yet(platform):
 
 def test_the_headers_of_a_stream_arrive_before_its_first_token(platform):
     the_server(platform).faults = Faults(seconds_to_first_token=NEVER)
-    with platform.client() as client:
-        with client.with_streaming_response.chat.completions.create(model="qwen3-8b", messages=HELLO, stream=True) as answer:
-            assert answer.status_code == 200
-            assert answer.headers["content-type"].startswith("text/event-stream")
-            assert "content-length" not in answer.headers
-            assert the_server(platform).engine.unfinished == 1
+    answers = platform.client()
+    with answers as client, client.with_streaming_response.chat.completions.create(model="qwen3-8b", messages=HELLO, stream=True) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert "content-length" not in answer.headers
+        assert the_server(platform).engine.unfinished == 1
 
 
 def test_a_stream_is_byte_for_byte_what_the_model_server_sent(platform):

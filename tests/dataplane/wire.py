@@ -33,7 +33,7 @@ class Answer:
         return self.headers["x-request-id"]
 
 
-def request(path: str, body: bytes | object = b"", *, method: str = "POST", client: str | None = "team-a", **headers: str | None) -> bytes:
+def request(path: str, body: bytes | object = b"", *, method: str = "POST", client: str | None = "team-a", **headers: Any) -> bytes:
     """A request of HTTP/1.1. Underscores in names of headers mean hyphens; None leaves one out."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     given: dict[str, str | None] = {"host": "gateway", "content-type": "application/json", "content-length": str(len(content))}
@@ -44,31 +44,38 @@ def request(path: str, body: bytes | object = b"", *, method: str = "POST", clie
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content
 
 
-def send(port: int, data: bytes, *, half_close: bool = False) -> Answer:
+def send(port: int, data: bytes) -> Answer:
     """The answer to one request.
 
     Raises:
         ConnectionError: the connection was closed without one, or within it.
     """
-    answers = list(exchange(port, data, count=1, half_close=half_close))
+    answers = list(exchange(port, data, count=1))
     if not answers:
         raise ConnectionResetError("no answer")
     return answers[0]
 
 
-def exchange(port: int, data: bytes, *, count: int, half_close: bool = False) -> Iterator[Answer]:
-    """Up to `count` answers that come to what is written at once; fewer where the connection is closed before."""
-    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_SECONDS) as connection:
+def exchange(port: int, data: bytes, *, count: int, patience_seconds: float | None = None) -> Iterator[Answer]:
+    """Up to `count` answers that come to what is written at once; fewer where the connection is closed before.
+
+    `patience_seconds`: how long silence means that there are no more. Without it, silence is a failure.
+    """
+    with socket.create_connection(("127.0.0.1", port), timeout=patience_seconds or WAIT_SECONDS) as connection:
         connection.sendall(data)
-        if half_close:
-            connection.shutdown(socket.SHUT_WR)
         stream = _Stream(connection)
         for _ in range(count):
             answer = HTTPResponse(stream, method="GET")  # ty: ignore[invalid-argument-type]
             try:
                 answer.begin()
                 yield Answer(answer.status, answer.headers, answer.read())
+                if answer.headers["connection"] == "close":
+                    return
             except (HTTPException, ConnectionError):
+                return
+            except TimeoutError:
+                if patience_seconds is None:
+                    raise
                 return
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.gateway.envoy import clusters, routes
+from components.gateway.envoy import certificate, clusters, routes
 from components.gateway.envoy.listeners import front_listener, models_listener, operations_listener
 from components.gateway.envoy.messages import Message, extension, socket, watched
 from planning.gateway import REFUSE_AT_HEAP, SHRINK_AT_HEAP, GatewayPlan
@@ -50,7 +50,7 @@ def bootstrap(plan: GatewayPlan, process: Process) -> Message:
         "dynamic_resources": {"cds_config": watched(process.folder, clusters.FILE)},
         "static_resources": {
             "listeners": [
-                front_listener(plan, process.address, process.port, process.folder, process.tls_folder),
+                front_listener(plan, process.address, process.port, process.folder, encrypted=process.tls_folder is not None),
                 models_listener(plan, process.folder),
                 operations_listener(process.address, process.operations_port, ADMIN_CLUSTER),
             ],
@@ -60,10 +60,11 @@ def bootstrap(plan: GatewayPlan, process: Process) -> Message:
     }
 
 
-def watched_files(plan: GatewayPlan, models: Sequence[routes.ModelRoute]) -> dict[str, Message]:
-    """Content by file name of what Envoy watches, API keys excepted."""
+def watched_files(plan: GatewayPlan, models: Sequence[routes.ModelRoute], tls_folder: str | None) -> dict[str, Message]:
+    """Content by file name of what Envoy watches, API keys excepted. `tls_folder`: as of the process."""
     backends = ((route.model, backend) for route in models for backend in route.backends)
     return {
+        **({certificate.FILE: certificate.certificate(tls_folder)} if tls_folder else {}),
         clusters.FILE: clusters.clusters(plan, backends),
         routes.CLIENTS_FILE: routes.client_routes(plan),
         routes.MODELS_FILE: routes.model_routes(plan, models),

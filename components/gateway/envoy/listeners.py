@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.gateway.envoy import api_keys, replies
+from components.gateway.envoy import api_keys, certificate, replies
 from components.gateway.envoy.audit_log import audit_log
 from components.gateway.envoy.clusters import MODELS_LISTENER
 from components.gateway.envoy.messages import Message, extension, seconds, socket, watched
@@ -31,7 +31,7 @@ MOST_STREAMS_A_CONNECTION = 256
 _IDLE_MARGIN_SECONDS = 5
 
 
-def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, tls_folder: str | None) -> Message:
+def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, encrypted: bool) -> Message:
     manager = _manager(
         "front",
         plan.settings.timeouts.idle_seconds + _IDLE_MARGIN_SECONDS,
@@ -55,8 +55,8 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, tls_
         http_filters=[*_authentication(plan, folder), _lua("client", ""), _rate_limit(), _router()],
     )
     chain: Message = {"filters": [manager]}
-    if tls_folder:
-        chain["transport_socket"] = _tls(tls_folder)
+    if encrypted:
+        chain["transport_socket"] = certificate.tls(folder)
     return {
         "name": "front",
         "address": socket(address, port),
@@ -186,20 +186,3 @@ def _request_to_metadata() -> Message:
 
 def _router() -> Message:
     return extension("envoy.filters.http.router", f"{_HTTP}.router.v3.Router", suppress_envoy_headers=True)
-
-
-def _tls(folder: str) -> Message:
-    certificate = {
-        "certificate_chain": {"filename": f"{folder}/tls.crt"},
-        "private_key": {"filename": f"{folder}/tls.key"},
-        "watched_directory": {"path": folder},
-    }
-    return extension(
-        "envoy.transport_sockets.tls",
-        "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-        common_tls_context={
-            "alpn_protocols": ["h2", "http/1.1"],
-            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-            "tls_certificates": [certificate],
-        },
-    )

@@ -53,6 +53,7 @@ _REPLIES = (
     _Reply(426, "This protocol is not served here.", _INVALID, "upgrade_required"),
     _Reply(429, "This client sends more requests than it may. Slow down.", "requests", "rate_limit_exceeded", retry=True),
     _Reply(431, "The headers are larger than this gateway takes.", _INVALID, "headers_too_large"),
+    _Reply(501, "This transfer coding is not understood.", _INVALID, "bad_request", becomes=400),
     _Reply(503, "No replica of this model is available. Try again shortly.", _SERVER, "model_unavailable", ("UH", "NC", "UF"), retry=True),
     _Reply(503, "The gateway is at its limit. Try again shortly.", _SERVER, "overloaded", ("OM",), retry=True),
     _Reply(503, "The replica stopped answering. Try again.", _SERVER, "replica_failed", retry=True),
