@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -40,6 +41,8 @@ def main() -> int:
         chosen = [upstream, stack.enter_context(targets.tcp_proxy(upstream.port)), *(one.target for one in gateways)]
         if not without_router:
             chosen.append(stack.enter_context(targets.vllm_router(upstream.port)))
+        most = gateways[-1]
+        chosen.append(replace(most.target, name=f"{most.target.name}, all asked for", asked=most.models))
         report = Report(measure(chosen, extent, console.print), chosen, gateways, extent)
         for table in (report.latency(), report.throughput(), report.footprint()):
             console.print(table)

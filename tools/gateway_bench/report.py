@@ -57,13 +57,14 @@ class Report:
         return table
 
     def verdict(self) -> Iterator[str]:
-        names = [one.target.name for one in self.gateways]
+        names = [name for name in self.others if name.startswith("gateway")]
         cases = [(load, name) for load in self.extent.paced for name in names]
         met = [case for case in cases if self._added(99, *case) <= self._aim(case[0])]
         yield f"Aim (p99 adds at most {_FACTOR} times the proxy's plus {_ALLOWANCE_MS} ms): met in {len(met)} of {len(cases)} cases."
         for load in FLAT_OUT:
-            ratio = self.results.cpu_per_request(load, names[-1]) / self.results.cpu_per_request(load, names[0])
-            yield f"CPU a request, {load.kind}: {names[-1]} take {ratio:.2f} times that of {names[0]}."
+            least = self.results.cpu_per_request(load, names[0])
+            ratios = ", ".join(f"{name} {self.results.cpu_per_request(load, name) / least:.2f}" for name in names[1:])
+            yield f"CPU a request, {load.kind}, times that of {names[0]}: {ratios}."
 
     def _added(self, percent: int, load: Load, name: str) -> float:
         return self.results.added(percent, load, name, self.none)

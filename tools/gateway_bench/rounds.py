@@ -84,7 +84,7 @@ def measure(targets: Sequence[Target], extent: Extent, said: Callable[[str], Non
 
 def _run(results: Results, target: Target, each: Load, seconds: int) -> None:
     before = cpu_seconds(target.pid)
-    measured = load.run(target.port, each, seconds, key=target.key, models=target.models)
+    measured = load.run(target.port, each, seconds, key=target.key, asked=target.asked)
     results.cpu.setdefault((each, target.name), []).append(cpu_seconds(target.pid) - before)
     results.runs.setdefault((each, target.name), []).append(measured)
 

@@ -35,13 +35,13 @@ _CLIENT, _OTHER_CLIENT = "bench", "other"
 
 @dataclass(frozen=True)
 class Target:
-    """`pid`: of the process that answers on the port. `models`: how many the clients ask for."""
+    """`pid`: of the process that answers on the port. `asked`: how many models the clients ask for, each as often as the others."""
 
     name: str
     port: int
     pid: int
-    models: int = 1
     key: str = "none"
+    asked: int = 1
 
 
 @contextmanager
@@ -97,14 +97,15 @@ def install_vllm_router() -> str | None:
 @dataclass(frozen=True)
 class RunningGateway:
     target: Target
+    models: int
     start_seconds: float
     envoy: LocalGateway = field(repr=False)
     upstream_port: int
 
     def seconds_to_add_a_model(self) -> float:
         """From the moment that its files are there to the first answer of a model that was not there before."""
-        name = f"model-{self.target.models}"
-        plan, routes = configuration(self.target.models + 1, self.upstream_port)
+        name = f"model-{self.models}"
+        plan, routes = configuration(self.models + 1, self.upstream_port)
         self.envoy.configure(plan, routes)
         began = time.perf_counter()
         self.envoy.wait_until(lambda: self._answers(name), READY_SECONDS, f"{name} does not answer")
@@ -128,8 +129,8 @@ def gateway(models: int, upstream_port: int) -> Generator[RunningGateway]:
     began = time.perf_counter()
     with LocalGateway(plan, routes, keys, log_line=lambda _: None) as envoy:
         seconds = time.perf_counter() - began
-        target = Target(f"gateway, {models:,} model{'s' if models > 1 else ''}", envoy.port, envoy.process.pid, models, key)
-        yield RunningGateway(target, seconds, envoy, upstream_port)
+        target = Target(f"gateway, {models:,} model{'s' if models > 1 else ''}", envoy.port, envoy.process.pid, key)
+        yield RunningGateway(target, models, seconds, envoy, upstream_port)
 
 
 def configuration(models: int, upstream_port: int) -> tuple[GatewayPlan, Sequence[ModelRoute]]:
