@@ -19,7 +19,12 @@ from tools.local_gateway import NO_ENVOY, LocalGateway, envoy_binary
 
 USAGE = '"usage": {"prompt_tokens": 11, "prompt_tokens_details": {"cached_tokens": 3}, "completion_tokens": 7}'
 SPOKEN = json.dumps(USAGE.replace("11", "99").replace("7", "88"))  # by the model: the quotes are escaped
-EVENTS = ['{"choices": [], "usage": null}', '{"choices": [{"delta": {"content": %s}}]}' % SPOKEN, '{"choices": [], %s}' % USAGE, "[DONE]"]
+EVENTS = (
+    '{"choices": [], "usage": null}',
+    f'{{"choices": [{{"delta": {{"content": {SPOKEN}}}}}]}}',
+    f'{{"choices": [], {USAGE}}}',
+    "[DONE]",
+)
 BODY = "".join(f"data: {event}\n\n" for event in EVENTS).encode()
 
 pytestmark = pytest.mark.skipif(envoy_binary() is None, reason=NO_ENVOY)

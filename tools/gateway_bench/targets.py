@@ -35,13 +35,13 @@ _CLIENT, _OTHER_CLIENT = "bench", "other"
 
 @dataclass(frozen=True)
 class Target:
-    """`pid`: of the process in between; None: there is none."""
+    """`pid`: of the process that answers on the port. `asked`: how many models the clients ask for, each as often as the others."""
 
     name: str
     port: int
-    pid: int | None = None
-    models: int = 1
+    pid: int
     key: str = "none"
+    asked: int = 1
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def vllm_router(upstream_port: int) -> Generator[Target]:
     port, metrics_port = free_port(), free_port()
     command = [str(ROUTER_FOLDER / "bin" / "vllm-router"), "--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
     options = ["--worker-urls", f"http://127.0.0.1:{upstream_port}", "--policy", "round_robin", "--prometheus-port", str(metrics_port)]
-    with _process([*command, *options], port, path="/health") as process:
+    with _process([*command, *options], port) as process:
         yield Target(VLLM_ROUTER.replace("==", " "), port, process.pid)
 
 
@@ -97,14 +97,15 @@ def install_vllm_router() -> str | None:
 @dataclass(frozen=True)
 class RunningGateway:
     target: Target
+    models: int
     start_seconds: float
     envoy: LocalGateway = field(repr=False)
     upstream_port: int
 
     def seconds_to_add_a_model(self) -> float:
         """From the moment that its files are there to the first answer of a model that was not there before."""
-        name = f"model-{self.target.models}"
-        plan, routes = configuration(self.target.models + 1, self.upstream_port)
+        name = f"model-{self.models}"
+        plan, routes = configuration(self.models + 1, self.upstream_port)
         self.envoy.configure(plan, routes)
         began = time.perf_counter()
         self.envoy.wait_until(lambda: self._answers(name), READY_SECONDS, f"{name} does not answer")
@@ -113,7 +114,7 @@ class RunningGateway:
     def _answers(self, model: str) -> bool:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.target.key}"}
         body = json.dumps({"model": model, "messages": []}).encode()
-        request = urllib.request.Request(f"{self.envoy.url}/v1/chat/completions", body, headers)
+        request = urllib.request.Request(f"{self.envoy.url}/v1/chat/completions", body, headers)  # noqa: S310
         with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(request, timeout=5):  # noqa: S310
             return True
         return False
@@ -128,8 +129,8 @@ def gateway(models: int, upstream_port: int) -> Generator[RunningGateway]:
     began = time.perf_counter()
     with LocalGateway(plan, routes, keys, log_line=lambda _: None) as envoy:
         seconds = time.perf_counter() - began
-        target = Target(f"gateway, {models:,} models", envoy.port, envoy.process.pid, models, key)
-        yield RunningGateway(target, seconds, envoy, upstream_port)
+        target = Target(f"gateway, {models:,} model{'s' if models > 1 else ''}", envoy.port, envoy.process.pid, key)
+        yield RunningGateway(target, models, seconds, envoy, upstream_port)
 
 
 def configuration(models: int, upstream_port: int) -> tuple[GatewayPlan, Sequence[ModelRoute]]:
@@ -145,8 +146,8 @@ def configuration(models: int, upstream_port: int) -> tuple[GatewayPlan, Sequenc
 
 
 @contextmanager
-def _process(command: Sequence[str], port: int, path: str | None = None) -> Generator[subprocess.Popen[bytes]]:
-    """Until it listens, or answers `path`; killed in the end.
+def _process(command: Sequence[str], port: int) -> Generator[subprocess.Popen[bytes]]:
+    """Once it answers at /health, itself or from the model server; killed in the end.
 
     Raises:
         RuntimeError: it did not become ready; the message ends with its output.
@@ -155,7 +156,7 @@ def _process(command: Sequence[str], port: int, path: str | None = None) -> Gene
         process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
         try:
             deadline = time.monotonic() + READY_SECONDS
-            while not _is_ready(port, path):
+            while not _is_ready(port):
                 if process.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
                     raise RuntimeError(f"{command[0]} is not ready:\n{log.read()[-2000:].decode()}")
@@ -166,10 +167,10 @@ def _process(command: Sequence[str], port: int, path: str | None = None) -> Gene
             process.wait()
 
 
-def _is_ready(port: int, path: str | None) -> bool:
-    with contextlib.suppress(urllib.error.URLError, OSError):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path or '/health'}", timeout=2):
-            return True
+def _is_ready(port: int) -> bool:
+    address = f"http://127.0.0.1:{port}/health"
+    with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(address, timeout=2):
+        return True
     return False
 
 

@@ -1,5 +1,5 @@
 -- wrk's script: chats with models chosen at random, a pause before each, and the figures as a line of JSON.
--- Arguments: key, number of models, "stream" or "plain", mean pause in milliseconds (0: none).
+-- Arguments: key, number of models to ask for, "stream" or "plain", mean pause in milliseconds (0: none).
 local requests = {}
 
 local function body(model, streamed)
