@@ -63,6 +63,20 @@ def test_a_client_verifies_the_gateway(platform, first):
         assert list(client.chat.completions.create(model="qwen3-8b", messages=HELLO, stream=True))
 
 
+def test_openais_client_speaks_http_2_with_it(platform, first):
+    context = ssl.create_default_context(cadata=first["tls.crt"])
+    with openai.DefaultHttpxClient(verify=context, http2=True) as http, platform.client(http_client=http) as client:
+        answer = client.chat.completions.with_raw_response.create(model="qwen3-8b", messages=HELLO)
+        assert answer.http_response.http_version == "HTTP/2"
+        assert answer.parse().usage.completion_tokens == 16
+        contents = [
+            chunk.choices[0].delta.content
+            for chunk in client.chat.completions.create(model="qwen3-8b", messages=HELLO, stream=True)
+            if chunk.choices
+        ]
+        assert contents[-1] == " 11"
+
+
 def test_a_client_that_knows_another_certificate_does_not_speak_to_it(platform, tmp_path):
     with client_that_trusts(platform, certificate(tmp_path, "other")) as client, pytest.raises(openai.APIConnectionError):
         client.models.list()
