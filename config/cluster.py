@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from config.errors import rule
-from config.section import Cidr, Form, Name, NonNegative, Positive, Section, Text, distinct
+from config.section import Bounds, Cidr, Form, Name, NonNegative, Positive, Section, Text, distinct
 
 GpuStack = Literal["gke-default", "driver-installer"]
 
@@ -60,18 +60,12 @@ class MaintenanceWindow(Section):
         return self
 
 
-class SystemPool(Section):
+class SystemPool(Bounds):
     """CPU nodes for everything that is not a model server."""
 
     machine_type: str = Field(default="e2-standard-4", description="Compute Engine machine type without a GPU.")
     min: Positive = Field(default=2, description="Nodes over all zones.")
     max: Positive = Field(default=6, description="Nodes over all zones.")
-
-    @model_validator(mode="after")
-    def _bounds_are_ordered(self) -> SystemPool:
-        if self.min > self.max:
-            raise rule(f"min {self.min} is above max {self.max}", "raise max or lower min")
-        return self
 
 
 class GkeCluster(Section):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from config.errors import rule
-from config.section import Cidr, Form, MemoryGib, Name, Positive, Section, Text, distinct
+from config.section import Bounds, Cidr, Form, MemoryGib, Name, Positive, Section, Text, distinct
 
 HostName = Annotated[
     str, Form(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?", "a DNS name", "write it as in llm.example.com")
@@ -31,17 +31,11 @@ class Client(Section):
     default_model: Text | None = Field(default=None, description="Key under `models` that a request without a `model` means.")
 
 
-class Replicas(Section):
+class Replicas(Bounds):
     """Gateway pods. They run on nodes without GPUs."""
 
-    min: int = Field(default=2, ge=1, description="Always there; fewer than 2 means an outage with every drained node.")
-    max: int = Field(default=6, ge=1, description="Most that the HorizontalPodAutoscaler reaches, on CPU.")
-
-    @model_validator(mode="after")
-    def _bounds_are_ordered(self) -> Replicas:
-        if self.min > self.max:
-            raise rule(f"min {self.min} is above max {self.max}", "raise max or lower min")
-        return self
+    min: Positive = Field(default=2, description="Always there; fewer than 2 means an outage with every drained node.")
+    max: Positive = Field(default=6, description="Most that the HorizontalPodAutoscaler reaches, on CPU.")
 
 
 class Tls(Section):

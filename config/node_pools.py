@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from config.errors import rule
-from config.section import Cpus, Form, MemoryGib, NonNegative, Section, Text, distinct
+from config.section import Bounds, Cpus, Form, MemoryGib, NonNegative, Section, Text, distinct
 
 Capacity = Literal["on-demand", "spot"]
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
@@ -16,7 +16,7 @@ LabelKey = Annotated[str, Form(f"([a-z0-9.-]{{1,253}}/)?{_LABEL}", "the key of a
 LabelValue = Annotated[str, Form(f"({_LABEL})?", "the value of a label", _LABEL_ADVICE)]
 
 
-class NodeCount(Section):
+class NodeCount(Bounds):
     """How many nodes of one kind the cluster autoscaler may keep, over all zones."""
 
     min: NonNegative = Field(default=0, description="Nodes that are always kept. The plan raises it to what the floors need.")
@@ -26,12 +26,6 @@ class NodeCount(Section):
         description="Labels that select these nodes, for provider `existing` only. "
         "Default: those that this program gives to its own node pools.",
     )
-
-    @model_validator(mode="after")
-    def _bounds_are_ordered(self) -> NodeCount:
-        if self.min > self.max:
-            raise rule(f"min {self.min} is above max {self.max}", "raise max or lower min")
-        return self
 
 
 class Hardware(Section):

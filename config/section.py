@@ -16,6 +16,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     StringConstraints,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, core_schema
@@ -82,3 +83,16 @@ Positive = Annotated[int, Field(gt=0, le=INT32)]
 Cpus = Annotated[float, Field(ge=0.1, le=10_000)]
 MemoryGib = Annotated[float, Field(ge=1, le=1_000_000)]
 Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Bounds(Section):
+    """At least and at most so many."""
+
+    min: NonNegative
+    max: NonNegative
+
+    @model_validator(mode="after")
+    def _are_ordered(self) -> Bounds:
+        if self.min > self.max:
+            raise rule(f"min {self.min} is above max {self.max}", "raise max or lower min")
+        return self
