@@ -10,6 +10,7 @@ from components.naming import MODEL_LABEL, TIER_LABEL, model_namespace
 from config.errors import StackError
 from planning.plan import make_plan
 from tests.cluster.cluster import Cluster, is_ready
+from tests.cluster.conftest import needs_own_control_plane
 from tests.cluster.deployed import Deployed, deploy, gpus_in_use
 from tests.cluster.simulated_nodes import GPU, NODE_POOL_LABEL, ZONE_LABEL
 from tests.stacks import settings, stack
@@ -54,6 +55,7 @@ class Watch:
         return condition()
 
 
+@needs_own_control_plane
 def test_googles_driver_installer_runs_on_every_gpu_node(cluster):
     found = deployed(cluster, FULL_POOL | {"cluster.gpuStack": "driver-installer"})
     on = lambda: {_node(pod) for pod in cluster.pods("kube-system", name="nvidia-driver-installer") if is_ready(pod)}  # noqa: E731

@@ -67,20 +67,26 @@ def test_the_log_is_believed_before_the_last_lines_in_the_status():
 
 def test_a_kill_by_the_startup_probe_is_not_taken_for_lack_of_memory():
     world = World().with_floor(status=pod_status(DONE, crashing(137, lived=30)))
-    world.but(warnings=(event(world.floor, "Unhealthy", "Startup probe failed: connection refused"),))
+    world.but(events=(event(world.floor, "Killing", "Container vllm failed startup probe, will be restarted"),))
     assert world.only().cause is Cause.STARTUP_EXCEEDED
+
+
+def test_probes_that_fail_while_an_engine_starts_do_not_hide_why_it_crashed():
+    world = World().with_floor(status=pod_status(DONE, crashing(1, "RuntimeError: no idea")))
+    world.but(events=(event(world.floor, "Unhealthy", "Startup probe failed: connection refused"),))
+    assert world.only().cause is Cause.CRASH_LOOP
 
 
 def test_a_pull_that_backs_off_is_explained_by_its_event():
     world = World().with_floor(status=pod_status(waiting("ImagePullBackOff", "Back-off pulling image")))
     image = world.floor["status"]["initContainerStatuses"][0]["image"]
-    world.but(warnings=(event(world.floor, "Failed", f'Failed to pull image "{image}": 429 Too Many Requests'),))
+    world.but(events=(event(world.floor, "Failed", f'Failed to pull image "{image}": 429 Too Many Requests'),))
     assert "429" in world.only().message
 
 
 def test_a_volume_that_does_not_come_is_not_taken_for_a_slow_image():
     world = World().with_floor(status=pod_status(waiting("PodInitializing"), scheduled=900))
-    world.but(warnings=(event(world.floor, "FailedMount", "MountVolume.SetUp failed for volume"),))
+    world.but(events=(event(world.floor, "FailedMount", "MountVolume.SetUp failed for volume"),))
     assert world.only().cause is Cause.VOLUME_NOT_READY
 
 
@@ -118,7 +124,7 @@ def test_a_floor_whose_node_is_being_made_is_not():
 )
 def test_a_cloud_that_refuses_a_node_is_quoted(event_message, cause):
     world = pending(World(), creationTimestamp=ago(60)).but(nodes=())
-    assert world.but(warnings=(event(world.snapshot.pods[0], "FailedScaleUp", event_message),)).only().cause is cause
+    assert world.but(events=(event(world.snapshot.pods[0], "FailedScaleUp", event_message),)).only().cause is cause
 
 
 def test_on_an_existing_cluster_the_advice_names_the_labels():
@@ -231,7 +237,7 @@ def test_an_operator_that_is_not_installed_is_a_fault_where_the_stack_wants_it()
 def test_an_operand_whose_pods_a_quota_refuses_is_told():
     daemon_set = of("DaemonSet", "gpu-feature-discovery", "gpu-operator", status={"desiredNumberScheduled": 2, "numberReady": 0})
     message = 'pods "x" is forbidden: insufficient quota to match these scopes: [{PriorityClass In [system-node-critical]}]'
-    finding = World().but(daemon_sets=(daemon_set,), warnings=(event(daemon_set, "FailedCreate", message),)).only()
+    finding = World().but(daemon_sets=(daemon_set,), events=(event(daemon_set, "FailedCreate", message),)).only()
     assert finding.cause is Cause.QUOTA_EXCEEDED
 
 

@@ -32,7 +32,7 @@ class _Replica:
     def __init__(self, case: Case, replicas: Replicas, pod: Object) -> None:
         self.snapshot, self.replicas, self.pod = case.snapshot, replicas, pod
         self.startup = replicas.model.startup
-        self.warnings = case.snapshot.warnings_about(pod)
+        self.events = case.snapshot.events_about(pod)
 
     def fault(self, cause: Cause, message: str, advice: str) -> Finding:
         return fault(self.replicas.about, cause, message, advice, name(self.pod))
@@ -66,7 +66,7 @@ def _ended_by_its_node(replica: _Replica) -> Finding:
 def _of_container(replica: _Replica, container: Container) -> Finding | None:
     reason = container.waiting.get("reason")
     if reason in images.REASONS:
-        return replica.fault(Cause.IMAGE_REFUSED, *images.refusal(container, replica.warnings))
+        return replica.fault(Cause.IMAGE_REFUSED, *images.refusal(container, replica.events))
     if reason in _NOT_CREATED:
         message = f"container {container.name} cannot be created: {container.waiting.get('message', reason)}"
         advice = "a Secret that is not there: `pulumi up`; a message of the NVIDIA runtime: see the GPU Operator's toolkit"
@@ -121,7 +121,7 @@ def _limits(pod: Object, container: Container) -> Iterator[Object]:
 
 def _used_up_its_budget(replica: _Replica, container: Container) -> bool:
     """The startup probe ended it: its kubelet says so for an hour; after that the length of its life does."""
-    if any("startup probe" in event.get("message", "").lower() for event in replica.warnings):
+    if any("failed startup probe" in event.get("message", "") for event in replica.events):
         return True
     budget = replica.startup.budget
     lived = seconds_between(container.ended.get("startedAt"), container.ended.get("finishedAt"))
@@ -170,7 +170,7 @@ def _not_started(replica: _Replica) -> Finding | None:
     """On a node, and no container says more than that it is being created: volumes, sandbox, image."""
     if any(container.running or container.ended for container in containers(replica.pod)):
         return None  # its node does not answer, which is a finding about the node
-    held_up = [event for event in replica.warnings if event.get("reason") in _NO_SANDBOX]
+    held_up = [event for event in replica.events if event.get("reason") in _NO_SANDBOX]
     since = replica.seconds_since(condition(replica.pod, "PodScheduled").get("lastTransitionTime"))
     if held_up and since > _LEAST_IMAGE_SECONDS:
         message = f"its pod cannot be set up on the node: {held_up[-1].get('message', '')}"

@@ -22,10 +22,10 @@ _ANSWERS = (
 )
 
 
-def refusal(container: Container, warnings: list[Object]) -> tuple[str, str]:
+def refusal(container: Container, events: list[Object]) -> tuple[str, str]:
     """What is wrong and what to do. While it backs off, a kubelet may say why in an event only."""
     image = container.status.get("image", "")
-    failures = [event.get("message", "") for event in warnings if event.get("reason") == "Failed" and image in event.get("message", "")]
+    failures = [event.get("message", "") for event in events if event.get("reason") == "Failed" and image in event.get("message", "")]
     text = " ".join([container.waiting.get("message", ""), *failures[-2:]])
     for pattern, answer, advice in _ANSWERS:
         if re.search(pattern, text, re.IGNORECASE):

@@ -29,7 +29,7 @@ def placement_findings(case: Case, replicas: Replicas) -> Iterator[Finding]:
 
 def _explained(case: Case, replicas: Replicas, pod: Object) -> Finding:
     said = condition(pod, "PodScheduled").get("message", "")
-    refused = [one.get("message", "") for one in case.snapshot.warnings_about(pod) if one.get("reason") == "FailedScaleUp"]
+    refused = [one.get("message", "") for one in case.snapshot.events_about(pod) if one.get("reason") == "FailedScaleUp"]
     if refused and "quota" in refused[-1].lower():
         message = f"Google Cloud refuses another node of {replicas.tier.group.name}: {refused[-1]}"
         return fault(

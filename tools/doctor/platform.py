@@ -8,7 +8,7 @@ from components.platform.gpu_operator import CHART, NAMESPACE
 from planning.startup import NODE_SECONDS
 from tools.doctor import admission
 from tools.doctor.findings import Cause, Finding, fault, information
-from tools.doctor.objects import Object, containers, is_true, name, namespace, seconds_since, status
+from tools.doctor.objects import Object, condition, containers, is_true, name, namespace, seconds_since, status
 from tools.doctor.snapshot import Case
 
 SYSTEM = "kube-system"
@@ -62,17 +62,22 @@ def _operator_findings(case: Case) -> Iterator[Finding]:
         yield fault(ABOUT, Cause.OPERATOR_NOT_READY, message, "run `pulumi up`; a failed release is cleaned up and tried again")
     for one in deployments:
         if status(one).get("availableReplicas", 0) < one["spec"].get("replicas", 1):
-            message = f"its Deployment {name(one)} is not available"
-            yield from _refused(case, one) or [
-                fault(ABOUT, Cause.OPERATOR_NOT_READY, message, f"see `kubectl -n {NAMESPACE} get pods` and their events", name(one))
-            ]
+            yield _unavailable(one)
+
+
+def _unavailable(deployment: Object) -> Finding:
+    refused = condition(deployment, "ReplicaFailure")
+    if refused.get("status") == "True":
+        return admission.refusal(ABOUT, refused.get("message", ""), name(deployment))
+    message = f"its Deployment {name(deployment)} is not available"
+    return fault(ABOUT, Cause.OPERATOR_NOT_READY, message, f"see `kubectl -n {NAMESPACE} get pods` and their events", name(deployment))
 
 
 def _daemon_set_findings(case: Case, one: Object) -> Iterator[Finding]:
     counts = status(one)
     if counts.get("numberReady", 0) >= counts.get("desiredNumberScheduled", 0):
         return
-    if refused := _refused(case, one):
+    if counts.get("currentNumberScheduled", 0) < counts["desiredNumberScheduled"] and (refused := _refused(case, one)):
         yield from refused
         return
     pods = [pod for pod in gpu_pods(case) if namespace(pod) == namespace(one) and _part(pod) == name(one) and not is_true(pod, "Ready")]
@@ -88,5 +93,5 @@ def _daemon_set_findings(case: Case, one: Object) -> Iterator[Finding]:
 
 def _refused(case: Case, one: Object) -> list[Finding]:
     """Refusals of its pods, which show in events only: a DaemonSet has no condition for them."""
-    messages = [event.get("message", "") for event in case.snapshot.warnings_about(one) if event.get("reason") == "FailedCreate"]
+    messages = [event.get("message", "") for event in case.snapshot.events_about(one) if event.get("reason") == "FailedCreate"]
     return [admission.refusal(ABOUT, messages[-1], name(one))] if messages else []

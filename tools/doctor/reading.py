@@ -94,7 +94,9 @@ def _read(api: client.ApiClient) -> Snapshot:
         deployments=tuple(_of_interest(_list(apps.list_deployment_for_all_namespaces))),
         daemon_sets=tuple(_of_interest(_list(apps.list_daemon_set_for_all_namespaces))),
         disruption_budgets=tuple(_list(policy.list_pod_disruption_budget_for_all_namespaces)),
-        warnings=tuple(_list(core.list_event_for_all_namespaces, field_selector="type=Warning")),
+        events=tuple(
+            event for kind in ("type=Warning", "reason=Killing") for event in _list(core.list_event_for_all_namespaces, field_selector=kind)
+        ),
         logs=dict(_logs(core, models)),
     )
 

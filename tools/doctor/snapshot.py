@@ -26,8 +26,8 @@ class Snapshot:
     deployments: tuple[Object, ...] = ()
     daemon_sets: tuple[Object, ...] = ()
     disruption_budgets: tuple[Object, ...] = ()
-    warnings: tuple[Object, ...] = ()
-    """Events of type Warning."""
+    events: tuple[Object, ...] = ()
+    """Warnings, and containers that kubelets killed."""
     logs: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     """The last lines of containers that failed, by namespace, pod and container."""
 
@@ -35,8 +35,8 @@ class Snapshot:
     def ready_nodes(self) -> frozenset[str]:
         return frozenset(name(node) for node in self.nodes if is_true(node, "Ready"))
 
-    def warnings_about(self, one: Object) -> list[Object]:
-        return about(self.warnings, one)
+    def events_about(self, one: Object) -> list[Object]:
+        return about(self.events, one)
 
     def last_words(self, container: Container) -> str:
         """The end of its log; of that, what the kubelet kept in the pod's status where the log could not be read."""
