@@ -52,7 +52,7 @@ class InTwoParts(BaseHTTPRequestHandler):
             self.wfile.write(part)
             time.sleep(0.002)  # so that they arrive as two
 
-    def log_message(self, *_):
+    def log_message(self, format, *_):  # noqa: A002 - named so by the class that it overrides
         pass
 
 

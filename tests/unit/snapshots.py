@@ -76,7 +76,12 @@ class World:
             namespaces=frozenset({SPACE, "gpu-operator"}),
             nodes=(home,),
             pods=(self.floor,),
-            deployments=(deployment(f"{MODEL}-floor"), deployment(f"{MODEL}-burst"), deployment("gpu-operator", "gpu-operator")),
+            deployments=(
+                deployment(f"{MODEL}-floor"),
+                deployment(f"{MODEL}-burst"),
+                deployment("gpu-operator", "gpu-operator"),
+                deployment("gateway", "gateway"),
+            ),
         )
 
     @property

@@ -229,9 +229,39 @@ def test_a_node_that_is_gone_is_a_fault_unless_it_was_spot(capacity):
 
 
 def test_an_operator_that_is_not_installed_is_a_fault_where_the_stack_wants_it():
-    models_only = tuple(one for one in World().snapshot.deployments if one["metadata"]["namespace"] == SPACE)
-    assert World().but(deployments=models_only).only().cause is Cause.OPERATOR_NOT_READY
-    assert World({"platform.gpuOperator": {"enabled": False}}).but(deployments=models_only).findings() == []
+    others = without("gpu-operator")
+    assert World().but(deployments=others).only().cause is Cause.OPERATOR_NOT_READY
+    assert World({"platform.gpuOperator": {"enabled": False}}).but(deployments=others).findings() == []
+
+
+def test_a_gateway_that_is_missing_is_a_fault_where_the_stack_wants_it():
+    finding = World().but(deployments=without("gateway")).only()
+    assert (finding.about, finding.cause) == (("gateway",), Cause.NOT_DEPLOYED)
+    assert World({"gateway": None}).but(deployments=without("gateway")).findings() == []
+
+
+@pytest.mark.parametrize(
+    ("pod_status", "cause", "says"),
+    [
+        (unschedulable("0/3 nodes are available: 3 Insufficient cpu."), Cause.UNSCHEDULABLE, "Insufficient cpu"),
+        (
+            {"containerStatuses": [{"name": "envoy", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}}]},
+            Cause.GATEWAY_NOT_READY,
+            "ImagePullBackOff",
+        ),
+    ],
+)
+def test_a_gateway_without_ready_pods_is_explained_by_them(pod_status, cause, says):
+    waiting = of("Pod", "gateway-0", "gateway", spec={"containers": [{"name": "envoy"}]}, status=pod_status)
+    world = World()
+    world.but(deployments=(*without("gateway"), deployment("gateway", "gateway", availableReplicas=0)), pods=(world.floor, waiting))
+    finding = world.only()
+    assert finding.cause is cause
+    assert says in finding.message
+
+
+def without(name):
+    return tuple(one for one in World().snapshot.deployments if one["metadata"]["name"] != name)
 
 
 def test_an_operand_whose_pods_a_quota_refuses_is_told():
@@ -266,8 +296,7 @@ def test_a_stack_that_is_not_there_is_one_finding():
 
 
 def test_a_deployment_that_is_missing_is_a_fault():
-    world = World()
-    assert "qwen3-8b-burst" in world.but(deployments=(world.snapshot.deployments[0], world.snapshot.deployments[2])).only().message
+    assert "qwen3-8b-burst" in World().but(deployments=without("qwen3-8b-burst")).only().message
 
 
 def test_a_floor_changed_by_hand_is_a_fault():

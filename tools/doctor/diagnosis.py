@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tools.doctor.containers import container_findings
 from tools.doctor.findings import Cause, Finding, fault, merged
+from tools.doctor.gateway import gateway_findings
 from tools.doctor.nodes import node_findings
 from tools.doctor.placement import placement_findings
 from tools.doctor.platform import platform_findings
@@ -25,6 +26,7 @@ def diagnose(case: Case) -> list[Finding]:
 def _all(case: Case, replicas: list[Replicas]) -> Iterator[Finding]:
     yield from node_findings(case)
     yield from platform_findings(case)
+    yield from gateway_findings(case)
     for one in replicas:
         found = [*deployment_findings(case, one), *placement_findings(case, one), *container_findings(case, one)]
         yield from found

@@ -20,6 +20,7 @@ class Cause(StrEnum):
     NOT_DEPLOYED = "not-deployed"
     DRIVER_NOT_READY = "driver-not-ready"
     OPERATOR_NOT_READY = "operator-not-ready"
+    GATEWAY_NOT_READY = "gateway-not-ready"
     NODE_NOT_READY = "node-not-ready"
     GPU_NOT_ADVERTISED = "gpu-not-advertised"
     QUOTA_EXCEEDED = "quota-exceeded"

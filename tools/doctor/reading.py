@@ -15,7 +15,7 @@ import urllib3
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
-from components.naming import MANAGED, MODEL_LABEL
+from components.naming import GATEWAY_NAMESPACE, MANAGED, MODEL_LABEL
 from components.platform.gpu_operator import NAMESPACE as OPERATOR
 from config.cluster import Cluster, ExistingCluster
 from tools.doctor.objects import Container, Object, containers, labels, name, namespace
@@ -27,7 +27,7 @@ _TIMEOUT_SECONDS = 20
 _LOG_TIMEOUT_SECONDS = 5
 _LOG_LINES = 400
 _LOG_BYTES = 200_000
-_PLATFORM = (OPERATOR, SYSTEM)
+_PLATFORM = (OPERATOR, SYSTEM, GATEWAY_NAMESPACE)
 
 
 class ClusterError(Exception):
