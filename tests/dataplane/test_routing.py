@@ -185,3 +185,9 @@ def test_a_request_without_a_model_means_the_clients_default_or_is_refused(platf
         assert answered_by(platform, body, client="team-b").startswith("llama/")
         answer = send(platform.gateway.port, request("/v1/chat/completions", body, client="team-a"))
         assert (answer.status, answer.error["code"]) == (400, "missing_model")
+
+
+def test_no_header_of_a_client_names_its_default_model(platform):
+    asked = request("/v1/chat/completions", {"messages": HELLO}, x_gateway_default_model="chat", x_gateway_model="chat")
+    assert send(platform.gateway.port, asked).error["code"] == "missing_model"
+    assert answered_by(platform, {"messages": HELLO}, client="team-b", x_gateway_default_model="private").startswith("llama/")

@@ -42,6 +42,7 @@ def audit_log(*, only_own_answers: bool = False) -> list[Message]:
     )
     if only_own_answers:
         cel = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+        # Whatever became of it, a request that was given a connection to the listener behind is logged there.
         expression = "!has(upstream.local_address)"
         log["filter"] = {"extension_filter": extension("envoy.access_loggers.extension_filters.cel", cel, expression=expression)}
     return [log]

@@ -9,14 +9,12 @@ local function refuse(handle, status, code, message, extra)
   handle:respond(headers, body:format(message, code))
 end
 
-local function no_such_model(handle)
-  refuse(handle, "404", "model_not_found", "There is no such model; GET /v1/models lists yours.")
-end
-
 local function choose(handle, operation, model)
   local headers = handle:headers()
   headers:replace("x-gateway-operation", operation)
-  if model and (#model > 256 or not model:match("^[!-~]+$")) then return no_such_model(handle) end
+  if model and (#model > 256 or not model:match("^[!-~]+$")) then
+    return refuse(handle, "404", "model_not_found", "There is no such model; GET /v1/models lists yours.")
+  end
   if model then headers:replace("x-gateway-model", model) end
   handle:clearRouteCache()
 end
