@@ -74,8 +74,8 @@ bench-plan: $(READY) ## Time of the plan, by number of models
 bench-preview: $(READY) ## Time and memory of the offline preview, by number of models
 	@$(BIN)/python -m tools.bench preview
 
-bench-gateway: $(READY) ## Latency and throughput of the gateway against none, a TCP proxy and vllm-router (needs wrk)
-	@$(BIN)/python -m tools.gateway_bench
+bench-gateway: $(READY) ## Latency and throughput of the gateway against none, a TCP proxy and vllm-router (needs wrk; QUICK=1)
+	@$(BIN)/python -m tools.gateway_bench $(if $(QUICK),--quick)
 
 clean: ## Remove the virtual environment and everything built
 	@rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import platform
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -25,13 +24,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="gateway_bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
     extent = QUICK if parser.parse_args().quick else FULL
-    binary = envoy_binary()
-    missing = NO_ENVOY if binary is None else load.NO_WRK if load.is_missing() else None
-    if missing or binary is None:
+    missing = NO_ENVOY if envoy_binary() is None else load.NO_WRK if load.is_missing() else None
+    if missing:
         print(missing, file=sys.stderr)
         return 2
     console, began = Console(width=None if sys.stdout.isatty() else 220, highlight=False), time.monotonic()
-    console.print(f"{os.cpu_count()} cores, {platform.machine()}, Envoy {_version(binary)}, load average {os.getloadavg()[0]:.1f}")
+    console.print(f"{os.cpu_count()} cores, {platform.machine()}, Envoy {targets.envoy_version()}, load average {os.getloadavg()[0]:.1f}")
     without_router = targets.install_vllm_router()
     if without_router:
         console.print(without_router, style="yellow", markup=False)
@@ -50,11 +48,6 @@ def main() -> int:
             console.print(line)
     console.print(f"{time.monotonic() - began:.0f} s, load average {os.getloadavg()[0]:.1f}")
     return 0
-
-
-def _version(envoy: str) -> str:
-    """`envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`."""
-    return subprocess.run([envoy, "--version"], check=True, capture_output=True, text=True).stdout.split("/")[-4]  # noqa: S603
 
 
 if __name__ == "__main__":

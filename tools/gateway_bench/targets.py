@@ -82,6 +82,12 @@ def vllm_router(upstream_port: int) -> Generator[Target]:
         yield Target(VLLM_ROUTER.replace("==", " "), port, process.pid)
 
 
+def envoy_version() -> str:
+    """From `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`."""
+    answer = subprocess.run([envoy_binary() or "envoy", "--version"], check=True, capture_output=True, text=True)  # noqa: S603
+    return answer.stdout.split("/")[-4]
+
+
 def install_vllm_router() -> str | None:
     """Into an environment of its own. What went wrong; None: it is there."""
     if not (ROUTER_FOLDER / "bin" / "vllm-router").is_file():
