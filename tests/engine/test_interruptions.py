@@ -40,7 +40,8 @@ def interrupt(stack: Stack, cluster: Cluster, how: signal.Signals) -> None:
             update.send_signal(how)
             assert update.wait(timeout=60) != 0
         finally:
-            update.kill()
+            # Plugins outlive an engine that is killed.
+            subprocess.run(["pkill", "-KILL", "--session", str(update.pid)], check=False)
 
 
 def recover(stack: Stack, cluster: Cluster) -> None:
