@@ -41,7 +41,7 @@ test-cluster: $(READY) ## Run the tests on a real Kubernetes API (needs Go; or C
 	@$(BIN)/python -m pytest -n auto --dist loadgroup tests/cluster
 
 test-engine: $(READY) ## Run the tests on Pulumi's engine (needs Go, and pulumi with its Kubernetes provider on PATH)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs tests/engine
+	@$(BIN)/python -m pytest -n 3 --dist loadfile -rs tests/engine
 
 lint: $(READY) ## Format check, lint, layers
 	@$(BIN)/ruff format --check .
