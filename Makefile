@@ -50,7 +50,7 @@ test-mutations: $(READY) ## Show what the cluster tier catches and no tier befor
 	@$(BIN)/python -m pytest -n auto tests/mutations
 
 test-engine: $(READY) ## Run the tests on Pulumi's engine (needs Go, and pulumi with its Kubernetes provider on PATH)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs tests/engine
+	@$(BIN)/python -m pytest -n 3 --dist loadfile -rs tests/engine
 
 lint: $(READY) ## Format check, lint, layers
 	@$(BIN)/ruff format --check .

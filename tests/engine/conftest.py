@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -28,6 +28,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def new_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Environment]]:
-    with ExitStack() as stack:
-        yield lambda: stack.enter_context(environment(tmp_path_factory.mktemp("engine")))
+def new_environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], AbstractContextManager[Environment]]:
+    return lambda: environment(tmp_path_factory.mktemp("engine"))
+
+
+@pytest.fixture
+def own_environment(new_environment: Callable[[], AbstractContextManager[Environment]]) -> Iterator[Environment]:
+    with new_environment() as environment:
+        yield environment

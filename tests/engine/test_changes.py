@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +42,12 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running(new_environment) -> Running:
-    environment = new_environment()
+def running(new_environment) -> Iterator[Running]:
     config = changed(configuration("dev"), ROOM)
-    stack = environment.stack("dev", config)
-    stack.up().succeeded()
-    return Running(environment, stack, config)
+    with new_environment() as environment:
+        stack = environment.stack("dev", config)
+        stack.up().succeeded()
+        yield Running(environment, stack, config)
 
 
 def test_editing_one_model_touches_only_that_model(running):

@@ -48,10 +48,9 @@ def ready_pods(cluster: Cluster, model: str) -> list[str]:
     return [pod["metadata"]["name"] for pod in cluster.pods(model_namespace(model), **{MODEL_LABEL: model}) if is_ready(pod)]
 
 
-def test_a_model_that_is_never_ready_fails_alone_and_within_its_own_budget(new_environment, monkeypatch):
-    environment = new_environment()
-    stack = environment.stack("local", TWO_MODELS)
-    environment.cluster.delete_nodes(pool="sold-out")
+def test_a_model_that_is_never_ready_fails_alone_and_within_its_own_budget(own_environment, monkeypatch):
+    stack = own_environment.stack("local", TWO_MODELS)
+    own_environment.cluster.delete_nodes(pool="sold-out")
     shorten(stack.program)
 
     failed = stack.up()
@@ -59,14 +58,14 @@ def test_a_model_that_is_never_ready_fails_alone_and_within_its_own_budget(new_e
     deployment = _resource(stack, f"{BAD}-floor", "kubernetes:apps/v1:Deployment")
     assert deployment["customTimeouts"]["create"] == budget(monkeypatch)
     assert deployment["initErrors"]
-    good = ready_pods(environment.cluster, GOOD)
+    good = ready_pods(own_environment.cluster, GOOD)
     assert len(good) == 1
 
-    stack.configure(environment.with_charts(changed(TWO_MODELS, {f"models.{BAD}.nodePool": "cpu"})))
+    stack.configure(own_environment.with_charts(changed(TWO_MODELS, {f"models.{BAD}.nodePool": "cpu"})))
     recovered = stack.up().succeeded()
     assert owners(recovered, stack.resources()) - SHARED == {BAD}
-    assert len(ready_pods(environment.cluster, BAD)) == 1
-    assert ready_pods(environment.cluster, GOOD) == good
+    assert len(ready_pods(own_environment.cluster, BAD)) == 1
+    assert ready_pods(own_environment.cluster, GOOD) == good
     assert stack.preview().changes == []
 
 

@@ -15,18 +15,17 @@ from tests.program.conftest import configuration
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["asked to stop", "killed"])
-def test_an_interrupted_update_can_be_resumed(new_environment, how):
-    environment = new_environment()
-    stack = environment.stack("local", configuration("local"))
-    nodes = environment.cluster.list("Node")
-    environment.cluster.delete_nodes()
-    interrupt(stack, environment.cluster, how)
+def test_an_interrupted_update_can_be_resumed(own_environment, how):
+    stack = own_environment.stack("local", configuration("local"))
+    nodes = own_environment.cluster.list("Node")
+    own_environment.cluster.delete_nodes()
+    interrupt(stack, own_environment.cluster, how)
 
-    environment.cluster.add_nodes([_fresh(node) for node in nodes])
+    own_environment.cluster.add_nodes([_fresh(node) for node in nodes])
     if how == signal.SIGKILL:
-        recover(stack, environment.cluster)
+        recover(stack, own_environment.cluster)
     stack.up().succeeded()
-    assert len(ready_pods(environment.cluster, GOOD)) == 1
+    assert len(ready_pods(own_environment.cluster, GOOD)) == 1
     assert stack.preview().changes == []
     stack.destroy().succeeded()
 
@@ -40,7 +39,8 @@ def interrupt(stack: Stack, cluster: Cluster, how: signal.Signals) -> None:
             update.send_signal(how)
             assert update.wait(timeout=60) != 0
         finally:
-            update.kill()
+            # Plugins outlive an engine that is killed.
+            subprocess.run(["pkill", "-KILL", "--session", str(update.pid)], check=False)
 
 
 def recover(stack: Stack, cluster: Cluster) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,10 +52,15 @@ class Life:
 
 
 @pytest.fixture(scope="module", params=STACKS)
-def life(request, new_environment) -> Life:
-    environment, config = new_environment(), configuration(request.param)
+def life(request, new_environment) -> Iterator[Life]:
+    with new_environment() as environment:
+        yield live(request.param, environment)
+
+
+def live(name: str, environment: Environment) -> Life:
+    config = configuration(name)
     own = {} if config.get("vllm-platform:secrets") else {"huggingFaceToken": TOKEN, "grafanaAdminPassword": PASSWORD}
-    stack = environment.stack(request.param, config, own)
+    stack = environment.stack(name, config, own)
     life = Life(
         environment,
         config,
@@ -66,11 +72,11 @@ def life(request, new_environment) -> Life:
         outputs=stack.outputs(),
         again=stack.preview().succeeded(),
     )
-    if request.param in EXISTING:
+    if name in EXISTING:
         stack.configure(environment.with_charts(changed(config, other_kubeconfig(environment))), own)
         life.moved = stack.preview().succeeded()
         stack.configure(environment.with_charts(config), own)
-    if request.param in PROTECTED:
+    if name in PROTECTED:
         life.refused = stack.destroy()
         life.after_refusal = stack.resources()
         stack.configure(environment.with_charts(changed(config, {f"cluster.{PROTECTION}": False})), own)

@@ -71,6 +71,12 @@ def test_the_provider_is_known_by_configuration_so_that_nothing_shows_as_replace
     assert provider.inputs["clusterIdentifier"] == f"{config['gcp:project']}/{config['gcp:region']}/llm-{name}/g1"
 
 
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_deletion_protection_is_pulumis_as_well_as_googles(program, name):
+    cluster = of_type(program(name), "gcp:container/cluster:Cluster")[0]
+    assert cluster.protect == cluster.inputs["deletionProtection"] == (name == "prod")
+
+
 @pytest.mark.parametrize("name", STACKS)
 def test_charts_have_their_exact_version(program, name):
     releases = of_type(program(name), "kubernetes:helm.sh/v3:Release")
