@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from components.naming import MODEL_LABEL
-from components.platform.gpu_operator import CHART as OPERATOR
 from components.platform.gpu_operator import NAMESPACE
 from tests.cluster.conftest import any_cluster
 from tests.cluster.deployed import Deployed, deploy, gpus_in_use
@@ -79,9 +78,11 @@ def test_bursts_wait_for_spot_nodes_and_run_nowhere_else(deployed):
 def test_no_gpu_is_given_twice_and_only_model_servers_use_gpu_nodes(deployed):
     for node, given, has in gpus_in_use(deployed.cluster):
         assert given <= has, node
+    with_gpus = {node for node, _, has in gpus_in_use(deployed.cluster) if has}
     for pod in deployed.cluster.pods():
-        if MODEL_LABEL not in pod["metadata"].get("labels", {}):
-            assert pod["metadata"]["labels"]["app"] in (DAEMONS, OPERAND, OPERATOR), pod["metadata"]["name"]
+        labels = pod["metadata"].get("labels", {})
+        if MODEL_LABEL not in labels and labels.get("app") not in (DAEMONS, OPERAND):
+            assert pod["spec"].get("nodeName") not in with_gpus, pod["metadata"]["name"]
 
 
 @pytest.mark.parametrize("deployed", SHIPPED, indirect=True, scope="module")
