@@ -26,9 +26,11 @@ MODEL = {
     "resources": {"cpu": 2, "memoryGiB": 8},
     "startupBudgetSeconds": 60,
 }
+# For both models and a surge replica: else the plan would have one less available while the other moves in.
+ROOM = 3
 TWO_MODELS = changed(
     configuration("local"),
-    {"nodePools.cpu.onDemand.max": 2, "nodePools.cpu.onDemand.min": 2, "nodePools.sold-out": NO_NODES, f"models.{BAD}": MODEL},
+    {"nodePools.cpu.onDemand.max": ROOM, "nodePools.cpu.onDemand.min": 2, "nodePools.sold-out": NO_NODES, f"models.{BAD}": MODEL},
 )
 
 
