@@ -43,7 +43,7 @@ test: $(READY) ## Run the tests that need nothing but Python
 
 test-cluster: $(READY) ## Run the tests on a real Kubernetes API (needs Go; or CONTEXT=<a kubeconfig's context>)
 	@$(BIN)/python -m tests.cluster.binaries
-	@$(BIN)/python -m pytest -n $(if $(CONTEXT),0,auto) --dist loadgroup tests/cluster
+	@$(BIN)/python -m pytest -n $(if $(CONTEXT),0,auto) --dist loadfile tests/cluster
 
 test-mutations: $(READY) ## Show what the cluster tier catches and no tier before it does (needs Go)
 	@$(BIN)/python -m tests.cluster.binaries

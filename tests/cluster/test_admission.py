@@ -19,7 +19,7 @@ from tests.program.pod_security import violations
 from tests.stacks import settings, stack
 
 MODEL = "qwen3-8b"
-pytestmark = [pytest.mark.xdist_group("admission"), needs_own_control_plane]
+pytestmark = needs_own_control_plane
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,6 @@ from tools.doctor.snapshot import Case
 MODEL = "qwen3-8b"
 SPACE = model_namespace(MODEL)
 FLOOR = f"{MODEL}-floor"
-pytestmark = pytest.mark.xdist_group("doctor")
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,11 @@ from tools.doctor.diagnosis import diagnose
 from tools.doctor.reading import read_snapshot
 from tools.doctor.snapshot import Case
 
-
-def on_one_worker(names: list[str]) -> list:
-    """Tests of one stack share its cluster."""
-    return [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
-
-
 NAMES = [*STACKS, "generated-1", "generated-20"]
-ALL, SHIPPED = on_one_worker(NAMES), on_one_worker(STACKS)
-CREATED = on_one_worker([name for name in NAMES if configuration(name)["vllm-platform:cluster"]["provider"] == "gke"])
+CREATED = [name for name in NAMES if configuration(name)["vllm-platform:cluster"]["provider"] == "gke"]
 
 
-@pytest.fixture(scope="module", params=ALL)
+@pytest.fixture(scope="module", params=NAMES)
 def deployed(request) -> Iterator[Deployed]:
     """The stack on the smallest cluster that its own node pools keep, floors ready."""
     with any_cluster() as cluster:
@@ -85,7 +78,7 @@ def test_no_gpu_is_given_twice_and_only_model_servers_use_gpu_nodes(deployed):
             assert pod["spec"].get("nodeName") not in with_gpus, pod["metadata"]["name"]
 
 
-@pytest.mark.parametrize("deployed", SHIPPED, indirect=True, scope="module")
+@pytest.mark.parametrize("deployed", STACKS, indirect=True, scope="module")
 def test_replicas_spread_over_zones(deployed):
     zones = defaultdict(Counter)
     for pod in deployed.tier("floor"):

@@ -92,6 +92,10 @@ class World:
         self.floor = copy.deepcopy(self.floor) | changes
         return self.but(pods=(self.floor,))
 
+    def without(self, name):
+        """Its Deployments, one left out."""
+        return tuple(one for one in self.snapshot.deployments if one["metadata"]["name"] != name)
+
     def but(self, **changes):
         self.snapshot = replace(self.snapshot, **changes)
         return self
