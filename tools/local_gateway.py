@@ -178,7 +178,7 @@ def swap_files(folder: Path, files: Mapping[str, str]) -> None:
         (fresh / name).write_text(content)
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(Path("..data") / name)
-    link = folder / "..data_tmp"
+    link = folder / f"{fresh.name}-link"
     link.symlink_to(fresh.name)
     os.replace(link, folder / "..data")  # noqa: PTH105 - of a link, not of what it leads to
 

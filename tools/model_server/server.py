@@ -121,6 +121,8 @@ class ModelServer:
     @web.middleware
     async def _observed(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Records the request, turns what went wrong into vLLM's errors, and counts."""
+        if self._runner is None:
+            await _die(request)  # its connection was being accepted while the server stopped
         began, body = time.perf_counter(), b""
         try:
             body = await request.read()

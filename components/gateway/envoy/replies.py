@@ -24,7 +24,7 @@ class _Reply:
     status: int
     message: str
     type: str
-    code: str | None
+    code: str
     flags: Sequence[str] = ()
     becomes: int | None = None
     retry: bool = False
@@ -61,14 +61,10 @@ _REPLIES = (
 )
 
 
-def error_body(message: str, code: str | None, *, type_: str = _INVALID, param: str | None = None) -> str:
-    """An error as OpenAI's API writes it."""
-    return json.dumps({"error": {"message": message, "type": type_, "param": param, "code": code}})
-
-
 def error_response(status: int, message: str, code: str, *, param: str | None = None) -> Message:
     """A route's own answer. Its content type is set by the route, see `JSON_HEADERS`."""
-    return {"status": status, "body": {"inline_string": error_body(message, code, param=param)}}
+    error = {"message": message, "type": _INVALID, "param": param, "code": code}
+    return {"status": status, "body": {"inline_string": json.dumps({"error": error})}}
 
 
 JSON_HEADERS: list[Message] = [{"header": {"key": "content-type", "value": _JSON}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]

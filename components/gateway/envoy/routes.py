@@ -50,7 +50,7 @@ def client_routes(plan: GatewayPlan) -> Message:
     """The file of the routes by client."""
     table = {name: _route(name, **_client_route(client)) for name, client in plan.clients.items()}
     unknown = _route("unknown", direct_response=error_response(403, "This client is not set up yet.", "unknown_client"))
-    return _table(CLIENT_ROUTES, _choose(CLIENT_HEADER, table, unknown), plan)
+    return _table(CLIENT_ROUTES, _choose(CLIENT_HEADER, table, unknown))
 
 
 def _client_route(client: RoutedClient) -> Message:
@@ -94,7 +94,7 @@ def model_routes(plan: GatewayPlan, routes: Sequence[ModelRoute]) -> Message:
         "describe": _choose(MODEL_HEADER, describe, not_found),
         "list": _choose(CLIENT_HEADER, lists, not_found),
     }
-    return _table(MODEL_ROUTES, _choose(OPERATION_HEADER, by_operation, not_found), plan)
+    return _table(MODEL_ROUTES, _choose(OPERATION_HEADER, by_operation, not_found))
 
 
 def _model_route(plan: GatewayPlan, route: ModelRoute, name: str) -> Message:
@@ -146,7 +146,7 @@ def _choose(header: str, table: Mapping[str, Message], otherwise: Message) -> Me
     return {"matcher": {"matcher_tree": {"input": input_, "exact_match_map": {"map": dict(table)}}, "on_no_match": otherwise}}
 
 
-def _table(name: str, choice: Message, plan: GatewayPlan) -> Message:
+def _table(name: str, choice: Message) -> Message:
     host: Message = {"name": name, "domains": ["*"], **({"matcher": choice["matcher"]} if "matcher" in choice else {})}
     if name == MODEL_ROUTES:
         host |= {"retry_policy": _RETRIES}
