@@ -1,4 +1,4 @@
-"""One gateway for all tests that change nothing about it; those that do start their own."""
+"""One gateway for all tests that change nothing about it; files that need another one start their own."""
 
 import os
 from pathlib import Path
@@ -30,12 +30,13 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def shared_platform():
+def own_platform():
+    """A file that needs another one has a fixture of this name itself."""
     with running(MODELS, CLIENTS, maxBodyMiB=1) as platform:
         yield platform
 
 
 @pytest.fixture
-def platform(shared_platform):
-    yield shared_platform
-    shared_platform.heal()
+def platform(own_platform):
+    yield own_platform
+    own_platform.heal()

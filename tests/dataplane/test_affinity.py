@@ -20,12 +20,6 @@ def own_platform():
         yield platform
 
 
-@pytest.fixture
-def platform(own_platform):
-    yield own_platform
-    own_platform.heal()
-
-
 def replica_of(platform, model, body=None, **headers):
     answer = send(platform.gateway.port, request("/v1/chat/completions", chat(model, **body or {}), **headers))
     assert answer.status == 200, answer

@@ -29,7 +29,9 @@ def own_platform():
 def platform(own_platform):
     yield own_platform
     own_platform.heal()
-    own_platform.gateway.configure(keys={client: key_of(client) for client in own_platform.gateway.keys})
+    gateway = own_platform.gateway
+    gateway.configure(keys={client: key_of(client) for client in gateway.keys})
+    gateway.wait_until(lambda: status_of_key(own_platform, key_of("steady")) == 200, WAIT_SECONDS, "the keys are not as they were")
 
 
 def status(platform, client):

@@ -26,12 +26,6 @@ def own_platform():
         yield platform
 
 
-@pytest.fixture
-def platform(own_platform):
-    yield own_platform
-    own_platform.heal()
-
-
 class Connection:
     """One connection, whose streams may hold what no client would send."""
 

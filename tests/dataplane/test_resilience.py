@@ -25,12 +25,6 @@ def own_platform():
 
 
 @pytest.fixture
-def platform(own_platform):
-    yield own_platform
-    own_platform.heal()
-
-
-@pytest.fixture
 def breakable(monkeypatch):
     """One for this test alone, with health checks every second, so that it need not wait for half a minute."""
     monkeypatch.setattr(clusters, "HEALTH_INTERVAL_SECONDS", 1)

@@ -19,12 +19,6 @@ def own_platform():
         yield platform
 
 
-@pytest.fixture
-def platform(own_platform):
-    yield own_platform
-    own_platform.heal()
-
-
 def the_server(platform):
     return platform.replicas["qwen3-8b"][0]
 

@@ -15,7 +15,7 @@ from config.gateway import ANONYMOUS, Gateway
 from config.models import Affinity
 from planning.gateway import GatewayPlan, RoutedClient, RoutedModel
 from tests.model_servers import DEADLINE_SECONDS
-from tools.local_gateway import NO_ENVOY, LocalGateway, envoy_binary
+from tools.local_gateway import LocalGateway
 
 USAGE = '"usage": {"prompt_tokens": 11, "prompt_tokens_details": {"cached_tokens": 3}, "completion_tokens": 7}'
 SPOKEN = json.dumps(USAGE.replace("11", "99").replace("7", "88"))  # by the model: the quotes are escaped
@@ -26,8 +26,6 @@ EVENTS = (
     "[DONE]",
 )
 BODY = "".join(f"data: {event}\n\n" for event in EVENTS).encode()
-
-pytestmark = pytest.mark.skipif(envoy_binary() is None, reason=NO_ENVOY)
 
 
 class InTwoParts(BaseHTTPRequestHandler):
