@@ -194,10 +194,11 @@ def test_a_node_without_gpus_and_one_without_a_kubelet_are_told_apart(ward):
 
 
 def test_a_driver_that_does_not_install_is_told(ward):
-    ward.cluster.apply(workload("DaemonSet", "nvidia-gpu-device-plugin", "kube-system"))
+    plugin = workload("DaemonSet", "nvidia-gpu-device-plugin", "kube-system")
+    plugin["spec"]["template"]["metadata"]["annotations"] = {BY_HAND: "true"}
+    ward.cluster.apply(plugin)
     find = lambda: ward.cluster.pods("kube-system", app="nvidia-gpu-device-plugin")  # noqa: E731
     pod = ward.cluster.wait_for("its pods", find)[0]["metadata"]
-    ward.cluster.patch("Pod", pod["name"], {"metadata": {"annotations": {BY_HAND: "true"}}}, "kube-system")
     ward.cluster.patch_status("Pod", pod["name"], pod_status(crashing(1, "failed to download the driver")), "kube-system")
     assert "CrashLoopBackOff" in ward.expect(Cause.DRIVER_NOT_READY, hours=1)[Cause.DRIVER_NOT_READY].message
     ward.cluster.delete("DaemonSet", "nvidia-gpu-device-plugin", "kube-system", api="apps/v1")
