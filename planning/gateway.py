@@ -43,8 +43,8 @@ class RoutedClient:
 
     name: str
     requests_per_minute: int | None
-    max_requests: int
-    """Most requests in flight at one gateway replica."""
+    concurrent_requests: int | None
+    """Most in flight at one gateway replica."""
     models: tuple[str, ...]
     """Models that it may use."""
     default_model: str | None
@@ -83,15 +83,14 @@ def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int]) -> Gatew
     clients = gateway.clients
     if gateway.authentication == "none":
         clients = {ANONYMOUS: clients.get(ANONYMOUS, Client())}
-    most = sum(model.max_requests for model in models.values())
-    return GatewayPlan(models, {name: _client(name, client, models, most) for name, client in clients.items()}, gateway)
+    return GatewayPlan(models, {name: _client(name, client, models) for name, client in clients.items()}, gateway)
 
 
-def _client(name: str, client: Client, models: Mapping[str, RoutedModel], most: int) -> RoutedClient:
+def _client(name: str, client: Client, models: Mapping[str, RoutedModel]) -> RoutedClient:
     return RoutedClient(
         name=name,
         requests_per_minute=client.requests_per_minute,
-        max_requests=client.concurrent_requests or most,
+        concurrent_requests=client.concurrent_requests,
         models=tuple(client.models or models),
         default_model=models[client.default_model].names[0] if client.default_model else None,
     )

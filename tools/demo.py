@@ -126,7 +126,7 @@ def _clients(gateway: GatewayPlan, keys: Mapping[str, str]) -> Table:
     for name, client in gateway.clients.items():
         key = keys[name] if gateway.settings.authentication == "api-key" else "none is needed"
         models = "all" if set(client.models) == set(gateway.models) else " ".join(client.models)
-        table.add_row(name, key, models, f"{client.requests_per_minute or 'no limit'}", f"{client.max_requests:,}")
+        table.add_row(name, key, models, f"{client.requests_per_minute or 'no limit'}", f"{client.concurrent_requests or 'no limit'}")
     return table
 
 

@@ -29,6 +29,7 @@ from components.gateway.pod import BOOTSTRAP_FILE, drain_command, envoy_argument
 from planning.gateway import GatewayPlan
 
 START_SECONDS = 30
+# Less than in a pod: people and tests wait for a line.
 LOG_FLUSH_MILLISECONDS = 20
 
 
@@ -58,12 +59,14 @@ class LocalGateway:
         port: int = 0,
         tls_folder: Path | None = None,
         log_line: Callable[[str], None] | None = None,
+        log_flush_milliseconds: int = LOG_FLUSH_MILLISECONDS,
     ) -> None:
         self.plan, self.routes, self.keys = plan, routes, keys
         self._scratch = tempfile.TemporaryDirectory(prefix="gateway-")
         self.folder = Path(self._scratch.name)
         self.port, self.operations_port, self.admin_port = port or free_port(), free_port(), free_port()
         self._tls_folder = tls_folder
+        self._log_flush_milliseconds = log_flush_milliseconds
         self._audit: list[dict[str, Any]] = []
         self._log_line = log_line or (lambda line: self._audit.append(json.loads(line)))
 
@@ -77,7 +80,7 @@ class LocalGateway:
             raise RuntimeError(NO_ENVOY)
         self.configure()
         settings, bootstrap_file = self.plan.settings, str(self.folder / BOOTSTRAP_FILE)
-        arguments = envoy_arguments(bootstrap_file, settings.cpu, settings.drain_seconds, LOG_FLUSH_MILLISECONDS)
+        arguments = envoy_arguments(bootstrap_file, settings.cpu, settings.drain_seconds, self._log_flush_milliseconds)
         self._log = (self.folder / "envoy.log").open("w")
         command = [binary, *arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, text=True)  # noqa: S603

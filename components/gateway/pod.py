@@ -19,7 +19,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeProjectionArgsDict,
 )
 
-from components.gateway.envoy import api_keys, certificate, clusters, routes
+from components.gateway.envoy import api_keys, certificate, clients, clusters, routes
 from components.gateway.envoy.bootstrap import Process
 from components.naming import GATEWAY_NAMESPACE, MANAGED
 from planning.gateway import GatewayPlan
@@ -28,6 +28,7 @@ NAME = "gateway"
 LABELS = {"app.kubernetes.io/name": NAME}
 REPLICAS_SERVICE = "gateway-replicas"
 API_PORT, OPERATIONS_PORT, ADMIN_PORT = 8080, 9902, 9901
+LOG_FLUSH_MILLISECONDS = 1000
 BOOTSTRAP_FILE = "bootstrap.json"
 _FOLDER, _TLS_FOLDER = "/etc/gateway", "/etc/gateway-tls"
 # Time for Envoy to exit after the drain.
@@ -63,7 +64,7 @@ def drain_command(admin_port: int, seconds: int) -> list[str]:
     return ["bash", "-c", Path(__file__).with_name("drain.sh").read_text(), "drain", str(admin_port), str(seconds)]
 
 
-def envoy_arguments(bootstrap: str, workers: int, drain_seconds: int, log_flush_milliseconds: int = 1000) -> list[str]:
+def envoy_arguments(bootstrap: str, workers: int, drain_seconds: int, log_flush_milliseconds: int = LOG_FLUSH_MILLISECONDS) -> list[str]:
     """Of the command `envoy`, which knows no `--option=value`. `bootstrap`: path of its configuration."""
     options = {
         "config-path": bootstrap,
@@ -133,7 +134,7 @@ def files(plan: GatewayPlan) -> list[str]:
     """What is in the folder of the configuration."""
     keys = [api_keys.FILE] if plan.settings.authentication == "api-key" else []
     certificates = [certificate.FILE] if plan.settings.tls else []
-    return [BOOTSTRAP_FILE, clusters.FILE, routes.CLIENTS_FILE, routes.MODELS_FILE, *keys, *certificates]
+    return [BOOTSTRAP_FILE, clients.FILE, clusters.FILE, routes.FILE, *keys, *certificates]
 
 
 def _volumes(plan: GatewayPlan) -> list[VolumeArgsDict]:

@@ -128,7 +128,7 @@ def test_a_client_that_hangs_up_before_its_body_is_whole_has_one_line(platform):
     before = len(platform.gateway.audit_log)
     with socket.create_connection(("127.0.0.1", platform.gateway.port)) as connection:
         connection.sendall(request("/v1/chat/completions", content_length="100") + b'{"model": "chat"')
-        wait_for(lambda: platform.gateway.stats("^http.models.downstream_rq_active$")["http.models.downstream_rq_active"])
+        wait_for(lambda: platform.gateway.stats("^http.front.downstream_rq_active$")["http.front.downstream_rq_active"])
     platform.gateway.wait_until(lambda: len(platform.gateway.audit_log) > before, WAIT_SECONDS, "no line")
     [line] = lines_since(platform, before)
     assert (line["client"], line["model"], line["status"]) == ("team-a", None, 0)

@@ -146,6 +146,25 @@ def test_two_keys_are_valid_while_a_client_changes_them_and_then_only_the_new_on
     assert gateway.process.pid == process
 
 
+def test_what_is_in_flight_stays_counted_when_keys_change(platform):
+    gateway, new = platform.gateway, "sk-steady-and-new-0123456789"
+    with held(platform, IN_FLIGHT):
+        gateway.configure(keys=gateway.keys | {"steady": new})
+        gateway.wait_until(lambda: status_of_key(platform, new) == 200, WAIT_SECONDS, "the new key is not valid")
+        assert status(platform, "broad") == 429
+
+
+def test_a_key_whose_client_is_not_set_up_opens_nothing(platform):
+    gateway, keys, key = platform.gateway, platform.gateway.keys, key_of("stranger")
+    assert status_of_key(platform, key) == 401
+    gateway.configure(keys=keys | {"stranger": key})
+    gateway.wait_until(lambda: status_of_key(platform, key) == 403, WAIT_SECONDS, "the key is not known")
+    answer = send(gateway.port, request("/v1/chat/completions", chat(), client="stranger"))
+    assert (answer.status, answer.error["code"]) == (403, "model_not_allowed")
+    assert platform.received("qwen3-8b") == []
+    gateway.configure(keys=keys)
+
+
 def test_a_stream_goes_on_when_its_key_is_withdrawn(platform):
     gateway = platform.gateway
     platform.replicas["qwen3-8b"][0].faults = Faults(seconds_per_token=0.02)

@@ -102,12 +102,14 @@ def assert_envoy_counted(platform, counted, statuses):
         assert stats[f"cluster.{model}/blue.upstream_rq_completed"] == of_model
         assert stats[f"cluster.{model}/blue.upstream_rq_total"] == of_model
         assert stats.get(f"cluster.{model}/blue.upstream_rq_retry", 0) == 0
-    assert sum(stats[f"cluster.client/{client}.upstream_rq_completed"] for client in CLIENTS) == REQUESTS
-    for listener in ("front", "models"):
-        assert stats[f"http.{listener}.downstream_rq_total"] == REQUESTS
-        assert stats[f"http.{listener}.downstream_rq_2xx"] == statuses[200]
-        assert stats[f"http.{listener}.downstream_rq_4xx"] == statuses[403] + statuses[404]
-        assert stats[f"http.{listener}.downstream_rq_active"] == 0
+    for client in CLIENTS:
+        of_client = sum(count for (name, _), count in counted.items() if name == client)
+        assert stats[f"vhost.models.vcluster.{client}.upstream_rq_total"] == of_client
+        assert stats[f"vhost.models.vcluster.{client}.upstream_rq_2xx"] == of_client
+    assert stats["http.front.downstream_rq_total"] == REQUESTS
+    assert stats["http.front.downstream_rq_2xx"] == statuses[200]
+    assert stats["http.front.downstream_rq_4xx"] == statuses[403] + statuses[404]
+    assert stats["http.front.downstream_rq_active"] == 0
 
 
 def assert_logged(platform, counted, statuses, outcomes):

@@ -123,8 +123,8 @@ def test_a_configuration_that_envoy_refuses_changes_nothing(platform):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("components.gateway.envoy.routes._RETRIES", {"retry_on": 5, "num_retries": "many"})
         reconfigured(platform, MODELS, CLIENTS | {"team-c": {}})
-        name = "http.models.rds.models.update_rejected"
-        failed = "http.models.rds.models.update_failure"
+        name = "http.front.rds.models.update_rejected"
+        failed = "http.front.rds.models.update_failure"
         platform.gateway.wait_until(lambda: sum(platform.gateway.stats(f"^({name}|{failed})$").values()), WAIT_SECONDS, "not refused")
     assert {ask(platform, model).status for model in MODELS} == {200}
     platform.gateway.administer("POST", "/reset_counters")

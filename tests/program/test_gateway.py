@@ -39,7 +39,7 @@ def test_routes_and_keys_change_without_a_new_pod_and_listeners_do_not():
     assert before["Secret", "gateway-models"] != other_routes["Secret", "gateway-models"]
     assert before["Secret", "gateway-clients"] != other_routes["Secret", "gateway-clients"]
     assert envoy(before) == envoy(other_routes)
-    other_listener = gateway(CLIENT | {"gateway.maxBodyMiB": 8})
+    other_listener = gateway(CLIENT | {"gateway.timeouts.idleSeconds": 8})
     assert envoy(before)["metadata"]["annotations"] != envoy(other_listener)["metadata"]["annotations"]
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from components.gateway.envoy.clusters import Backend
 from components.gateway.envoy.messages import extension, socket
 from components.gateway.envoy.routes import ModelRoute
+from components.gateway.pod import LOG_FLUSH_MILLISECONDS
 from config.gateway import Gateway
 from config.models import Affinity
 from planning.gateway import GatewayPlan, RoutedClient, RoutedModel
@@ -133,7 +134,7 @@ def gateway(models: int, upstream_port: int) -> Generator[RunningGateway]:
     key = secrets.token_hex(24)
     keys = {_CLIENT: key, _OTHER_CLIENT: secrets.token_hex(24)}
     began = time.perf_counter()
-    with LocalGateway(plan, routes, keys, log_line=lambda _: None) as envoy:
+    with LocalGateway(plan, routes, keys, log_line=lambda _: None, log_flush_milliseconds=LOG_FLUSH_MILLISECONDS) as envoy:
         seconds = time.perf_counter() - began
         target = Target(f"gateway, {models:,} model{'s' if models > 1 else ''}", envoy.port, envoy.process.pid, key)
         yield RunningGateway(target, models, seconds, envoy, upstream_port)
@@ -145,7 +146,7 @@ def configuration(models: int, upstream_port: int) -> tuple[GatewayPlan, Sequenc
     routed = {name: RoutedModel(name, (name,), _MOST_IN_FLIGHT, Affinity()) for name in names}
     clients = {
         _CLIENT: RoutedClient(_CLIENT, _REQUESTS_PER_MINUTE, _MOST_IN_FLIGHT, tuple(names), names[0]),
-        _OTHER_CLIENT: RoutedClient(_OTHER_CLIENT, None, _MOST_IN_FLIGHT, (), None),
+        _OTHER_CLIENT: RoutedClient(_OTHER_CLIENT, None, None, (), None),
     }
     plan = GatewayPlan(routed, clients, Gateway())
     return plan, [ModelRoute(model, [Backend("blue", [("127.0.0.1", upstream_port)])]) for model in routed.values()]

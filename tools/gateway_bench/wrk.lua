@@ -1,6 +1,11 @@
 -- wrk's script: chats with models chosen at random, a pause before each, and the figures as a line of JSON.
 -- Arguments: key, number of models to ask for, "stream" or "plain", mean pause in milliseconds (0: none).
-local requests = {}
+local requests, threads = {}, 0
+
+function setup(thread)
+  threads = threads + 1
+  thread:set("number", threads)
+end
 
 local function body(model, streamed)
   local text = ("The quick brown fox jumps over the lazy dog. "):rep(24)
@@ -14,7 +19,7 @@ function init(arguments)
   for index = 0, models - 1 do
     requests[index + 1] = wrk.format("POST", "/v1/chat/completions", headers, body("model-" .. index, kind == "stream"))
   end
-  math.randomseed(os.time())
+  math.randomseed(os.time() * 1000 + number)
   if pause > 0 then
     -- Exponential, so that clients do not come in step.
     function delay() return math.floor(-math.log(1 - math.random()) * pause + 0.5) end

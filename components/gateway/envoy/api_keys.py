@@ -11,6 +11,7 @@ from components.gateway.envoy.messages import Message, discovery, typed
 
 FILE = "api-keys.json"
 FILTER = "api-keys"
+FILTER_TYPE = "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth"
 CLIENT_HEADER = "x-gateway-client"
 LEAST_CHARACTERS = 16
 
@@ -33,7 +34,7 @@ def api_keys(keys: Mapping[str, str]) -> Message:
             "envoy.config.core.v3.TypedExtensionConfig",
             name=FILTER,
             typed_config=typed(
-                "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth",
+                FILTER_TYPE,
                 credentials=credentials,
                 key_sources=[{"header": "authorization"}],
                 forwarding={"header": CLIENT_HEADER, "hide_credentials": True},

@@ -33,16 +33,12 @@ def model_metadata(model: str, colour: str) -> Message:
     return {"filter_metadata": {_NAMESPACE: {"model": model, "colour": colour}}}
 
 
-def audit_log(*, only_own_answers: bool = False) -> list[Message]:
-    """`access_log`. `only_own_answers`: leave out what another listener of this Envoy logs, with more to say."""
-    log = extension(
-        "envoy.access_loggers.stdout",
-        "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-        log_format={"json_format": _FIELDS},
-    )
-    if only_own_answers:
-        cel = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
-        # Whatever became of it, a request that was given a connection to the listener behind is logged there.
-        expression = "!has(upstream.local_address)"
-        log["filter"] = {"extension_filter": extension("envoy.access_loggers.extension_filters.cel", cel, expression=expression)}
-    return [log]
+def audit_log() -> list[Message]:
+    """`access_log`."""
+    return [
+        extension(
+            "envoy.access_loggers.stdout",
+            "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+            log_format={"json_format": _FIELDS},
+        )
+    ]

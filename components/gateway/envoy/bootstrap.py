@@ -1,17 +1,12 @@
-"""Envoy's own configuration: what is fixed while a gateway pod lives. A change of it replaces the pods.
-
-A request passes two listeners of one process. `front` knows clients: TLS, key, rate, requests in flight. `models`, an internal one, knows
-models: it reads the body, chooses the model, balances over its replicas and writes the audit log. In between lies a cluster a client,
-whose circuit breaker counts that client's requests over all worker threads.
-"""
+"""Envoy's own configuration: what is fixed while a gateway pod lives. A change of it replaces the pods."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.gateway.envoy import certificate, clusters, routes
-from components.gateway.envoy.listeners import front_listener, models_listener, operations_listener
+from components.gateway.envoy import certificate, clients, clusters, routes
+from components.gateway.envoy.listeners import front_listener, operations_listener
 from components.gateway.envoy.messages import Message, extension, socket, watched
 from planning.gateway import REFUSE_AT_HEAP, SHRINK_AT_HEAP, GatewayPlan
 
@@ -43,15 +38,11 @@ def bootstrap(plan: GatewayPlan, process: Process) -> Message:
     """The content of Envoy's `--config-path`."""
     return {
         "admin": {"address": socket("127.0.0.1", process.admin_port)},
-        "bootstrap_extensions": [
-            extension("envoy.bootstrap.internal_listener", "envoy.extensions.bootstrap.internal_listener.v3.InternalListener")
-        ],
         "cluster_manager": {"local_cluster_name": LOCAL_CLUSTER},
         "dynamic_resources": {"cds_config": watched(process.folder, clusters.FILE)},
         "static_resources": {
             "listeners": [
                 front_listener(plan, process.address, process.port, process.folder, encrypted=process.tls_folder is not None),
-                models_listener(plan, process.folder),
                 operations_listener(process.address, process.operations_port, ADMIN_CLUSTER),
             ],
             "clusters": [_local_cluster(*process.replicas), _admin_cluster(process.admin_port)],
@@ -65,9 +56,9 @@ def watched_files(plan: GatewayPlan, models: Sequence[routes.ModelRoute], tls_fo
     backends = ((route.model, backend) for route in models for backend in route.backends)
     return {
         **({certificate.FILE: certificate.certificate(tls_folder)} if tls_folder else {}),
-        clusters.FILE: clusters.clusters(plan, backends),
-        routes.CLIENTS_FILE: routes.client_routes(plan),
-        routes.MODELS_FILE: routes.model_routes(plan, models),
+        clients.FILE: clients.clients(plan),
+        clusters.FILE: clusters.clusters(backends),
+        routes.FILE: routes.routes(plan, models),
     }
 
 

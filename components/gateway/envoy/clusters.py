@@ -1,6 +1,6 @@
-"""What Envoy talks to: one cluster a model and colour, and one a client, whose circuit breaker bounds what that client has in flight.
+"""What Envoy talks to: one cluster a model and colour.
 
-A file that Envoy watches: models and clients come and go without a restart.
+A file that Envoy watches: models come and go without a restart.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from components.gateway.envoy.audit_log import model_metadata
 from components.gateway.envoy.messages import Message, discovery, extension, seconds, socket, typed
-from planning.gateway import GatewayPlan, RoutedModel
+from planning.gateway import RoutedModel
 
 FILE = "clusters.json"
-MODELS_LISTENER = "models"
 # The Service is headless: its name resolves to the replicas that are ready.
 DNS_REFRESH_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 3
@@ -42,33 +41,12 @@ def cluster_name(model: str, colour: str) -> str:
     return f"{model}/{colour}"
 
 
-def client_cluster(client: str) -> str:
-    return f"client/{client}"
-
-
-def clusters(plan: GatewayPlan, backends: Iterable[tuple[RoutedModel, Backend]]) -> Message:
+def clusters(backends: Iterable[tuple[RoutedModel, Backend]]) -> Message:
     """The file's content."""
-    of_clients = [_client_cluster(name, client.max_requests) for name, client in plan.clients.items()]
-    return discovery(*of_clients, *(_model_cluster(model, backend) for model, backend in backends))
+    return discovery(*(_cluster(model, backend) for model, backend in backends))
 
 
-def _client_cluster(client: str, max_requests: int) -> Message:
-    """Leads back into this Envoy, to the listener that routes by model."""
-    return typed(
-        "envoy.config.cluster.v3.Cluster",
-        name=client_cluster(client),
-        connect_timeout="1s",
-        **endpoints(client_cluster(client), [{"envoy_internal_address": {"server_listener_name": MODELS_LISTENER}}]),
-        circuit_breakers={"thresholds": [_breaker(max_requests)]},
-        transport_socket=extension(
-            "envoy.transport_sockets.internal_upstream",
-            "envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport",
-            transport_socket=extension("envoy.transport_sockets.raw_buffer", "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"),
-        ),
-    )
-
-
-def _model_cluster(model: RoutedModel, backend: Backend) -> Message:
+def _cluster(model: RoutedModel, backend: Backend) -> Message:
     name = cluster_name(model.name, backend.colour)
     return typed(
         "envoy.config.cluster.v3.Cluster",

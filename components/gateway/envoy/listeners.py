@@ -1,40 +1,30 @@
-"""Envoy's three listeners: `front` for clients, `models` behind it inside the process, and one for probes and metrics."""
+"""Envoy's two listeners: `front` for clients, and one for probes and metrics."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from components.gateway.envoy import api_keys, certificate, replies
+from components.gateway.envoy import api_keys, certificate, clients, replies, routes
 from components.gateway.envoy.audit_log import audit_log
-from components.gateway.envoy.clusters import MODELS_LISTENER
 from components.gateway.envoy.messages import Message, extension, seconds, socket, watched
-from components.gateway.envoy.routes import (
-    CLIENT_ROUTES,
-    CLIENTS_FILE,
-    INTERNAL_HEADERS,
-    MODEL_ROUTES,
-    MODELS_FILE,
-)
 from config.gateway import ANONYMOUS
 from planning.gateway import GatewayPlan
 
 _FOLDER = Path(__file__).parent
 _HTTP = "envoy.extensions.filters.http"
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-# Bytes that a listener keeps in memory for one connection while the other side is slow. The models' listener keeps whole requests.
+# Bytes that are kept in memory for one connection while the other side is slow. Requests are kept whole, as far as the routes let them.
 STREAM_BUFFER_BYTES = 1024**2
 HEADERS_SECONDS = 10
 BODY_SECONDS = 300
 CONNECTION_IDLE_SECONDS = 900
 MOST_STREAMS_A_CONNECTION = 256
-# Envoy's own limit on silence is a net below the models' one, which answers first.
-_IDLE_MARGIN_SECONDS = 5
 
 
 def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, encrypted: bool) -> Message:
     manager = _manager(
         "front",
-        plan.settings.timeouts.idle_seconds + _IDLE_MARGIN_SECONDS,
+        plan.settings.timeouts.idle_seconds,
         use_remote_address=True,
         always_set_request_id_in_response=True,
         common_http_protocol_options={
@@ -49,10 +39,17 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         request_headers_timeout=seconds(HEADERS_SECONDS),
         request_timeout=seconds(BODY_SECONDS),
         early_header_mutation_extensions=[_without_forged_headers(plan)],
-        rds=_routes(CLIENT_ROUTES, CLIENTS_FILE, folder),
-        local_reply_config=replies.client_replies(),
-        access_log=audit_log(only_own_answers=True),
-        http_filters=[*_authentication(plan, folder), _lua("client", ""), _rate_limit(), _router()],
+        rds={"route_config_name": routes.ROUTES, "config_source": watched(folder, routes.FILE)},
+        local_reply_config=replies.local_replies(),
+        access_log=audit_log(),
+        http_filters=[
+            *_authentication(plan, folder),
+            _from_file(clients.FILTER, clients.FILTER_TYPE, folder, clients.FILE),
+            _request_to_metadata(),
+            _lua(plan),
+            extension("envoy.filters.http.rbac", f"{_HTTP}.rbac.v3.RBAC"),
+            _router(),
+        ],
     )
     chain: Message = {"filters": [manager]}
     if encrypted:
@@ -62,29 +59,6 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         "address": socket(address, port),
         "per_connection_buffer_limit_bytes": STREAM_BUFFER_BYTES,
         "filter_chains": [chain],
-    }
-
-
-def models_listener(plan: GatewayPlan, folder: str) -> Message:
-    manager = _manager(
-        "models",
-        plan.settings.timeouts.idle_seconds,
-        preserve_external_request_id=True,
-        rds=_routes(MODEL_ROUTES, MODELS_FILE, folder),
-        local_reply_config=replies.model_replies(),
-        access_log=audit_log(),
-        http_filters=[
-            _request_to_metadata(),
-            _lua("model_request", _constants(plan)),
-            extension("envoy.filters.http.rbac", f"{_HTTP}.rbac.v3.RBAC"),
-            _router(),
-        ],
-    )
-    return {
-        "name": MODELS_LISTENER,
-        "internal_listener": {},
-        "per_connection_buffer_limit_bytes": plan.max_body_bytes,
-        "filter_chains": [{"filters": [manager]}],
     }
 
 
@@ -125,13 +99,9 @@ def _manager(name: str, idle_seconds: int, **fields: object) -> Message:
     )
 
 
-def _routes(name: str, file: str, folder: str) -> Message:
-    return {"route_config_name": name, "config_source": watched(folder, file)}
-
-
 def _without_forged_headers(plan: GatewayPlan) -> Message:
     """Takes away what only the gateway may say; without authentication, says who everybody is."""
-    mutations: list[Message] = [{"remove": name} for name in INTERNAL_HEADERS]
+    mutations: list[Message] = [{"remove": name} for name in routes.INTERNAL_HEADERS]
     mutations.append({"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}})
     if plan.settings.authentication == "none":
         header = {"key": api_keys.CLIENT_HEADER, "value": ANONYMOUS}
@@ -144,33 +114,22 @@ def _without_forged_headers(plan: GatewayPlan) -> Message:
 
 
 def _authentication(plan: GatewayPlan, folder: str) -> list[Message]:
-    """The filter comes from its file alone; until that is read, nobody gets in."""
     if plan.settings.authentication == "none":
         return []
-    return [
-        {
-            "name": api_keys.FILTER,
-            "config_discovery": {
-                "config_source": watched(folder, api_keys.FILE),
-                "type_urls": [f"type.googleapis.com/{_HTTP}.api_key_auth.v3.ApiKeyAuth"],
-            },
-        }
-    ]
+    return [_from_file(api_keys.FILTER, api_keys.FILTER_TYPE, folder, api_keys.FILE)]
 
 
-def _rate_limit() -> Message:
-    """Limits are on the routes of the clients that have one."""
-    return extension("envoy.filters.http.local_ratelimit", f"{_HTTP}.local_ratelimit.v3.LocalRateLimit", stat_prefix="client_requests")
+def _from_file(name: str, type_name: str, folder: str, file: str) -> Message:
+    """A filter that comes from its file alone; until that is read, nobody gets in."""
+    discovery = {"config_source": watched(folder, file), "type_urls": [f"type.googleapis.com/{type_name}"]}
+    return {"name": name, "config_discovery": discovery}
 
 
-def _lua(name: str, constants: str) -> Message:
-    source = constants + (_FOLDER / f"{name}.lua").read_text()
-    return extension("envoy.filters.http.lua", f"{_HTTP}.lua.v3.Lua", default_source_code={"inline_string": source})
-
-
-def _constants(plan: GatewayPlan) -> str:
+def _lua(plan: GatewayPlan) -> Message:
     affinity = any(model.affinity.by == "prefix" for model in plan.models.values())
-    return f'local AFFINITY, RETRY_AFTER = {str(affinity).lower()}, "{replies.RETRY_AFTER_SECONDS}"\n'
+    constants = f'local AFFINITY, RETRY_AFTER = {str(affinity).lower()}, "{replies.RETRY_AFTER_SECONDS}"\n'
+    source = constants + (_FOLDER / "model_request.lua").read_text()
+    return extension("envoy.filters.http.lua", f"{_HTTP}.lua.v3.Lua", default_source_code={"inline_string": source})
 
 
 def _request_to_metadata() -> Message:

@@ -28,6 +28,11 @@ def watched(folder: str, file: str) -> Message:
     return {"resource_api_version": "V3", "path_config_source": {"path": f"{folder}/{file}", "watched_directory": {"path": folder}}}
 
 
+def header_input(name: str) -> Message:
+    """`input` of a matcher that looks at a request's header."""
+    return extension("header", "envoy.type.matcher.v3.HttpRequestHeaderMatchInput", header_name=name)
+
+
 def seconds(value: float) -> str:
     return f"{value:g}s"
 

@@ -111,10 +111,16 @@ local function count_tokens(handle)
   end
 end
 
--- A replica that sheds load says so without a time: one is given, so that clients come back and not at once.
 function envoy_on_response(handle)
   local headers = handle:headers()
   local status = headers:get(":status")
-  if status == "503" and headers:get("retry-after") == nil then headers:add("retry-after", RETRY_AFTER) end
-  if status == "200" then count_tokens(handle) end
+  if status == "200" then
+    count_tokens(handle)
+  elseif status == "503" and headers:get("retry-after") == nil then
+    -- A replica that sheds load says so without a time: one is given, so that clients come back and not at once.
+    headers:add("retry-after", RETRY_AFTER)
+  elseif status == "429" and headers:get("x-ratelimit-remaining") == "0" then
+    -- A client over its rate may come back when there is room again.
+    headers:replace("retry-after", headers:get("x-ratelimit-reset"))
+  end
 end

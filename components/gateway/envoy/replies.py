@@ -19,41 +19,43 @@ _INVALID, _SERVER = "invalid_request_error", "server_error"
 
 @dataclass(frozen=True)
 class _Reply:
-    """An error for answers with this status and, if given, one of these response flags; `becomes`: the status that the client sees."""
+    """An error for answers with this status and, if given, one of these response flags or these details.
+
+    `becomes`: the status that the client sees.
+    """
 
     status: int
     message: str
     type: str
     code: str
     flags: Sequence[str] = ()
+    details: str | None = None
     becomes: int | None = None
     retry: bool = False
 
 
 # https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/observability/access_log/usage#response-flags
-_OVERLOADED = _Reply(503, "All replicas of this model are busy. Try again shortly.", _SERVER, "overloaded", ("UO",), retry=True)
-_CLIENT_IN_FLIGHT = _Reply(
-    503,
-    "This client has too many requests in flight. Wait until one has ended.",
-    "requests",
-    "concurrency_limit_exceeded",
-    ("UO",),
-    becomes=429,
-    retry=True,
-)
-# Only the front is asked to switch protocols, and only the listener behind it knows who may use which model.
-_UPGRADE = _Reply(403, "No other protocol is switched to here.", _INVALID, "upgrade_refused", becomes=400)
-_NOT_ALLOWED = _Reply(403, "This API key may not use the model.", _INVALID, "model_not_allowed")
 _REPLIES = (
     _Reply(400, "The request is malformed.", _INVALID, "bad_request"),
     _Reply(401, "Missing or incorrect API key. Send it as `Authorization: Bearer <key>`.", _INVALID, "invalid_api_key"),
+    _Reply(403, "No other protocol is switched to here.", _INVALID, "upgrade_refused", details="upgrade_failed", becomes=400),
+    _Reply(403, "This API key may not use the model.", _INVALID, "model_not_allowed"),
     _Reply(404, "Not found.", _INVALID, "not_found"),
     _Reply(408, "The request did not arrive in time.", _INVALID, "request_timeout"),
     _Reply(413, "The request is larger than this gateway takes.", _INVALID, "request_too_large"),
     _Reply(426, "This protocol is not served here.", _INVALID, "upgrade_required"),
+    _Reply(
+        429,
+        "This client has too many requests in flight. Wait until one has ended.",
+        "requests",
+        "concurrency_limit_exceeded",
+        details="reached_concurrency_limit",
+        retry=True,
+    ),
     _Reply(429, "This client sends more requests than it may. Slow down.", "requests", "rate_limit_exceeded", retry=True),
     _Reply(431, "The headers are larger than this gateway takes.", _INVALID, "headers_too_large"),
     _Reply(501, "This transfer coding is not understood.", _INVALID, "bad_request", becomes=400),
+    _Reply(503, "All replicas of this model are busy. Try again shortly.", _SERVER, "overloaded", ("UO",), retry=True),
     _Reply(503, "No replica of this model is available. Try again shortly.", _SERVER, "model_unavailable", ("UH", "NC", "UF"), retry=True),
     _Reply(503, "The gateway is at its limit. Try again shortly.", _SERVER, "overloaded", ("OM",), retry=True),
     _Reply(503, "The replica stopped answering. Try again.", _SERVER, "replica_failed", retry=True),
@@ -70,31 +72,17 @@ def error_response(status: int, message: str, code: str, *, param: str | None = 
 JSON_HEADERS: list[Message] = [{"header": {"key": "content-type", "value": _JSON}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]
 
 
-def client_replies() -> Message:
-    """`local_reply_config` of the listener that clients reach."""
-    return _config(_CLIENT_IN_FLIGHT, _UPGRADE)
-
-
-def model_replies() -> Message:
-    """`local_reply_config` of the listener that routes to models."""
-    return _config(_OVERLOADED, _NOT_ALLOWED)
-
-
-def _config(*own: _Reply) -> Message:
-    return {"mappers": [_as_written(), *(_mapper(reply) for reply in (*own, *_REPLIES))]}
-
-
-def _as_written() -> Message:
-    """Direct responses and those of Lua are complete."""
-    expression = "response.code_details in ['direct_response', 'lua_response']"
-    cel = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
-    return {"filter": {"extension_filter": extension("envoy.access_loggers.extension_filters.cel", cel, expression=expression)}}
+def local_replies() -> Message:
+    """`local_reply_config`. The first mapper that fits decides; direct responses and those of Lua are complete as they are."""
+    return {"mappers": [{"filter": _details("direct_response", "lua_response")}, *map(_mapper, _REPLIES)]}
 
 
 def _mapper(reply: _Reply) -> Message:
     filters: list[Message] = [{"status_code_filter": {"comparison": {"op": "EQ", "value": _runtime(reply.status)}}}]
     if reply.flags:
         filters.append({"response_flag_filter": {"flags": list(reply.flags)}})
+    if reply.details:
+        filters.append(_details(reply.details))
     body = {"message": reply.message, "type": reply.type, "param": None, "code": reply.code}
     headers = [{"header": {"key": "retry-after", "value": str(RETRY_AFTER_SECONDS)}}] if reply.retry else []
     return {
@@ -103,6 +91,13 @@ def _mapper(reply: _Reply) -> Message:
         "headers_to_add": headers,
         **({"status_code": reply.becomes} if reply.becomes else {}),
     }
+
+
+def _details(*values: str) -> Message:
+    """A filter for answers with one of these details, which say what part of Envoy gave them."""
+    cel = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+    expression = f"response.code_details in {list(values)}"
+    return {"extension_filter": extension("envoy.access_loggers.extension_filters.cel", cel, expression=expression)}
 
 
 def _runtime(value: int) -> Message:

@@ -1,6 +1,6 @@
-"""Where a request goes: by client at the front, then by model. Both tables are hash maps, so their size costs nothing per request.
+"""Where a request goes, by its model. The tables are hash maps, so their size costs nothing per request.
 
-Two files that Envoy watches, because models, weights and limits change without a restart.
+A file that Envoy watches, because models and weights change without a restart.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.gateway.envoy.api_keys import CLIENT_HEADER
-from components.gateway.envoy.clusters import Backend, client_cluster, cluster_name
-from components.gateway.envoy.messages import Message, discovery, extension, seconds, typed
+from components.gateway.envoy.clients import DEFAULT_MODEL_HEADER
+from components.gateway.envoy.clusters import Backend, cluster_name
+from components.gateway.envoy.messages import Message, discovery, extension, header_input, seconds, typed
 from components.gateway.envoy.replies import JSON_HEADERS, error_response
 from planning.gateway import GatewayPlan, RoutedClient, RoutedModel
 
-CLIENTS_FILE, MODELS_FILE = "clients.json", "models.json"
-CLIENT_ROUTES, MODEL_ROUTES = "clients", "models"
+FILE = "models.json"
+ROUTES = "models"
 OPERATION_HEADER, MODEL_HEADER = "x-gateway-operation", "x-gateway-model"
-DEFAULT_MODEL_HEADER, PREFIX_HEADER = "x-gateway-default-model", "x-gateway-prefix"
+PREFIX_HEADER = "x-gateway-prefix"
 INTERNAL_HEADERS = (CLIENT_HEADER, OPERATION_HEADER, MODEL_HEADER, DEFAULT_MODEL_HEADER, PREFIX_HEADER)
 
 # Tries beside the first, each on another replica. `reset` is a replica that goes away before it has answered at all: once the first
@@ -46,42 +47,12 @@ class ModelRoute:
     backends: Sequence[Backend]
 
 
-def client_routes(plan: GatewayPlan) -> Message:
-    """The file of the routes by client."""
-    table = {name: _route(name, **_client_route(client)) for name, client in plan.clients.items()}
-    unknown = _route("unknown", direct_response=error_response(403, "This client is not set up yet.", "unknown_client"))
-    return _table(CLIENT_ROUTES, _choose(CLIENT_HEADER, table, unknown))
-
-
-def _client_route(client: RoutedClient) -> Message:
-    route: Message = {"route": {"cluster": client_cluster(client.name), "timeout": "0s"}}
-    if client.default_model:
-        route["request_headers_to_add"] = [_header(DEFAULT_MODEL_HEADER, client.default_model)]
-    if client.requests_per_minute:
-        route["typed_per_filter_config"] = {"envoy.filters.http.local_ratelimit": _rate_limit(client.requests_per_minute)}
-    return route
-
-
-def _rate_limit(per_minute: int) -> Message:
-    """A minute's worth every minute, shared between the gateway's replicas by their number."""
-    whole = {"numerator": 100, "denominator": "HUNDRED"}
-    return typed(
-        "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
-        stat_prefix="client_requests",
-        token_bucket={"max_tokens": per_minute, "tokens_per_fill": per_minute, "fill_interval": "60s"},
-        filter_enabled={"default_value": whole},
-        filter_enforced={"default_value": whole},
-        local_cluster_rate_limit={},
-        enable_x_ratelimit_headers="DRAFT_VERSION_03",
-    )
-
-
-def model_routes(plan: GatewayPlan, routes: Sequence[ModelRoute]) -> Message:
-    """The file of the routes by model."""
-    infer = {name: _model_route(plan, route, name) for route in routes for name in route.model.names}
+def routes(plan: GatewayPlan, models: Sequence[ModelRoute]) -> Message:
+    """The file's content."""
+    infer = {name: _model_route(plan, route, name) for route in models for name in route.model.names}
     describe = {
         name: _route(name, **_allowed(plan, route.model), **_json_answer(_description(name)))
-        for route in routes
+        for route in models
         for name in route.model.names
     }
     lists = {name: _route(name, **_json_answer(_list(client, plan.models))) for name, client in plan.clients.items()}
@@ -94,7 +65,7 @@ def model_routes(plan: GatewayPlan, routes: Sequence[ModelRoute]) -> Message:
         "describe": _choose(MODEL_HEADER, describe, not_found),
         "list": _choose(CLIENT_HEADER, lists, not_found),
     }
-    return _table(MODEL_ROUTES, _choose(OPERATION_HEADER, by_operation, not_found))
+    return _table(plan, _choose(OPERATION_HEADER, by_operation, not_found))
 
 
 def _model_route(plan: GatewayPlan, route: ModelRoute, name: str) -> Message:
@@ -142,22 +113,28 @@ def _choose(header: str, table: Mapping[str, Message], otherwise: Message) -> Me
     """The entry that the header names."""
     if not table:
         return otherwise
-    input_ = extension("header", "envoy.type.matcher.v3.HttpRequestHeaderMatchInput", header_name=header)
-    return {"matcher": {"matcher_tree": {"input": input_, "exact_match_map": {"map": dict(table)}}, "on_no_match": otherwise}}
+    tree = {"input": header_input(header), "exact_match_map": {"map": dict(table)}}
+    return {"matcher": {"matcher_tree": tree, "on_no_match": otherwise}}
 
 
-def _table(name: str, choice: Message) -> Message:
-    host: Message = {"name": name, "domains": ["*"], **({"matcher": choice["matcher"]} if "matcher" in choice else {})}
-    if name == MODEL_ROUTES:
-        host |= {"retry_policy": _RETRIES}
+def _table(plan: GatewayPlan, choice: Message) -> Message:
+    host: Message = {
+        "name": ROUTES,
+        "domains": ["*"],
+        "matcher": choice["matcher"],
+        "retry_policy": _RETRIES,
+        "request_body_buffer_limit": plan.max_body_bytes,
+        "virtual_clusters": [_counted(name) for name in plan.clients],
+    }
     configuration = typed(
         "envoy.config.route.v3.RouteConfiguration",
-        name=name,
+        name=ROUTES,
         virtual_hosts=[host],
         max_direct_response_body_size_bytes=_LARGEST_ANSWER_BYTES,
     )
     return discovery(configuration)
 
 
-def _header(name: str, value: str) -> Message:
-    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+def _counted(client: str) -> Message:
+    """Metrics of a client's requests."""
+    return {"name": client, "headers": [{"name": CLIENT_HEADER, "string_match": {"exact": client}}]}
