@@ -30,7 +30,7 @@ from planning.gateway import GatewayPlan
 
 START_SECONDS = 30
 # Less than in a pod: people and tests wait for a line.
-LOG_FLUSH_MILLISECONDS = 20
+QUICK_FLUSH_MILLISECONDS = 20
 
 
 def envoy_binary() -> str | None:
@@ -59,7 +59,7 @@ class LocalGateway:
         port: int = 0,
         tls_folder: Path | None = None,
         log_line: Callable[[str], None] | None = None,
-        log_flush_milliseconds: int = LOG_FLUSH_MILLISECONDS,
+        log_flush_milliseconds: int = QUICK_FLUSH_MILLISECONDS,
     ) -> None:
         self.plan, self.routes, self.keys = plan, routes, keys
         self._scratch = tempfile.TemporaryDirectory(prefix="gateway-")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.model_servers import DEADLINE_SECONDS, wait_for
+from tests.pasted import needs_curl, pasted
 from tools import demo, demo_models
 from tools.client_lines import QUESTION
 from tools.local_gateway import NO_ENVOY, free_port
@@ -26,8 +27,6 @@ assert serve == "serve"
 arguments = ["--name" if one == "--served-model-name" else one for one in arguments]
 os.execv(sys.executable, [sys.executable, "-m", "tools.model_server", "--replica", "vllm", *arguments])
 """
-
-pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 
 
 class Demo:
@@ -87,10 +86,7 @@ def start(tmp_path):
         one.process.wait()
 
 
-def pasted(line):
-    return subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, text=True, timeout=DEADLINE_SECONDS).stdout
-
-
+@needs_curl
 def test_lines_work_as_pasted_and_the_end_leaves_nothing(start):
     demo = start("prod", "--port", str(free_port()))
     answer = json.loads(pasted(demo.example("chat", "curl -s ")))
@@ -106,6 +102,7 @@ def test_lines_work_as_pasted_and_the_end_leaves_nothing(start):
     assert demo.leftovers == []
 
 
+@needs_curl
 def test_a_taken_port_gives_way_to_the_next_free_one(start):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -117,6 +114,7 @@ def test_a_taken_port_gives_way_to_the_next_free_one(start):
     assert demo.leftovers == []
 
 
+@needs_curl
 def test_a_vllm_that_is_installed_answers_for_every_model(start, tmp_path):
     binary = tmp_path / "bin" / "vllm"
     binary.parent.mkdir()

@@ -1,13 +1,12 @@
 """The lines that a demonstration prints work as they are pasted into a shell."""
 
 import json
-import shutil
-import subprocess
 import sys
 
 import pytest
 
 from tests.model_servers import one_server
+from tests.pasted import needs_curl, pasted
 from tools import client_lines
 
 MODEL, KEY = "it's a $MODEL", 'key-"$HOME"-`id`'
@@ -19,16 +18,12 @@ def server():
         yield server
 
 
-def pasted(line):
-    return subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, text=True).stdout
-
-
 def arrived(server):
     received = server.received[-1]
     return received.headers["Authorization"], json.loads(received.body)["model"]
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@needs_curl
 def test_curl_shows_the_answer_or_its_stream(server):
     assert json.loads(pasted(client_lines.curl(f"{server.url}/v1", KEY, MODEL)))["model"] == MODEL
     assert arrived(server) == (f"Bearer {KEY}", MODEL)

@@ -6,20 +6,19 @@ A file that Envoy watches, because clients come and go without a restart. It hol
 from __future__ import annotations
 
 from components.gateway.envoy.api_keys import CLIENT_HEADER
-from components.gateway.envoy.messages import Message, discovery, extension, header_input, typed
+from components.gateway.envoy.messages import Message, discovery, extension, header_input, header_set_to, http_filter, typed
 from planning.gateway import GatewayPlan, RoutedClient
 
 FILE = "clients.json"
 FILTER = "clients"
 DEFAULT_MODEL_HEADER = "x-gateway-default-model"
 FILTER_TYPE = "envoy.extensions.common.matching.v3.ExtensionWithMatcher"
-_HTTP = "envoy.extensions.filters.http"
 
 
 def clients(plan: GatewayPlan) -> Message:
     """The file's content."""
     by_name = {name: _action(*_filters(client)) for name, client in plan.clients.items()}
-    composite = extension("envoy.filters.http.composite", f"{_HTTP}.composite.v3.Composite")
+    composite = http_filter("composite", "Composite")
     matcher = {
         "matcher_tree": {"input": header_input(CLIENT_HEADER), "exact_match_map": {"map": by_name}},
         "on_no_match": _action(_nobody()),
@@ -32,7 +31,7 @@ def _action(*filters: Message) -> Message:
     if not filters:
         return {"action": extension("skip", "envoy.extensions.filters.common.matcher.action.v3.SkipFilter")}
     chain = {"typed_config": list(filters)}
-    return {"action": extension("filters", f"{_HTTP}.composite.v3.ExecuteFilterAction", filter_chain=chain)}
+    return {"action": extension("filters", "envoy.extensions.filters.http.composite.v3.ExecuteFilterAction", filter_chain=chain)}
 
 
 def _filters(client: RoutedClient) -> list[Message]:
@@ -47,17 +46,16 @@ def _filters(client: RoutedClient) -> list[Message]:
 
 
 def _default_model(name: str) -> Message:
-    append = {"header": {"key": DEFAULT_MODEL_HEADER, "value": name}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-    mutations = {"request_mutations": [{"append": append}]}
-    return extension("envoy.filters.http.header_mutation", f"{_HTTP}.header_mutation.v3.HeaderMutation", mutations=mutations)
+    mutations = {"request_mutations": [{"append": header_set_to(DEFAULT_MODEL_HEADER, name)}]}
+    return http_filter("header_mutation", "HeaderMutation", mutations=mutations)
 
 
 def _rate_limit(per_minute: int) -> Message:
     """A minute's worth every minute, shared between the gateway's replicas by their number."""
     whole = {"numerator": 100, "denominator": "HUNDRED"}
-    return extension(
-        "envoy.filters.http.local_ratelimit",
-        f"{_HTTP}.local_ratelimit.v3.LocalRateLimit",
+    return http_filter(
+        "local_ratelimit",
+        "LocalRateLimit",
         stat_prefix="client_requests",
         token_bucket={"max_tokens": per_minute, "tokens_per_fill": per_minute, "fill_interval": "60s"},
         filter_enabled={"default_value": whole},
@@ -70,9 +68,9 @@ def _rate_limit(per_minute: int) -> Message:
 def _concurrency_limit(most: int) -> Message:
     """The one filter that counts what is in flight over all worker threads, and notices requests that are broken off. Its limit adapts
     to latency between two bounds; here they are the same, so nothing adapts and nothing has to be sampled."""
-    return extension(
-        "envoy.filters.http.adaptive_concurrency",
-        f"{_HTTP}.adaptive_concurrency.v3.AdaptiveConcurrency",
+    return http_filter(
+        "adaptive_concurrency",
+        "AdaptiveConcurrency",
         gradient_controller_config={
             "concurrency_limit_params": {"max_concurrency_limit": most, "concurrency_update_interval": "3600s"},
             "min_rtt_calc_params": {"min_concurrency": most, "fixed_value": "1s"},
@@ -83,4 +81,4 @@ def _concurrency_limit(most: int) -> Message:
 
 def _nobody() -> Message:
     """For a client whose key is known already and who is not set up yet: refuses everything."""
-    return extension("envoy.filters.http.rbac", f"{_HTTP}.rbac.v3.RBAC", rules={"action": "ALLOW", "policies": {}})
+    return http_filter("rbac", "RBAC", rules={"action": "ALLOW", "policies": {}})

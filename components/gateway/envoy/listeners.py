@@ -6,12 +6,11 @@ from pathlib import Path
 
 from components.gateway.envoy import api_keys, certificate, clients, replies, routes
 from components.gateway.envoy.audit_log import audit_log
-from components.gateway.envoy.messages import Message, extension, seconds, socket, watched
+from components.gateway.envoy.messages import Message, extension, header_is, header_set_to, http_filter, seconds, socket, watched
 from config.gateway import ANONYMOUS
 from planning.gateway import GatewayPlan
 
 _FOLDER = Path(__file__).parent
-_HTTP = "envoy.extensions.filters.http"
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 # Bytes that are kept in memory for one connection while the other side is slow. Requests are kept whole, as far as the routes let them.
 STREAM_BUFFER_BYTES = 1024**2
@@ -47,7 +46,7 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
             _from_file(clients.FILTER, clients.FILTER_TYPE, folder, clients.FILE),
             _request_to_metadata(),
             _lua(plan),
-            extension("envoy.filters.http.rbac", f"{_HTTP}.rbac.v3.RBAC"),
+            http_filter("rbac", "RBAC"),
             _router(),
         ],
     )
@@ -65,7 +64,7 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
 def operations_listener(address: str, port: int, admin_cluster: str) -> Message:
     """Two paths of the administration interface, which itself stays on the loopback interface."""
     paths = ("/ready", "/stats/prometheus")
-    routes = [{"match": {"path": path, "headers": [_only_get()]}, "route": {"cluster": admin_cluster}} for path in paths]
+    routes = [{"match": {"path": path, "headers": [header_is(":method", "GET")]}, "route": {"cluster": admin_cluster}} for path in paths]
     manager = _manager(
         "operations",
         60,
@@ -77,10 +76,6 @@ def operations_listener(address: str, port: int, admin_cluster: str) -> Message:
         "address": socket(address, port),
         "filter_chains": [{"filters": [manager]}],
     }
-
-
-def _only_get() -> Message:
-    return {"name": ":method", "string_match": {"exact": "GET"}}
 
 
 def _manager(name: str, idle_seconds: int, **fields: object) -> Message:
@@ -104,8 +99,7 @@ def _without_forged_headers(plan: GatewayPlan) -> Message:
     mutations: list[Message] = [{"remove": name} for name in routes.INTERNAL_HEADERS]
     mutations.append({"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}})
     if plan.settings.authentication == "none":
-        header = {"key": api_keys.CLIENT_HEADER, "value": ANONYMOUS}
-        mutations += [{"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}, {"remove": "authorization"}]
+        mutations += [{"append": header_set_to(api_keys.CLIENT_HEADER, ANONYMOUS)}, {"remove": "authorization"}]
     return extension(
         "envoy.http.early_header_mutation.header_mutation",
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
@@ -129,7 +123,7 @@ def _lua(plan: GatewayPlan) -> Message:
     affinity = any(model.affinity.by == "prefix" for model in plan.models.values())
     constants = f'local AFFINITY, RETRY_AFTER = {str(affinity).lower()}, "{replies.RETRY_AFTER_SECONDS}"\n'
     source = constants + (_FOLDER / "model_request.lua").read_text()
-    return extension("envoy.filters.http.lua", f"{_HTTP}.lua.v3.Lua", default_source_code={"inline_string": source})
+    return http_filter("lua", "Lua", default_source_code={"inline_string": source})
 
 
 def _request_to_metadata() -> Message:
@@ -140,8 +134,8 @@ def _request_to_metadata() -> Message:
         "on_error": {"metadata_namespace": "request", "key": "invalid", "value": True},
     }
     rules = {"rules": [rule], "allow_content_types_regex": {"regex": r"(?i)application/json\s*(;.*)?"}}
-    return extension("envoy.filters.http.json_to_metadata", f"{_HTTP}.json_to_metadata.v3.JsonToMetadata", request_rules=rules)
+    return http_filter("json_to_metadata", "JsonToMetadata", request_rules=rules)
 
 
 def _router() -> Message:
-    return extension("envoy.filters.http.router", f"{_HTTP}.router.v3.Router", suppress_envoy_headers=True)
+    return http_filter("router", "Router", suppress_envoy_headers=True)

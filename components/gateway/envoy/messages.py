@@ -18,6 +18,11 @@ def extension(name: str, type_name: str, **fields: Any) -> Message:
     return {"name": name, "typed_config": typed(type_name, **fields)}
 
 
+def http_filter(name: str, message: str, **fields: Any) -> Message:
+    """One of Envoy's HTTP filters: `rbac` with its configuration, an `RBAC`, say."""
+    return extension(f"envoy.filters.http.{name}", f"envoy.extensions.filters.http.{name}.v3.{message}", **fields)
+
+
 def discovery(*resources: Message) -> Message:
     """The content of a file that Envoy watches."""
     return {"resources": list(resources)}
@@ -31,6 +36,16 @@ def watched(folder: str, file: str) -> Message:
 def header_input(name: str) -> Message:
     """`input` of a matcher that looks at a request's header."""
     return extension("header", "envoy.type.matcher.v3.HttpRequestHeaderMatchInput", header_name=name)
+
+
+def header_is(name: str, value: str) -> Message:
+    """A `HeaderMatcher`."""
+    return {"name": name, "string_match": {"exact": value}}
+
+
+def header_set_to(name: str, value: str) -> Message:
+    """A `HeaderValueOption` that leaves the header this one value."""
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
 def seconds(value: float) -> str:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.gateway.envoy.messages import Message, extension
+from components.gateway.envoy.messages import Message, extension, header_set_to
 
 RETRY_AFTER_SECONDS = 2
 _JSON = "application/json"
@@ -69,7 +69,7 @@ def error_response(status: int, message: str, code: str, *, param: str | None = 
     return {"status": status, "body": {"inline_string": json.dumps({"error": error})}}
 
 
-JSON_HEADERS: list[Message] = [{"header": {"key": "content-type", "value": _JSON}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]
+JSON_HEADERS: list[Message] = [header_set_to("content-type", _JSON)]
 
 
 def local_replies() -> Message:

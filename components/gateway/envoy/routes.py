@@ -13,7 +13,7 @@ from typing import Any
 from components.gateway.envoy.api_keys import CLIENT_HEADER
 from components.gateway.envoy.clients import DEFAULT_MODEL_HEADER
 from components.gateway.envoy.clusters import Backend, cluster_name
-from components.gateway.envoy.messages import Message, discovery, extension, header_input, seconds, typed
+from components.gateway.envoy.messages import Message, discovery, extension, header_input, header_is, seconds, typed
 from components.gateway.envoy.replies import JSON_HEADERS, error_response
 from planning.gateway import GatewayPlan, RoutedClient, RoutedModel
 
@@ -83,7 +83,7 @@ def _allowed(plan: GatewayPlan, model: RoutedModel) -> Message:
     names = [client.name for client in plan.clients.values() if model.name in client.models]
     if len(names) == len(plan.clients):
         return {}
-    principals = [{"header": {"name": CLIENT_HEADER, "string_match": {"exact": name}}} for name in names] or [{"not_id": {"any": True}}]
+    principals = [{"header": header_is(CLIENT_HEADER, name)} for name in names] or [{"not_id": {"any": True}}]
     rules = {"action": "ALLOW", "policies": {"clients": {"permissions": [{"any": True}], "principals": principals}}}
     per_route = typed("envoy.extensions.filters.http.rbac.v3.RBACPerRoute", rbac={"rules": rules})
     return {"typed_per_filter_config": {"envoy.filters.http.rbac": per_route}}
@@ -124,7 +124,7 @@ def _table(plan: GatewayPlan, choice: Message) -> Message:
         "matcher": choice["matcher"],
         "retry_policy": _RETRIES,
         "request_body_buffer_limit": plan.max_body_bytes,
-        "virtual_clusters": [_counted(name) for name in plan.clients],
+        "virtual_clusters": [{"name": name, "headers": [header_is(CLIENT_HEADER, name)]} for name in plan.clients],  # metrics by client
     }
     configuration = typed(
         "envoy.config.route.v3.RouteConfiguration",
@@ -133,8 +133,3 @@ def _table(plan: GatewayPlan, choice: Message) -> Message:
         max_direct_response_body_size_bytes=_LARGEST_ANSWER_BYTES,
     )
     return discovery(configuration)
-
-
-def _counted(client: str) -> Message:
-    """Metrics of a client's requests."""
-    return {"name": client, "headers": [{"name": CLIENT_HEADER, "string_match": {"exact": client}}]}
