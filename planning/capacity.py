@@ -12,8 +12,9 @@ from config.architecture import Architecture
 from config.models import Model
 from planning.kv_cache import KvCache
 from planning.machines import Machine
-from planning.memory import GIB, EngineLimits, MemoryPlan, expert_bytes, linear_bytes
+from planning.memory import GIB, EngineLimits, MemoryPlan
 from planning.parameters import active_parameters, count_parameters
+from planning.weight_size import expert_bytes, linear_bytes
 
 # Shares of the datasheet's bandwidth and arithmetic that a well-fed vLLM reaches. Assumed.
 BANDWIDTH_EFFICIENCY = 0.6

@@ -9,7 +9,7 @@ from config.errors import Problem
 from config.models import Model
 from config.node_pools import NodePool
 from planning.machines import Machine
-from planning.memory import SIZED_METHODS
+from planning.weight_size import SIZED_METHODS
 
 # Least compute capability of each quantization method: get_min_capability of vLLM 0.33.0's QuantizationConfigs.
 MIN_CAPABILITY = {"fp8": 7.5, "awq": 7.5, "gptq": 7.5, "compressed-tensors": 7.5, "mxfp4": 8.0, "modelopt": 7.5}

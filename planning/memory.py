@@ -9,42 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from config.architecture import Architecture, QuantizationConfig
+from config.architecture import Architecture
 from config.models import Model
 from planning.adapters import adapter_bytes
 from planning.kv_cache import KvCache
 from planning.machines import Machine
-from planning.parameters import count_parameters
+from planning.reserves import activation_gib, cuda_graphs_gib, non_torch_gib
+from planning.weight_size import DTYPE_BYTES, weight_bytes, weights_per_gpu
 
 GIB = 1024**3
 
-# Peak of the activations at 8,192 batched tokens and memory outside PyTorch, measured by llm-d-planner 0.3.3 on H100 (49 runs).
-_ACTIVATION_GIB = {
-    "llama": 1.89,
-    "qwen2": 2.25,
-    "qwen3": 2.21,
-    "qwen3moe": 2.68,
-    "mistral3": 2.10,
-    "deepseekv2": 1.93,
-    "phi3": 1.52,
-    "gemma3": 3.94,
-    "mixtral": 1.21,
-    "dense": 2.0,
-    "moe": 2.5,
-    "multimodal": 2.0,
-}
-_ACTIVATION_TOKENS = 8192
-_NON_TORCH_GIB = {1: 0.27}
-_NON_TORCH_PARALLEL_GIB = 2.10
-# vLLM subtracts its estimate of the CUDA graphs since 0.21; assumed, between the 0.5 and 1 GiB seen.
-_CUDA_GRAPHS_GIB = 0.75
 # On CPU: activations, PyTorch and the API server beside weights and KV cache; and a KV cache that is plenty for trying out. Assumed.
 _CPU_OVERHEAD_GIB = 2.0
 CPU_KV_CACHE_GIB = 8
-
-_DTYPE_BYTES = {"float32": 4}
-# Quantization methods whose bytes are known; weights of any other are counted as if they were not quantized.
-SIZED_METHODS = frozenset({"fp8", "awq", "gptq", "compressed-tensors", "mxfp4", "modelopt", "modelopt_fp4", "nvfp4"})
 
 
 @dataclass(frozen=True)
@@ -109,65 +86,12 @@ def engine_limits(model: Model, machine: Machine) -> EngineLimits:
     return EngineLimits(model.engine.max_num_batched_tokens or tokens, model.engine.max_num_seqs or seqs)
 
 
-def weight_bytes(architecture: Architecture, parameters: int | None = None, dtype: str = "auto") -> int:
-    """Bytes of the whole model in memory. Parameters that the count does not explain (a vision tower) are not quantized."""
-    count = count_parameters(architecture)
-    plain = _DTYPE_BYTES.get(dtype, 2)
-    unexplained = (parameters - count.total) if parameters else 0
-    return round(
-        (count.linear + count.replicated) * linear_bytes(architecture, plain)
-        + count.expert * expert_bytes(architecture, plain)
-        + (count.embedding + count.other + unexplained) * plain
-    )
-
-
-def linear_bytes(architecture: Architecture, plain: int = 2) -> float:
-    """Bytes of a parameter in a dense projection."""
-    config = architecture.quantization_config
-    return plain if config is None or config.quant_method == "mxfp4" else _quantized_bytes(config, plain)
-
-
-def expert_bytes(architecture: Architecture, plain: int = 2) -> float:
-    """Bytes of a parameter in an expert."""
-    config = architecture.quantization_config
-    return plain if config is None else _quantized_bytes(config, plain)
-
-
-def _quantized_bytes(config: QuantizationConfig, plain: int) -> float:
-    """Weight plus its share of the scales: fp32 a block for fp8, fp16 and a zero point a group for integers, 8 bits a group for fp4."""
-    method, bits = config.quant_method, config.bits or 4
-    if method == "fp8" or (method in ("modelopt", "compressed-tensors") and config.bits == 8):
-        rows, columns = config.weight_block_size or (1, 4096)
-        return 1 + 4 / (rows * columns)
-    if method == "mxfp4":
-        return 4.25 / 8
-    if method in ("modelopt", "modelopt_fp4", "nvfp4"):
-        return 4.5 / 8
-    if method in ("awq", "gptq", "compressed-tensors"):
-        return bits / 8 + (2 + bits / 8) / (config.group_size or 128) if config.group_size != -1 else bits / 8
-    return plain
-
-
-def weights_per_gpu(architecture: Architecture, total: int, tensor: int, pipeline: int, dtype: str = "auto") -> float:
-    """Bytes on the fullest GPU. Tensor parallelism slices all but norms, routers and MLA's down-projections.
-
-    With pipeline stages, the fullest has one layer more than the others and one of the two embeddings.
-    """
-    count, plain = count_parameters(architecture), _DTYPE_BYTES.get(dtype, 2)
-    whole = count.replicated * linear_bytes(architecture, plain) + count.other * plain
-    embedding = count.embedding * plain
-    layers = architecture.num_hidden_layers
-    stage = -(-layers // pipeline) / layers
-    embedding_share = 1.0 if pipeline == 1 else 0.5 if not architecture.tie_word_embeddings else 1.0
-    return ((total - whole - embedding) / tensor + whole) * stage + embedding * embedding_share / tensor
-
-
 def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> KvCache:
     return KvCache(
         architecture,
         model.parallelism.tensor,
         model.parallelism.pipeline,
-        dtype_bytes=1 if model.engine.kv_cache_dtype.startswith("fp8") else _DTYPE_BYTES.get(model.engine.dtype, 2),
+        dtype_bytes=1 if model.engine.kv_cache_dtype.startswith("fp8") else DTYPE_BYTES.get(model.engine.dtype, 2),
         max_num_batched_tokens=limits.max_num_batched_tokens,
     )
 
@@ -186,9 +110,8 @@ def plan_memory(model: Model, architecture: Architecture, parameters: int | None
         available = float(min(CPU_KV_CACHE_GIB, int(requested - weights - activation - adapters)))
     else:
         device, requested = machine.slot_memory_gib, machine.slot_memory_gib * model.engine.gpu_memory_utilization
-        activation = _ACTIVATION_GIB.get(family, _ACTIVATION_GIB["dense"]) * max(1.0, limits.max_num_batched_tokens / _ACTIVATION_TOKENS)
-        graphs = 0.0 if model.engine.enforce_eager else _CUDA_GRAPHS_GIB
-        outside = _NON_TORCH_GIB.get(model.parallelism.tensor * model.parallelism.pipeline, _NON_TORCH_PARALLEL_GIB)
+        activation = activation_gib(family, limits.max_num_batched_tokens)
+        graphs, outside = cuda_graphs_gib(model), non_torch_gib(model.parallelism.tensor * model.parallelism.pipeline)
         available = requested - weights - activation - graphs - outside - adapters
     return MemoryPlan(
         device=device,

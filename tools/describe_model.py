@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from config.architecture import Architecture
 from config.catalog import ModelRow
-from planning.memory import GIB, weight_bytes
+from planning.memory import GIB
 from planning.parameters import count_parameters
+from planning.weight_size import weight_bytes
 from tools.hugging_face_config import architecture_from_config, as_row
 
 

@@ -11,8 +11,9 @@ from config import catalog
 from config.architecture import Architecture, QuantizationConfig
 from planning.compatibility import splits_heads
 from planning.kv_cache import KvCache
-from planning.memory import GIB, weight_bytes, weights_per_gpu
+from planning.memory import GIB
 from planning.parameters import active_parameters, count_parameters
+from planning.weight_size import weight_bytes, weights_per_gpu
 from tests.unit.wrong_architectures import TINY
 
 REFERENCE = json.loads((Path(__file__).parent.parent / "data" / "reference_models.json").read_text())
