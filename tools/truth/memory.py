@@ -16,8 +16,9 @@ from tools.truth.points import Row, number
 from tools.truth.report import Compared, Table, mean_error, ratio_text
 
 COLUMNS = (
-    "id vllm model gpu tp util max_model_len batched dtype reported_weights_gib reported_kv_gib reported_kv_tokens reported_needed_gib"
-).split()
+    *("id", "vllm", "model", "gpu", "tp", "util", "max_model_len", "batched", "dtype"),
+    *("reported_weights_gib", "reported_kv_gib", "reported_kv_tokens", "reported_needed_gib"),
+)
 HEADINGS = ("vllm", "model", "GPU", "weights GiB", "KV GiB", "KV tokens", "verdict")
 # The aims: KV tokens within these bounds of the report for that share of the points of this version or newer, and never above the last.
 LEAST, MOST, SHARE, NEVER_ABOVE = 0.85, 1.10, 0.85, 1.25
@@ -49,7 +50,7 @@ class Start:
 
 
 def starts(path: Path) -> list[Start]:
-    return [_start(row, path) for row in points.read(path, tuple(COLUMNS))]
+    return [_start(row, path) for row in points.read(path, COLUMNS)]
 
 
 def _start(row: Row, path: Path) -> Start:
