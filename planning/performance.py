@@ -2,7 +2,7 @@
 
 A step of the engine reads the weights that its tokens touch and the KV cache of its sequences, multiplies, adds up the results of
 tensor parallel GPUs, and has a fixed cost per step and layer. A closed loop is planned: each request is followed by the next, and
-prompts are computed between the steps of those that decode (chunked prefill).
+prompts are computed between the steps of those that decode (chunked prefill). The constants are what `make fit` finds.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ from planning.work import Matrices, Numbers, Work
 class Constants:
     """What is fitted. Shares are of the datasheet's figure, times in seconds."""
 
-    weight_bandwidth: float = 0.795
+    weight_bandwidth: float = 0.799
     """Share of the memory bandwidth at which dense weights are read."""
     expert_bandwidth: float = 0.895
     """The same for routed experts' weights."""
-    unpacked_bandwidth: float = 0.639
+    unpacked_bandwidth: float = 0.634
     """Share of the above that remains where weights are unpacked to 16 bits first (int4; fp8 and fp4 on GPUs without them)."""
-    kv_bandwidth: float = 0.975
+    kv_bandwidth: float = 0.912
     """Share of the memory bandwidth at which the KV cache is read."""
-    bf16_arithmetic: float = 0.641
-    fp8_arithmetic: float = 0.718
-    fp4_arithmetic: float = 0.399
-    unpacked_arithmetic: float = 0.446
+    bf16_arithmetic: float = 0.593
+    fp8_arithmetic: float = 0.72
+    fp4_arithmetic: float = 0.408
+    unpacked_arithmetic: float = 0.442
     """Share of bf16 arithmetic where weights are unpacked to 16 bits first."""
-    expert_arithmetic: float = 0.400
+    expert_arithmetic: float = 0.495
     """Share of the above that remains in grouped multiplications of experts."""
-    attention_arithmetic: float = 0.660
+    attention_arithmetic: float = 0.518
     """Share of bf16 arithmetic in the attention of a prompt."""
-    step: float = 2.57e-4
+    step: float = 0.000372
     """Per step: scheduler, sampler, launch of the graph."""
-    layer: float = 3.05e-5
+    layer: float = 3.03e-05
     """Per step and layer: kernels that do little."""
-    expert_layer: float = 1.90e-5
+    expert_layer: float = 1.63e-05
     """Per step and layer with experts: routing, permuting, grouped kernels."""
-    sequence: float = 4.20e-6
+    sequence: float = 5.61e-06
     """Per step and sequence: scheduling, sampling, detokenizing."""
-    all_reduce: float = 6.93e-6
+    all_reduce: float = 6.08e-06
     """Latency of one all-reduce, times log2 of the GPUs."""
-    link_bandwidth: float = 0.651
+    link_bandwidth: float = 0.659
     """Share of the link's bandwidth in all-reduces of many bytes."""
-    activation_passes: float = 9.74
+    activation_passes: float = 9.53
     """Times that a token's hidden state is read or written per layer, beside the multiplications."""
-    prompt: float = 5.44e-3
-    """Per prompt: HTTP, tokenizer, its first scheduling."""
-    prompt_layer: float = 3.82e-4
+    prompt: float = 0.0173
+    """Per prompt, before the GPU is asked: HTTP, tokenizer, scheduling."""
+    prompt_layer: float = 0.000299
     """Per prompt and layer: steps with prompts run without whole CUDA graphs."""
-    queue: float = 0.0674
+    queue: float = 0.0721
     """Share of the prompts of all others in flight that a prompt waits for."""
 
 
@@ -85,8 +85,9 @@ class Performance:
         rank = min(in_flight, running) / w.data
         step = self.step(rank / w.pipeline, prompt_tokens + output_tokens / 2)
         prompt = self.prompt(prompt_tokens, rank / w.pipeline)
-        first = prompt + step / 2 + self.constants.queue * max(0.0, rank - 1) * prompt / w.pipeline
-        cycle = max(first, rank * prompt / w.pipeline) + steps * step
+        others = max(0.0, rank - 1) * prompt / w.pipeline
+        first = self.constants.prompt + prompt + step / 2 + self.constants.queue * others
+        cycle = max(first, self.constants.prompt + prompt + others) + steps * step
         rate = rank * w.data / cycle
         waiting = max(0.0, in_flight - running) / rate
         return Served(rate * output_tokens, first + waiting, (cycle - first) / steps)
@@ -104,7 +105,7 @@ class Performance:
         own = self._tokens(sequences + tokens) - self._tokens(sequences)
         flops = tokens * sum(one.flops * min(tokens / 2, one.most_seen) for one in w.attention)
         attention = flops / (self.accelerator.bf16_tflops * 1e12 * c.attention_arithmetic)
-        return c.prompt + c.prompt_layer * w.layers + own + attention
+        return c.prompt_layer * w.layers + own + attention
 
     @cached_property
     def _fixed(self) -> float:
