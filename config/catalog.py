@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -65,7 +66,7 @@ class MachineType(Row):
     local_ssds: int = Field(default=0, description="375 GB disks that come with the machine.")
     spot_only: bool = Field(default=False, description="Sold as spot or flex-start capacity only.")
     attachable: bool = Field(default=False, description="The GPU is attached to the machine, not part of it.")
-    prices: dict[str, Price] = Field(default={}, description="By region.")
+    prices: dict[str, Price] = Field(default={}, description="By region; from prices.csv.")
 
 
 class ModelRow(Row):
@@ -107,7 +108,20 @@ def accelerators() -> dict[str, Accelerator]:
 
 @cache
 def machine_types() -> dict[str, MachineType]:
-    return {name: MachineType.model_validate(row) for name, row in _read("machine_types").items()}
+    return {name: MachineType.model_validate({**row, "prices": _prices().get(name, {})}) for name, row in _read("machine_types").items()}
+
+
+@cache
+def _prices() -> dict[str, dict[str, Price]]:
+    """By machine type and region."""
+    found: dict[str, dict[str, Price]] = {}
+    with (FOLDER / "prices.csv").open() as file:
+        for row in csv.DictReader(line for line in file if not line.startswith("#")):
+            known = {key: row[key] for key in ("onDemandUsdPerHour", "spotUsdPerHour") if row[key]}
+            if row["spotLeast"]:
+                known["spotRangeUsdPerHour"] = [row["spotLeast"], row["spotMost"]]
+            found.setdefault(row["machineType"], {})[row["region"]] = Price.model_validate(known)
+    return found
 
 
 @cache

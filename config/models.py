@@ -56,7 +56,7 @@ class Engine(Section):
     max_queued_requests: Positive | None = Field(
         default=None,
         description="Requests at a replica, running and waiting, above which it refuses more (503), so that they are tried elsewhere. "
-        "Default: twice those whose KV cache fits.",
+        "Default: twice those whose KV cache fits, at least 128: every prompt of a request counts.",
     )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(default="auto", description="Type of weights and activations.")
     kv_cache_dtype: Literal["auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2"] = Field(
@@ -111,7 +111,12 @@ class Rollout(Section):
 class Slo(Section):
     """What clients may expect."""
 
-    ttft_seconds: float | None = Field(default=None, gt=0, description="Time to first token that counts as good.")
+    ttft_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="Mean time to first token. The plan aims for as many requests in flight as meet it. Default: as many as memory holds.",
+    )
+    tpot_seconds: float | None = Field(default=None, gt=0, description="Mean time per output token, likewise: 0.05 is 20 tokens/s.")
     availability: float = Field(default=0.99, gt=0, lt=1, description="Share of requests that must succeed.")
 
 

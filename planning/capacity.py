@@ -1,28 +1,48 @@
-"""How much one replica serves: requests in flight, and tokens per second from the GPU's bandwidth and arithmetic.
-
-A roofline, not a benchmark: a decoding step reads the weights it touches and the KV cache of every sequence, a prompt is bound by
-arithmetic. What is assumed is named below; measure before you promise.
-"""
+"""How much one replica serves: how many requests its memory holds, how many of them meet the model's objectives, and how fast."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from config.architecture import Architecture
-from config.models import Model
+from config.errors import Problem
+from config.models import Model, Slo
 from planning.kv_cache import KvCache
 from planning.machines import Machine
 from planning.memory import GIB, EngineLimits, MemoryPlan
-from planning.parameters import active_parameters, count_parameters
-from planning.weight_size import bytes_per_weight
+from planning.performance import Performance, Served
+from planning.performance_error import SpeedError, speed_error
+from planning.work import plan_work
 
-# Shares of the datasheet's bandwidth and arithmetic that a well-fed vLLM reaches. Assumed.
-BANDWIDTH_EFFICIENCY = 0.6
-ARITHMETIC_EFFICIENCY = 0.4
 # Requests in flight to plan with, of those that fit: room for longer ones than the mean.
 TARGET_UTILIZATION = 0.75
 # Requests that may wait, as a share of those that run: what would wait longer than one whole run is better tried elsewhere.
 QUEUE_SHARE = 1.0
+# vLLM counts every prompt and every choice of a request against its queue and refuses the whole request where they do not fit in it: a
+# batch of so many is served, whatever the memory holds at once.
+LEAST_MOST_IN_FLIGHT = 128
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What clients see of a replica at its target, and how far off that may be."""
+
+    served: Served
+    alone: Served
+    """The same with one request in flight: the best there is."""
+    error: SpeedError
+    limited_by: Literal["memory", "slo.ttftSeconds", "slo.tpotSeconds"]
+    """What keeps the target from being higher."""
+
+    @property
+    def least_tokens_per_second(self) -> float:
+        return self.served.output_tokens_per_second * (1 - self.error.share)
+
+    @property
+    def most_tokens_per_second(self) -> float:
+        return self.served.output_tokens_per_second * (1 + self.error.share)
 
 
 @dataclass(frozen=True)
@@ -34,9 +54,9 @@ class CapacityPlan:
     most_in_flight: int
     """Requests, running and waiting, above which it refuses more."""
     target_in_flight: int
-    """Requests in flight per replica that autoscaling should aim for."""
-    output_tokens_per_second: float | None
-    """At the target; None on CPU nodes, whose speed the catalogue does not know."""
+    """Requests in flight per replica that autoscaling should aim for: the most that meet the model's `slo`, with room in memory."""
+    speed: Speed | None
+    """None where it is not planned: on CPU nodes, and for encoders, which write no tokens."""
 
 
 def plan_capacity(
@@ -45,32 +65,94 @@ def plan_capacity(
     traffic = model.traffic
     typical = min(memory.max_model_len, traffic.prompt_tokens + traffic.output_tokens)
     sequence = cache.bytes_per_sequence(typical) / GIB
-    in_flight = min(limits.max_num_seqs, int(max(0.0, memory.kv_cache) / sequence))
-    target = max(1, int(in_flight * TARGET_UTILIZATION))
-    most = model.engine.max_queued_requests or max(1, int(in_flight * (1 + QUEUE_SHARE)))
-    return CapacityPlan(in_flight, most, target, _output_tokens_per_second(model, architecture, cache, target, machine))
+    in_flight = min(limits.max_num_seqs, int(max(0.0, memory.kv_cache) / sequence)) if sequence else limits.max_num_seqs
+    most = model.engine.max_queued_requests or max(LEAST_MOST_IN_FLIGHT, int(in_flight * (1 + QUEUE_SHARE)))
+    room = max(1, int(in_flight * TARGET_UTILIZATION))
+    performance = _performance(model, architecture, cache, machine)
+    if performance is None:
+        return CapacityPlan(in_flight, most, room, None)
+    target, limited_by = _target(performance, model, room)
+    speed = Speed(
+        served=_served(performance, model, target),
+        alone=_served(performance, model, 1),
+        error=speed_error(performance.work, performance.accelerator),
+        limited_by=limited_by,
+    )
+    return CapacityPlan(in_flight, most, target, speed)
 
 
-def _output_tokens_per_second(model: Model, architecture: Architecture, cache: KvCache, batch: int, machine: Machine) -> float | None:
-    if machine.accelerator is None:
+def _performance(model: Model, architecture: Architecture, cache: KvCache, machine: Machine) -> Performance | None:
+    if machine.accelerator is None or architecture.is_encoder:
         return None
-    gpus = model.parallelism.tensor * model.parallelism.pipeline
-    bandwidth = machine.accelerator.memory_bandwidth_gb_per_second * 1e9 * BANDWIDTH_EFFICIENCY * gpus
-    arithmetic = machine.accelerator.bf16_tflops * 1e12 * ARITHMETIC_EFFICIENCY * gpus
-    flops_per_token = 2 * active_parameters(architecture)
-    context = model.traffic.prompt_tokens + model.traffic.output_tokens / 2
-    read = _weights_read(architecture, batch) + batch * context * cache.bytes_per_token * gpus
-    step = max(read / bandwidth, batch * flops_per_token / arithmetic)
-    prompt = model.traffic.prompt_tokens * flops_per_token / arithmetic
-    return model.traffic.output_tokens / (model.traffic.output_tokens * step / batch + prompt)
+    sizes = model.parallelism
+    work = plan_work(architecture, sizes.tensor, sizes.pipeline, kv_dtype_bytes=cache.dtype_bytes, dtype=model.engine.dtype)
+    return Performance(work, machine.accelerator)
 
 
-def _weights_read(architecture: Architecture, batch: int) -> float:
-    """Bytes of weights that one decoding step touches: with routed experts, those that at least one sequence visits."""
-    count = count_parameters(architecture)
-    experts = architecture.num_experts or 1
-    visited = 1 - (1 - architecture.num_experts_per_tok / experts) ** batch if architecture.is_moe else 0.0
-    each = bytes_per_weight(architecture)
-    dense = sum(getattr(count, module) * each[module] for module in ("attention", "mixer", "mlp", "shared_experts"))
-    dense += count.replicated * each["attention"] + architecture.vocab_size * architecture.hidden_size * each["lm_head"]
-    return dense + count.experts * visited * each["experts"]
+def _served(performance: Performance, model: Model, in_flight: int) -> Served:
+    return performance.serve(in_flight, model.traffic.prompt_tokens, model.traffic.output_tokens)
+
+
+def _target(performance: Performance, model: Model, room: int) -> tuple[int, Literal["memory", "slo.ttftSeconds", "slo.tpotSeconds"]]:
+    """The most requests in flight, up to `room`, that meet the objectives; times grow with them. 1 where not even one does."""
+    low, high, missed = 1, room, None
+    while low < high:
+        middle = (low + high + 1) // 2
+        if found := _missed(_served(performance, model, middle), model.slo):
+            high, missed = middle - 1, found
+        else:
+            low = middle
+    missed = _missed(_served(performance, model, 1), model.slo) or missed
+    return low, missed or "memory"
+
+
+def _missed(served: Served, slo: Slo) -> Literal["slo.ttftSeconds", "slo.tpotSeconds"] | None:
+    if slo.ttft_seconds is not None and served.ttft > slo.ttft_seconds:
+        return "slo.ttftSeconds"
+    return "slo.tpotSeconds" if slo.tpot_seconds is not None and served.tpot > slo.tpot_seconds else None
+
+
+def _objectives(path: str, slo: Slo, speed: Speed) -> Iterator[tuple[str, str, float, float]]:
+    """Each objective: where it is written, its name, what is asked for, and the best there is."""
+    if slo.ttft_seconds is not None:
+        yield f"{path}.slo.ttftSeconds", "time to first token", slo.ttft_seconds, speed.alone.ttft
+    if slo.tpot_seconds is not None:
+        yield f"{path}.slo.tpotSeconds", "time per output token", slo.tpot_seconds, speed.alone.tpot
+
+
+def slo_problems(path: str, model: Model, capacity: CapacityPlan) -> Iterator[Problem]:
+    """Objectives that not even one request in flight meets, by more than the plan may be off."""
+    speed = capacity.speed
+    if speed is None:
+        return
+    for where, name, wanted, best in _objectives(path, model.slo, speed):
+        if best * (1 - speed.error.share) > wanted:
+            yield _unmet(where, name, wanted, best, model, speed)
+
+
+def slo_warnings(path: str, model: Model, capacity: CapacityPlan) -> Iterator[Problem]:
+    """Objectives that the plan cannot judge, or that one request in flight may just miss."""
+    speed, slo = capacity.speed, model.slo
+    if speed is None:
+        for key, value in (("ttftSeconds", slo.ttft_seconds), ("tpotSeconds", slo.tpot_seconds)):
+            if value is not None:
+                message = "how fast this model is here is not planned, so nothing is held against it"
+                yield Problem(f"{path}.slo.{key}", message, "measure it, and set engine.maxQueuedRequests by that")
+        return
+    for where, name, wanted, best in _objectives(path, slo, speed):
+        if best > wanted >= best * (1 - speed.error.share):
+            yield _unmet(where, name, wanted, best, model, speed)
+
+
+def _unmet(where: str, name: str, wanted: float, best: float, model: Model, speed: Speed) -> Problem:
+    shorter = ", shorten traffic.promptTokens" if where.endswith("ttftSeconds") else ""
+    return Problem(
+        where,
+        f"the {name} is {_seconds(best)} (+-{speed.error.share:.0%}) with a single request in flight, a prompt of "
+        f"{model.traffic.prompt_tokens} tokens, and {_seconds(wanted)} is asked for",
+        f"raise it to at least {_seconds(best)}{shorter}, raise parallelism.tensor or choose a faster GPU",
+    )
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2g} s" if value < 1 else f"{value:.1f} s"

@@ -13,9 +13,10 @@ from config import catalog
 from config.budget import Budget, Price
 from config.cluster import GkeCluster
 from config.errors import Problem
-from config.node_pools import NodePool
+from config.node_pools import Capacity, NodePool
 from config.settings import Settings
-from planning.capacity import CapacityPlan
+from planning.capacity import CapacityPlan, Speed
+from planning.machines import NodeGroup
 from planning.placement import Placed, PoolPlan
 
 HOURS_PER_MONTH = 730
@@ -24,15 +25,34 @@ GKE_CLUSTER_USD_PER_HOUR = 0.10
 
 
 @dataclass(frozen=True)
+class Range:
+    least: float
+    most: float
+
+    def __add__(self, other: Range) -> Range:
+        return Range(self.least + other.least, self.most + other.most)
+
+
+@dataclass(frozen=True)
 class Usd:
-    """US dollars a month."""
+    """US dollars a month, at the spot prices last seen."""
 
     floor: float
     expected: float
     ceiling: float
+    expected_range: Range
+    """`expected` at the least and the most that spot capacity is expected to cost."""
 
     def __add__(self, other: Usd) -> Usd:
-        return Usd(self.floor + other.floor, self.expected + other.expected, self.ceiling + other.ceiling)
+        return Usd(
+            self.floor + other.floor,
+            self.expected + other.expected,
+            self.ceiling + other.ceiling,
+            self.expected_range + other.expected_range,
+        )
+
+
+NOTHING = Usd(0, 0, 0, Range(0, 0))
 
 
 @dataclass(frozen=True)
@@ -41,13 +61,23 @@ class NodePrice:
 
     on_demand: float | None
     spot: float | None
+    spot_range: Range | None
+    """What spot capacity has cost over some months, or as the budget says."""
+
+    def of(self, capacity: Capacity) -> Range:
+        """The price of one kind of capacity; 0 where it is not known."""
+        if capacity == "spot" and self.spot_range:
+            return self.spot_range
+        price = (self.on_demand if capacity == "on-demand" else self.spot) or 0.0
+        return Range(price, price)
 
 
 @dataclass(frozen=True)
 class ModelCost:
     monthly: Usd
-    usd_per_million_output_tokens: float | None
-    """At the planned throughput, on on-demand nodes; prompts are included in the work, not in the count."""
+    usd_per_million_output_tokens: Range | None
+    """At the planned throughput, with its error, on on-demand nodes (else spot, with its range); prompts are included in the work, not in
+    the count."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +95,11 @@ def node_price(settings: Settings, name: str, machine_type: str | None) -> NodeP
     override = settings.budget.prices.get(machine_type or "") or settings.budget.prices.get(name) or Price()
     row = catalog.machine_types().get(machine_type or "")
     listed = row.prices.get(settings.gcp_region or "", Price()) if row and isinstance(settings.cluster, GkeCluster) else Price()
+    spot = override if override.spot_usd_per_hour is not None else listed
     return NodePrice(
         _first(override.on_demand_usd_per_hour, listed.on_demand_usd_per_hour),
-        _first(override.spot_usd_per_hour, listed.spot_usd_per_hour),
+        spot.spot_usd_per_hour,
+        Range(*spot.spot_range_usd_per_hour) if spot.spot_range_usd_per_hour else None,
     )
 
 
@@ -97,41 +129,56 @@ def _is_unpriced(pool: NodePool, price: NodePrice) -> bool:
 def _pool_cost(plan: PoolPlan, price: NodePrice, budget: Budget) -> Usd:
     """Kept nodes at the floor; at the ceiling what the models at their ceilings need, as far as the pool may grow."""
     pool = plan.pool
-    on_demand = (
-        _nodes(pool.on_demand.min_nodes, pool.on_demand.max_nodes, plan.ceiling_on_demand_nodes, price.on_demand, budget)
-        if pool.on_demand
-        else None
+    on_demand = _nodes(pool.on_demand, plan.ceiling_on_demand_nodes, price, budget) if pool.on_demand else NOTHING
+    spot = _nodes(pool.spot, plan.ceiling_spot_nodes, price, budget) if pool.spot else NOTHING
+    return on_demand + spot
+
+
+def _nodes(group: NodeGroup, needed: int, price: NodePrice, budget: Budget) -> Usd:
+    ceiling = max(group.min_nodes, min(group.max_nodes, needed))
+    return _monthly(group.min_nodes, ceiling - group.min_nodes, price, group.capacity, group.capacity, budget)
+
+
+def _monthly(kept: float, more: float, price: NodePrice, kept_on: Capacity, more_on: Capacity, budget: Budget) -> Usd:
+    """Of `kept` nodes that are always there and `more` that come and go."""
+    seen = {"on-demand": price.on_demand or 0.0, "spot": price.spot or 0.0}
+    floor, burst = kept * seen[kept_on] * HOURS_PER_MONTH, more * seen[more_on] * HOURS_PER_MONTH
+    ranges, times = (price.of(kept_on), price.of(more_on)), (kept * HOURS_PER_MONTH, more * HOURS_PER_MONTH * budget.expected_burst)
+    expected = Range(
+        sum(one.least * hours for one, hours in zip(ranges, times, strict=True)),
+        sum(one.most * hours for one, hours in zip(ranges, times, strict=True)),
     )
-    spot = _nodes(pool.spot.min_nodes, pool.spot.max_nodes, plan.ceiling_spot_nodes, price.spot, budget) if pool.spot else None
-    return (on_demand or Usd(0, 0, 0)) + (spot or Usd(0, 0, 0))
-
-
-def _nodes(kept: int, most: int, needed: int, price: float | None, budget: Budget) -> Usd:
-    monthly = (price or 0.0) * HOURS_PER_MONTH
-    ceiling = max(kept, min(most, needed))
-    return Usd(kept * monthly, (kept + (ceiling - kept) * budget.expected_burst) * monthly, ceiling * monthly)
+    return Usd(floor, floor + burst * budget.expected_burst, floor + burst, expected)
 
 
 def _model_cost(one: Placed, plan: PoolPlan, price: NodePrice, budget: Budget, capacity: CapacityPlan) -> ModelCost:
     share = one.shape.slots / plan.pool.machine.slots
-    floor = one.model.scaling.floor * share * (price.on_demand or 0.0) * HOURS_PER_MONTH
-    burst_price = price.on_demand if one.model.scaling.burst == "on-demand" else price.spot
-    burst = one.burst * share * (burst_price or 0.0) * HOURS_PER_MONTH
-    hourly = price.on_demand if price.on_demand is not None else price.spot
-    speed = capacity.output_tokens_per_second
-    per_million = hourly * share / (speed * 3600) * 1e6 if hourly is not None and speed else None
-    return ModelCost(Usd(floor, floor + burst * budget.expected_burst, floor + burst), per_million)
+    scaling = one.model.scaling
+    monthly = _monthly(scaling.floor * share, one.burst * share, price, "on-demand", scaling.burst, budget)
+    return ModelCost(monthly, _per_million(price, share, capacity.speed))
+
+
+def _per_million(price: NodePrice, share: float, speed: Speed | None) -> Range | None:
+    """US dollars per million output tokens of a replica that takes `share` of a node."""
+    capacity: Capacity = "on-demand" if price.on_demand is not None else "spot"
+    if speed is None or (price.on_demand is None and price.spot is None):
+        return None
+    hourly = price.of(capacity)
+    return Range(
+        hourly.least * share / (speed.most_tokens_per_second * 3600) * 1e6,
+        hourly.most * share / (speed.least_tokens_per_second * 3600) * 1e6,
+    )
 
 
 def _cluster_cost(settings: Settings) -> Usd:
     """Management fee and system pool."""
     cluster = settings.cluster
     if not isinstance(cluster, GkeCluster):
-        return Usd(0, 0, 0)
+        return NOTHING
     price = node_price(settings, "system", cluster.system_pool.machine_type).on_demand or 0.0
     fee = GKE_CLUSTER_USD_PER_HOUR * HOURS_PER_MONTH
     kept, most = (nodes * price * HOURS_PER_MONTH + fee for nodes in (cluster.system_pool.min, cluster.system_pool.max))
-    return Usd(kept, kept, most)
+    return Usd(kept, kept, most, Range(kept, kept))
 
 
 def budget_problems(cost: CostPlan, budget: Budget) -> Iterator[Problem]:
@@ -159,7 +206,17 @@ def price_problems(cost: CostPlan, settings: Settings) -> Iterator[Problem]:
 
 
 def cost_warnings(cost: CostPlan, budget: Budget) -> Iterator[Problem]:
-    if budget.monthly_usd is not None and cost.total.expected <= budget.monthly_usd < cost.total.ceiling:
+    """The budget holds the expected month at the spot prices last seen, but not at the most they are expected to be, or at the ceiling."""
+    if budget.monthly_usd is None or cost.total.expected > budget.monthly_usd:
+        return
+    if budget.monthly_usd < cost.total.expected_range.most:
+        yield Problem(
+            "budget.monthlyUsd",
+            f"the expected month costs ${cost.total.expected:,.0f} at the spot prices last seen, but up to "
+            f"${cost.total.expected_range.most:,.0f} at the highest, above the budget of ${budget.monthly_usd:,.0f}",
+            "check today's spot prices and give them in budget.prices, or run fewer burst replicas",
+        )
+    if budget.monthly_usd < cost.total.ceiling:
         yield Problem(
             "budget.monthlyUsd",
             f"a month with every model at its ceiling costs ${cost.total.ceiling:,.0f}, above the budget of ${budget.monthly_usd:,.0f}",

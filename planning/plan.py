@@ -12,7 +12,7 @@ from config.models import Model
 from config.settings import Settings
 from planning import compatibility, cost, placement, zones
 from planning.adapters import adapter_problems
-from planning.capacity import CapacityPlan, plan_capacity
+from planning.capacity import CapacityPlan, plan_capacity, slo_problems, slo_warnings
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain
 from planning.fit import memory_problems
@@ -148,6 +148,8 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     weights = plan_weights(one.model, one.memory.weights_bytes)
     yield from disk_problems(path, one.model, weights, one.memory.weights_bytes / GIB, machine, one.shape.slots)
     if not invalid and not too_long and path not in settings.doubtful:
+        if one.memory.fits:
+            yield from slo_problems(path, one.model, one.capacity)
         yield from memory_problems(
             path, one.model, one.architecture, one.parameters, family(one.architecture, one.row), machine, one.memory
         )
@@ -204,5 +206,6 @@ def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], s
             yield from compatibility.data_type_warnings(
                 f"models.{one.name}", one.model, sized[one.name].architecture, pool_plan.pool.machine
             )
+            yield from slo_warnings(f"models.{one.name}", one.model, model.capacity)
     yield from gateway_warnings(settings)
     yield from cost.cost_warnings(plan.cost, settings.budget)

@@ -44,7 +44,8 @@ def main() -> int:
 
 
 def print_plan(console: Console, settings: Settings, plan: Plan) -> None:
-    console.print(tables.fit_table(plan), tables.pool_table(plan), tables.cost_table(plan, settings.budget.monthly_usd))
+    console.print(tables.fit_table(plan), tables.speed_table(plan), tables.pool_table(plan))
+    console.print(tables.cost_table(plan, settings.budget.monthly_usd))
     tables.print_problems(console, "Warnings", plan.warnings, "yellow")
 
 

@@ -55,6 +55,28 @@ def _fit(model: ModelPlan) -> list[str]:
     ]
 
 
+def speed_table(plan: Plan) -> Table:
+    table = Table(title="Speed: one replica at its target, typical requests", title_justify="left")
+    for heading in ("model", "at once", "limited by", "tokens/s", "to first token", "per token", "alone", ""):
+        table.add_column(heading, justify="left" if heading in ("model", "limited by", "") else "right")
+    for model in plan.models.values():
+        speed = model.capacity.speed
+        if speed is None:
+            table.add_row(model.name, str(model.capacity.target_in_flight), "memory", "not planned", "-", "-", "-", "")
+            continue
+        table.add_row(
+            model.name,
+            str(model.capacity.target_in_flight),
+            speed.limited_by,
+            f"{speed.served.output_tokens_per_second:,.0f} +-{speed.error.share:.0%}",
+            f"{speed.served.ttft:.2f} s",
+            f"{speed.served.tpot * 1000:.0f} ms",
+            f"{speed.alone.ttft:.2f} s, {speed.alone.tpot * 1000:.0f} ms",
+            "extrapolated" if speed.error.extrapolated else "",
+        )
+    return table
+
+
 def pool_table(plan: Plan) -> Table:
     table = Table(title="Pools: nodes over all zones", title_justify="left")
     for heading in ("pool", "machine", "on demand", "spot", "for the floors", "idle slots", "at all ceilings"):
@@ -72,7 +94,9 @@ def cost_table(plan: Plan, budget: float | None) -> Table:
         table.add_column(heading, justify="left" if not heading else "right")
     for name, model in plan.cost.models.items():
         per_million = model.usd_per_million_output_tokens
-        table.add_row(f"model {name}", *_dollars(model.monthly), f"{per_million:,.2f} (assumed)" if per_million is not None else "-")
+        table.add_row(
+            f"model {name}", *_dollars(model.monthly), f"{per_million.least:,.2f}-{per_million.most:,.2f}" if per_million else "-"
+        )
     table.add_section()
     for name, usd in plan.cost.pools.items():
         table.add_row(f"nodes of pool {name}", *_dollars(usd), "price unknown" if name in plan.cost.unpriced else "")
@@ -84,7 +108,9 @@ def cost_table(plan: Plan, budget: float | None) -> Table:
 
 
 def _dollars(usd: Usd) -> list[str]:
-    return [f"{value:,.0f}" for value in (usd.floor, usd.expected, usd.ceiling)]
+    least, most = f"{usd.expected_range.least:,.0f}", f"{usd.expected_range.most:,.0f}"
+    expected = f"{usd.expected:,.0f}" if least == most else f"{usd.expected:,.0f} ({least}-{most})"
+    return [f"{usd.floor:,.0f}", expected, f"{usd.ceiling:,.0f}"]
 
 
 def print_problems(console: Console, heading: str, problems: Iterable[Problem], style: str) -> None:
