@@ -72,6 +72,20 @@ class ModelRow(Row):
     revision_source: str | None = None
     gated: bool = False
     family: str = "dense"
+    tool_call_parser: str | None = None
+    reasoning_parser: str | None = None
+
+
+class Parsers(BaseModel):
+    """Names of the parsers that the pinned vLLM registers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel)
+
+    version: str
+    source: str
+    date: str
+    tool_call: tuple[str, ...]
+    reasoning: tuple[str, ...]
 
 
 class Chart(Row):
@@ -127,6 +141,11 @@ def _inherited(row: dict[str, Any]) -> dict[str, Any]:
     if "quantization" in row:
         merged["architecture"] = merged["architecture"] | {"quantization_config": row["quantization"]}
     return merged
+
+
+@cache
+def parsers() -> Parsers:
+    return Parsers.model_validate(_read("vllm_parsers"))
 
 
 @cache

@@ -47,6 +47,10 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
             "--lora-modules",
             *modules,
         ]
+    if plan.parsers.tool_call:
+        arguments += ["--enable-auto-tool-choice", f"--tool-call-parser={plan.parsers.tool_call}"]
+    if plan.parsers.reasoning:
+        arguments.append(f"--reasoning-parser={plan.parsers.reasoning}")
     if parallelism.expert:
         arguments.append("--enable-expert-parallel")
     if engine.enforce_eager:

@@ -56,3 +56,13 @@ def test_flags_are_those_of_the_pinned_image():
 )
 def test_a_flag_that_exists_and_is_free_passes(flag):
     assert engine_flags.checked(flag) == flag
+
+
+def test_the_parsers_are_those_of_the_pinned_image_and_every_models_is_one_of_them():
+    known = catalog.parsers()
+    assert catalog.image("vllm").tag == f"v{known.version}"
+    for source in catalog.model_ids():
+        row = catalog.model(source)
+        assert row is not None
+        assert row.tool_call_parser in (None, *known.tool_call)
+        assert row.reasoning_parser in (None, *known.reasoning)

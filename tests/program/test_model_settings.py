@@ -1,0 +1,60 @@
+"""What a model's settings become in its pods: every argument is one that the pinned vLLM takes, and what it is given is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.engine_flags import catalogue
+from tests.stacks import stack
+from tools import offline
+from tools.manifests import manifests
+
+MODEL = "models.qwen3-8b"
+
+
+def objects(changes):
+    return manifests(offline.run(stack(changes), "test"))
+
+
+def named(found, kind, name):
+    return next(one for one in found if (one["kind"], one["metadata"]["name"]) == (kind, name))
+
+
+def pod(found, deployment="qwen3-8b-floor"):
+    return named(found, "Deployment", deployment)["spec"]["template"]["spec"]
+
+
+def arguments(changes):
+    """Of the model server, each held against the list of the pinned vLLM's flags."""
+    given = pod(objects(changes))["containers"][0]["args"]
+    rows = catalogue()["flags"]
+    spellings = {flag: flag for flag in rows} | {row["negation"]: flag for flag, row in rows.items() if "negation" in row}
+    for argument in given:
+        flag, has_value, value = argument.partition("=")
+        if flag.startswith("--"):
+            row = rows[spellings[flag]]
+            assert row["boolean"] is not bool(has_value) or "nargs" in row, argument
+            assert not row.get("choices") or value in map(str, row["choices"]), argument
+    return given
+
+
+def test_a_model_of_the_catalogue_takes_tools_and_marks_what_it_thinks():
+    given = arguments({})
+    assert {"--enable-auto-tool-choice", "--tool-call-parser=hermes", "--reasoning-parser=qwen3"} <= set(given)
+
+
+@pytest.mark.parametrize("source", ["acme/tiny", "Qwen/Qwen3-8B"])
+def test_parsers_of_the_stack_come_before_the_catalogues_and_can_be_turned_off(source):
+    engine = {"toolCallParser": "none", "reasoningParser": "deepseek_r1", "maxModelLen": 2048}
+    architecture = {
+        "model_type": "llama",
+        "hidden_size": 512,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 8,
+        "vocab_size": 32000,
+        "max_position_embeddings": 4096,
+    }
+    changes = {f"{MODEL}.source": source, f"{MODEL}.engine": engine}
+    given = arguments(changes | ({f"{MODEL}.architecture": architecture} if source == "acme/tiny" else {}))
+    assert "--reasoning-parser=deepseek_r1" in given
+    assert not [one for one in given if "tool" in one]
