@@ -41,7 +41,18 @@ class Parallelism(Section):
 
     tensor: Positive = Field(default=1, description="Tensor parallel size: GPUs that share every layer.")
     pipeline: Positive = Field(default=1, description="Pipeline parallel size: GPUs that follow one another.")
-    expert: bool = Field(default=False, description="Place whole experts on GPUs instead of slices of each.")
+    data: Positive = Field(default=1, description="Data parallel size: copies of all but the experts, each with a KV cache of its own.")
+    expert: bool = Field(default=False, description="Place whole experts on GPUs, over tensor x data, instead of slices of each.")
+
+    @property
+    def gpus_per_rank(self) -> int:
+        """GPUs of one data parallel rank."""
+        return self.tensor * self.pipeline
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of a replica."""
+        return self.gpus_per_rank * self.data
 
 
 class Traffic(Section):

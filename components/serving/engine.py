@@ -31,6 +31,7 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
         f"--max-num-queued-reqs={plan.capacity.most_in_flight}",
         f"--tensor-parallel-size={parallelism.tensor}",
         f"--pipeline-parallel-size={parallelism.pipeline}",
+        f"--data-parallel-size={parallelism.data}",
         f"--dtype={engine.dtype}",
         f"--kv-cache-dtype={engine.kv_cache_dtype}",
         f"--shutdown-timeout={drain.shutdown_timeout}",

@@ -58,3 +58,13 @@ def test_parsers_of_the_stack_come_before_the_catalogues_and_can_be_turned_off(s
     given = arguments(changes | ({f"{MODEL}.architecture": architecture} if source == "acme/tiny" else {}))
     assert "--reasoning-parser=deepseek_r1" in given
     assert not [one for one in given if "tool" in one]
+
+
+def test_ranks_and_their_gpus_reach_the_pod():
+    changes = {
+        "nodePools.l4.machineType": "a3-highgpu-8g",
+        f"{MODEL}.source": "Qwen/Qwen3-30B-A3B",
+        f"{MODEL}.parallelism": {"data": 4, "expert": True},
+    }
+    assert {"--data-parallel-size=4", "--tensor-parallel-size=1", "--enable-expert-parallel"} <= set(arguments(changes))
+    assert pod(objects(changes))["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "4"

@@ -1,8 +1,19 @@
 """Stacks that work: what is changed in a stack that works already."""
 
-from tests.unit.wrong_models import MODEL
+from tests.unit.wrong_models import H100, MODEL
+
+H200 = {"nodePools.l4.machineType": "a3-ultragpu-8g", "cluster.zones": ["us-central1-b"]}
 
 # name: changes to a stack that works
 RIGHT = {
+    "data parallel with expert parallel on one node": H200
+    | {
+        f"{MODEL}.source": "deepseek-ai/DeepSeek-R1",
+        f"{MODEL}.parallelism": {"data": 8, "expert": True},
+        f"{MODEL}.engine": {"maxModelLen": 32768},
+    },
+    "fp8 blocks cut by tensor parallelism, but not with the experts whole": H100
+    | {f"{MODEL}.source": "Qwen/Qwen3-235B-A22B-FP8", f"{MODEL}.parallelism": {"tensor": 4, "data": 2, "expert": True}},
+    "ranks of a model without experts": H100 | {f"{MODEL}.parallelism": {"data": 2}},
     "parsers of another family": {f"{MODEL}.engine.toolCallParser": "qwen3_xml", f"{MODEL}.engine.reasoningParser": "none"},
 }

@@ -1,6 +1,6 @@
 """Wrong stacks whose problem is in a typed setting of the engine, in where weights come from, or in what a replica is made of."""
 
-from tests.unit.wrong_models import MODEL
+from tests.unit.wrong_models import H100, MODEL
 
 # name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
 WRONG = {
@@ -15,6 +15,25 @@ WRONG = {
         f"{MODEL}.engine.reasoningParser",
         "'deepseek-r1' is not a parser of reasoning",
         "'deepseek_r1'",
+    ),
+    "ranks that the node has no GPUs for": (
+        H100 | {f"{MODEL}.source": "Qwen/Qwen3-30B-A3B", f"{MODEL}.parallelism": {"tensor": 2, "data": 8, "expert": True}},
+        f"{MODEL}.parallelism",
+        "16 GPUs (tensor 2 x pipeline 1 x data 8)",
+        "one node",
+    ),
+    "no rank at all": ({f"{MODEL}.parallelism.data": 0}, f"{MODEL}.parallelism.data", "0", "greater than 0"),
+    "fp8 blocks cut by ranks": (
+        H100 | {f"{MODEL}.source": "Qwen/Qwen3-235B-A22B-FP8", f"{MODEL}.parallelism": {"data": 8}},
+        f"{MODEL}.parallelism.tensor",
+        "1536 over 8 GPUs",
+        "parallelism.expert",
+    ),
+    "experts spread, the rest too large for each rank": (
+        H100 | {f"{MODEL}.source": "deepseek-ai/DeepSeek-R1", f"{MODEL}.parallelism": {"data": 8, "expert": True}},
+        f"{MODEL}.nodePool",
+        "does not fit",
+        "more memory",
     ),
     "tool call parser as a list": ({f"{MODEL}.engine.toolCallParser": ["hermes"]}, f"{MODEL}.engine.toolCallParser", "['hermes']", "text"),
 }
