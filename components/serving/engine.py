@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from components.naming import API_PORT
+from components.serving import chat_template
 from components.serving.weights import adapter_location
 from config.models import Model
 from planning.adapters import max_lora_rank, max_loras
@@ -52,6 +53,8 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
         arguments += ["--enable-auto-tool-choice", f"--tool-call-parser={plan.parsers.tool_call}"]
     if plan.parsers.reasoning:
         arguments.append(f"--reasoning-parser={plan.parsers.reasoning}")
+    if engine.chat_template:
+        arguments.append(f"--chat-template={chat_template.PATH}")
     if parallelism.expert:
         arguments.append("--enable-expert-parallel")
     if engine.enforce_eager:

@@ -20,7 +20,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 
 from components.naming import API_PORT, MANAGED, TIER_LABEL, model_labels
-from components.serving import weights
+from components.serving import chat_template, weights
 from components.serving.engine import engine_arguments
 from config.models import Model
 from planning.drain import Drain
@@ -81,6 +81,7 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
                 {"name": "tmp", "empty_dir": {}},
                 {"name": "shm", "empty_dir": {"medium": "Memory", "size_limit": f"{plan.shape.shared_memory_gib}Gi"}},
                 *([] if streamed else [weights.volume(plan)]),
+                *chat_template.volumes(model),
             ],
         },
     }
@@ -100,6 +101,7 @@ def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> ContainerA
         {"name": "home", "mount_path": HOME},
         {"name": "tmp", "mount_path": "/tmp"},
         {"name": "shm", "mount_path": "/dev/shm"},
+        *chat_template.mounts(model),
     ]
     return {
         "name": "vllm",

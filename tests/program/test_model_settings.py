@@ -68,3 +68,26 @@ def test_ranks_and_their_gpus_reach_the_pod():
     }
     assert {"--data-parallel-size=4", "--tensor-parallel-size=1", "--enable-expert-parallel"} <= set(arguments(changes))
     assert pod(objects(changes))["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "4"
+
+
+TEMPLATE = "{% for message in messages %}{{ message.content }} costs $(HOME)\n{% endfor %}"
+
+
+def test_a_chat_template_is_mounted_where_vllm_reads_it():
+    found = objects({f"{MODEL}.engine.chatTemplate": TEMPLATE})
+    for deployment in ("qwen3-8b-floor", "qwen3-8b-burst"):
+        spec = pod(found, deployment)
+        path = next(one.partition("=")[2] for one in spec["containers"][0]["args"] if one.startswith("--chat-template="))
+        folder, _, file = path.rpartition("/")
+        mount = next(one for one in spec["containers"][0]["volumeMounts"] if one["mountPath"] == folder)
+        volume = next(one for one in spec["volumes"] if one["name"] == mount["name"])
+        config_map = named(found, "ConfigMap", volume["configMap"]["name"])
+        assert config_map["metadata"]["namespace"] == "model-qwen3-8b"
+        assert config_map["data"] == {file: TEMPLATE}
+        assert config_map["immutable"] is True
+
+
+def test_another_chat_template_is_another_pod():
+    one, other = (pod(objects({f"{MODEL}.engine.chatTemplate": template})) for template in (TEMPLATE, TEMPLATE + " "))
+    assert one["containers"] == other["containers"]
+    assert one["volumes"] != other["volumes"]

@@ -16,6 +16,19 @@ WRONG = {
         "'deepseek-r1' is not a parser of reasoning",
         "'deepseek_r1'",
     ),
+    "chat template that is a path": (
+        {f"{MODEL}.engine.chatTemplate": "./templates/tools.jinja"},
+        f"{MODEL}.engine.chatTemplate",
+        "no Jinja template",
+        "template's text",
+    ),
+    "empty chat template": ({f"{MODEL}.engine.chatTemplate": ""}, f"{MODEL}.engine.chatTemplate", "''", "at least 1 character"),
+    "chat template larger than a ConfigMap": (
+        {f"{MODEL}.engine.chatTemplate": "{{ messages }}" + "ü" * 600_000},
+        f"{MODEL}.engine.chatTemplate",
+        "1,200,014 bytes",
+        "shorten",
+    ),
     "ranks that the node has no GPUs for": (
         H100 | {f"{MODEL}.source": "Qwen/Qwen3-30B-A3B", f"{MODEL}.parallelism": {"tensor": 2, "data": 8, "expert": True}},
         f"{MODEL}.parallelism",
