@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from components.naming import API_PORT
+from components.naming import API_PORT, literal
 from components.serving import chat_template
 from components.serving.weights import adapter_location
 from config.models import Model
@@ -66,7 +66,7 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
     if plan.force_include_usage:
         arguments.append("--enable-force-include-usage")
     arguments += _streaming_arguments(model, plan)
-    return arguments + [_literal(argument) for argument in engine.extra_args]
+    return arguments + [literal(argument) for argument in engine.extra_args]
 
 
 def _streaming_arguments(model: Model, plan: ModelPlan) -> list[str]:
@@ -77,8 +77,3 @@ def _streaming_arguments(model: Model, plan: ModelPlan) -> list[str]:
     if model.parallelism.tensor > 1:
         config["distributed"] = True
     return ["--load-format=runai_streamer", f"--model-loader-extra-config={json.dumps(config)}"]
-
-
-def _literal(argument: str) -> str:
-    """Kubernetes would replace $(NAME) in an argument by a variable."""
-    return argument.replace("$(", "$$(")

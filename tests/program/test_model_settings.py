@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from config import catalog
 from config.engine_flags import catalogue
+from tests.program.conftest import configuration
 from tests.stacks import stack
 from tools import offline
 from tools.manifests import manifests
@@ -91,3 +93,25 @@ def test_another_chat_template_is_another_pod():
     one, other = (pod(objects({f"{MODEL}.engine.chatTemplate": template})) for template in (TEMPLATE, TEMPLATE + " "))
     assert one["containers"] == other["containers"]
     assert one["volumes"] != other["volumes"]
+
+
+def environment(container):
+    return {one["name"]: one.get("value") for one in container["env"]}
+
+
+def test_variables_reach_the_server_and_those_of_hugging_face_the_download_too():
+    given = {"NCCL_DEBUG": "INFO", "OMP_NUM_THREADS": 8, "VLLM_LOGGING_PREFIX": "$(HOME)", "HF_HUB_DOWNLOAD_TIMEOUT": "60"}
+    spec = pod(objects({f"{MODEL}.engine.environment": given}))
+    plain = pod(objects({}))
+    server, download = (environment(spec[kind][0]) for kind in ("containers", "initContainers"))
+    expected = {"NCCL_DEBUG": "INFO", "OMP_NUM_THREADS": "8", "VLLM_LOGGING_PREFIX": "$$(HOME)", "HF_HUB_DOWNLOAD_TIMEOUT": "60"}
+    assert server == environment(plain["containers"][0]) | expected
+    assert download == environment(plain["initContainers"][0]) | {"HF_HUB_DOWNLOAD_TIMEOUT": "60"}
+
+
+@pytest.mark.parametrize("stack_of", ["a GPU", "a CPU"])
+def test_no_variable_that_the_program_sets_may_be_set(stack_of):
+    spec = pod(objects({})) if stack_of == "a GPU" else pod(manifests(offline.run(configuration("local"), "local")), "qwen3-0-6b-floor")
+    refused = catalog.environment().refused
+    for container in [*spec["containers"], *spec["initContainers"]]:
+        assert environment(container).keys() <= refused.keys()

@@ -6,6 +6,17 @@ H200 = {"nodePools.l4.machineType": "a3-ultragpu-8g", "cluster.zones": ["us-cent
 
 # name: changes to a stack that works
 RIGHT = {
+    "variables of vLLM, PyTorch and NCCL": {
+        f"{MODEL}.engine.environment": {
+            "VLLM_LOGGING_LEVEL": "DEBUG",
+            "VLLM_USE_DEEP_GEMM": 0,
+            "VLLM_MAX_TOKENS_PER_EXPERT_FP4_MOE": "1024",
+            "NCCL_DEBUG": "INFO",
+            "OMP_NUM_THREADS": 8,
+            "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+            "HF_HUB_DOWNLOAD_TIMEOUT": "60",
+        }
+    },
     "data parallel with expert parallel on one node": H200
     | {
         f"{MODEL}.source": "deepseek-ai/DeepSeek-R1",

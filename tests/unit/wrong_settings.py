@@ -2,6 +2,8 @@
 
 from tests.unit.wrong_models import H100, MODEL
 
+ENVIRONMENT = f"{MODEL}.engine.environment"
+
 # name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
 WRONG = {
     "tool call parser that does not exist": (
@@ -29,6 +31,35 @@ WRONG = {
         "1,200,014 bytes",
         "shorten",
     ),
+    "token as a variable": ({ENVIRONMENT: {"HF_TOKEN": "hf_VALUE"}}, f"{ENVIRONMENT}.HF_TOKEN", "looks like a secret", "huggingFaceToken"),
+    "password as a variable": ({ENVIRONMENT: {"NCCL_PASSWORD": "x"}}, f"{ENVIRONMENT}.NCCL_PASSWORD", "like a secret", "under secrets"),
+    "API key as a variable": ({ENVIRONMENT: {"VLLM_API_KEY": "x"}}, f"{ENVIRONMENT}.VLLM_API_KEY", "looks like a secret", "under secrets"),
+    "variable that the program sets": ({ENVIRONMENT: {"HOME": "/root"}}, f"{ENVIRONMENT}.HOME", "the program sets it", "remove"),
+    "variable that the plan sets": (
+        {ENVIRONMENT: {"VLLM_ENGINE_READY_TIMEOUT_S": 60}},
+        f"{ENVIRONMENT}.VLLM_ENGINE_READY_TIMEOUT_S",
+        "startupBudgetSeconds",
+        "remove",
+    ),
+    "port as a variable": ({ENVIRONMENT: {"VLLM_PORT": 80}}, f"{ENVIRONMENT}.VLLM_PORT", "rely on the port", "remove"),
+    "devices as a variable": ({ENVIRONMENT: {"CUDA_VISIBLE_DEVICES": 0}}, f"{ENVIRONMENT}.CUDA_VISIBLE_DEVICES", "device plugin", "remove"),
+    "credentials of a bucket as a variable": ({ENVIRONMENT: {"AWS_REGION": "x"}}, f"{ENVIRONMENT}.AWS_REGION", "under secrets", "remove"),
+    "variable of another GPU": ({ENVIRONMENT: {"VLLM_ROCM_USE_AITER": 1}}, f"{ENVIRONMENT}.VLLM_ROCM_USE_AITER", "AMD", "remove"),
+    "misspelt variable": (
+        {ENVIRONMENT: {"VLLM_LOGING_LEVEL": "DEBUG"}},
+        f"{ENVIRONMENT}.VLLM_LOGING_LEVEL",
+        "no variable",
+        "VLLM_LOGGING_LEVEL",
+    ),
+    "variable that vLLM has removed": (
+        {ENVIRONMENT: {"VLLM_ATTENTION_BACKEND": "FLASHINFER"}},
+        f"{ENVIRONMENT}.VLLM_ATTENTION_BACKEND",
+        "has removed",
+        "--attention-backend",
+    ),
+    "variable of nobody": ({ENVIRONMENT: {"MODEL_NAME": "x"}}, f"{ENVIRONMENT}.MODEL_NAME", "may be set", "NCCL_"),
+    "variable that is no text": ({ENVIRONMENT: {"NCCL_DEBUG": True}}, f"{ENVIRONMENT}.NCCL_DEBUG", "not text", "in quotes"),
+    "variables as a list": ({ENVIRONMENT: ["A=1"]}, ENVIRONMENT, "['A=1']", "mapping"),
     "ranks that the node has no GPUs for": (
         H100 | {f"{MODEL}.source": "Qwen/Qwen3-30B-A3B", f"{MODEL}.parallelism": {"tensor": 2, "data": 8, "expert": True}},
         f"{MODEL}.parallelism",
