@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from config.architecture import Architecture
 from config.engine import Engine
 from config.errors import rule
+from config.image import ImageReference
 from config.section import Cpus, Form, MemoryGib, Name, NonNegative, Positive, Section, distinct
 from config.weights import HuggingFaceId, Revision, Weights
 
@@ -133,6 +134,9 @@ class Model(Section):
     )
     lora_adapters: dict[ServedName, LoraAdapter] = Field(default={}, description="LoRA adapters, by the name that clients use.")
     node_pool: Name = Field(description="Key under nodePools.")
+    image: ImageReference | None = Field(
+        default=None, description="Image of the model server and of its download, with a tag or digest. Default: the pinned vLLM."
+    )
     engine: Engine = Field(default=Engine(), description="Settings of vLLM.")
     parallelism: Parallelism = Field(default=Parallelism(), description="GPUs of a replica.")
     scaling: Scaling = Field(default=Scaling(), description="Replicas.")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from config import engine_flags
 from config.architecture import Architecture
 from config.errors import Problem
+from config.image import names_version
 from config.models import Model
 from config.node_pools import NodePool
 from planning.machines import Machine
@@ -122,6 +124,13 @@ def data_types(path: str, model: Model, architecture: Architecture, machine: Mac
             f"{name} (compute capability {capability}) cannot run {config.quant_method} weights",
             f"choose a GPU of compute capability {least} or more, or an unquantized checkpoint",
         )
+
+
+def image_warnings(path: str, model: Model) -> Iterator[Problem]:
+    version = engine_flags.catalogue()["version"]
+    if model.image and not names_version(model.image, version):
+        message = f"flags, parsers and memory are planned for vLLM {version}, and this image may hold another version"
+        yield Problem(f"{path}.image", message, f"build it from vLLM {version}, and say so at the beginning of its tag")
 
 
 def data_type_warnings(path: str, model: Model, architecture: Architecture, machine: Machine) -> Iterator[Problem]:

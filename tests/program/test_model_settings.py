@@ -115,3 +115,19 @@ def test_no_variable_that_the_program_sets_may_be_set(stack_of):
     refused = catalog.environment().refused
     for container in [*spec["containers"], *spec["initContainers"]]:
         assert environment(container).keys() <= refused.keys()
+
+
+OWN = "ghcr.io/acme/vllm-openai:v0.33.0-acme1"
+
+
+@pytest.mark.parametrize(
+    ("mirror", "image"),
+    [
+        (None, OWN),
+        ("registry.acme.example/mirror", "registry.acme.example/mirror/acme/vllm-openai:v0.33.0-acme1"),
+        ("artifact-registry", "us-central1-docker.pkg.dev/acme/llm-ghcr-io/acme/vllm-openai:v0.33.0-acme1"),
+    ],
+)
+def test_an_image_of_ones_own_runs_the_server_and_its_download_and_goes_through_the_mirror(mirror, image):
+    spec = pod(objects({f"{MODEL}.image": OWN, "platform": {"imageMirror": mirror} if mirror else {}}))
+    assert {one["image"] for one in [*spec["containers"], *spec["initContainers"]]} == {image}

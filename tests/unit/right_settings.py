@@ -6,6 +6,9 @@ H200 = {"nodePools.l4.machineType": "a3-ultragpu-8g", "cluster.zones": ["us-cent
 
 # name: changes to a stack that works
 RIGHT = {
+    "image of a registry with a port": {f"{MODEL}.image": "registry.acme.example:5000/llm/vllm-openai:v0.33.0-acme1"},
+    "image by its digest": {f"{MODEL}.image": "acme/vllm@sha256:" + "0123456789abcdef" * 4},
+    "image by tag and digest": {f"{MODEL}.image": "localhost/vllm:latest@sha256:" + "0123456789abcdef" * 4},
     "variables of vLLM, PyTorch and NCCL": {
         f"{MODEL}.engine.environment": {
             "VLLM_LOGGING_LEVEL": "DEBUG",

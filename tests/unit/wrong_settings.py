@@ -60,6 +60,17 @@ WRONG = {
     "variable of nobody": ({ENVIRONMENT: {"MODEL_NAME": "x"}}, f"{ENVIRONMENT}.MODEL_NAME", "may be set", "NCCL_"),
     "variable that is no text": ({ENVIRONMENT: {"NCCL_DEBUG": True}}, f"{ENVIRONMENT}.NCCL_DEBUG", "not text", "in quotes"),
     "variables as a list": ({ENVIRONMENT: ["A=1"]}, ENVIRONMENT, "['A=1']", "mapping"),
+    "image without a tag": ({f"{MODEL}.image": "ghcr.io/acme/vllm"}, f"{MODEL}.image", "neither tag nor digest", ":tag"),
+    "image of the port of a registry only": ({f"{MODEL}.image": "registry:5000/vllm"}, f"{MODEL}.image", "neither tag", ":tag"),
+    "latest image": ({f"{MODEL}.image": "vllm/vllm-openai:latest"}, f"{MODEL}.image", "another image tomorrow", "sha256"),
+    "image with a short digest": ({f"{MODEL}.image": "acme/vllm@sha256:abc"}, f"{MODEL}.image", "not an image", "64 hexadecimal"),
+    "image that is an address": (
+        {f"{MODEL}.image": "https://ghcr.io/acme/vllm:v1"},
+        f"{MODEL}.image",
+        "not an image",
+        "registry/repository:tag",
+    ),
+    "image in capitals": ({f"{MODEL}.image": "ghcr.io/Acme/vllm:v1"}, f"{MODEL}.image", "not an image", "registry/repository:tag"),
     "ranks that the node has no GPUs for": (
         H100 | {f"{MODEL}.source": "Qwen/Qwen3-30B-A3B", f"{MODEL}.parallelism": {"tensor": 2, "data": 8, "expert": True}},
         f"{MODEL}.parallelism",
