@@ -19,7 +19,7 @@ from planning.plan import ModelPlan
 
 
 def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) -> list[str]:
-    """Arguments after `vllm serve`. `weights` is a path, or the gs:// URI that the weights are streamed from."""
+    """Arguments after `vllm serve`. `weights` is a path, or the address that the weights are streamed from."""
     engine, parallelism = model.engine, model.parallelism
     arguments = [
         weights,
@@ -71,7 +71,7 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
 
 def _streaming_arguments(model: Model, plan: ModelPlan) -> list[str]:
     """The streamer buffers in the pod's memory, up to 40 GiB unless told otherwise; half of the request leaves room for the rest."""
-    if plan.weights.bucket is None:
+    if not plan.weights.streamed:
         return []
     config: dict[str, object] = {"memory_limit": int(plan.shape.memory_gib / 2 * GIB)}
     if model.parallelism.tensor > 1:
