@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from config.architecture import Architecture, AttentionKind
+from config.architecture import Architecture
+from config.layers import LayerKind
 
 BLOCK_SIZE = 16
 # Asynchronous scheduling, vLLM's default, has two batches in flight.
@@ -48,7 +49,7 @@ class KvCache:
         return self._layers.get("full", 0) * self.bytes_per_token_and_layer
 
     @cached_property
-    def _layers(self) -> dict[AttentionKind, int]:
+    def _layers(self) -> dict[LayerKind, int]:
         """Layers of the largest pipeline stage."""
         stages = self.pipeline_parallel_size
         return {kind: math.ceil(count / stages) for kind, count in self.architecture.layers().items()}
@@ -82,7 +83,7 @@ class KvCache:
         blocks = sum(math.ceil(count / size) * self._blocks(kind, tokens) for kind, count in self._layers.items())
         return blocks * size * self.block_size * self.bytes_per_token_and_layer
 
-    def _blocks(self, kind: AttentionKind, tokens: int) -> int:
+    def _blocks(self, kind: LayerKind, tokens: int) -> int:
         a, in_flight = self.architecture, self.batches_in_flight * self.max_num_batched_tokens
         if kind == "linear":
             return 1
