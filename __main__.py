@@ -12,7 +12,7 @@ from components.gateway.gateway import create_gateway
 from components.images import image_reference
 from components.outputs import export_outputs
 from components.platform.platform import Platform, PlatformArgs
-from components.secrets import secret
+from components.secrets import bucket_credentials, secret
 from components.serving.model_stack import ModelStack, ModelStackArgs
 from config import catalog
 from config.errors import StackError
@@ -33,13 +33,14 @@ def main() -> None:
     token = secret(settings, "huggingFaceToken") if settings.secrets.has("huggingFaceToken") else None
     stacks = {}
     for name, model in settings.models.items():
-        image = "vllm-cpu" if plan.models[name].pool.machine.is_cpu else "vllm"
+        pinned = catalog.image("vllm-cpu" if plan.models[name].pool.machine.is_cpu else "vllm")
         args = ModelStackArgs(
             model=model,
             plan=plan.models[name],
             cluster=settings.cluster,
-            image=image_reference(settings, catalog.image(image).reference),
+            image=image_reference(settings, model.image or pinned.reference),
             hugging_face_token=token,
+            bucket_credentials=bucket_credentials(settings) if model.weights.source == "s3" else None,
             scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if platform.monitoring else None,
             monitoring=platform.monitoring,
             nodes=cluster.nodes,

@@ -78,6 +78,35 @@ class ModelRow(Row):
     revision_source: str | None = None
     gated: bool = False
     family: str = "dense"
+    tool_call_parser: str | None = None
+    reasoning_parser: str | None = None
+
+
+class Parsers(BaseModel):
+    """Names of the parsers that the pinned vLLM registers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel)
+
+    version: str
+    source: str
+    date: str
+    tool_call: tuple[str, ...]
+    reasoning: tuple[str, ...]
+
+
+class EnvironmentVariables(BaseModel):
+    """Variables that a model server may be given, and those that it may not, with the reason."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel)
+
+    version: str
+    source: str
+    date: str
+    prefixes: dict[str, str]
+    refused: dict[str, str]
+    removed: tuple[str, ...]
+    replaced: dict[str, str]
+    vllm: frozenset[str]
 
 
 class Chart(Row):
@@ -146,6 +175,16 @@ def _inherited(row: dict[str, Any]) -> dict[str, Any]:
     if "quantization" in row:
         merged["architecture"] = merged["architecture"] | {"quantization_config": row["quantization"]}
     return merged
+
+
+@cache
+def parsers() -> Parsers:
+    return Parsers.model_validate(_read("vllm_parsers"))
+
+
+@cache
+def environment() -> EnvironmentVariables:
+    return EnvironmentVariables.model_validate(_read("vllm_environment"))
 
 
 @cache

@@ -47,7 +47,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class CapacityPlan:
-    """Of one replica."""
+    """Of one replica, over all its data parallel ranks."""
 
     requests_in_flight: int
     """Typical requests whose KV cache fits, at most max_num_seqs."""
@@ -65,7 +65,8 @@ def plan_capacity(
     traffic = model.traffic
     typical = min(memory.max_model_len, traffic.prompt_tokens + traffic.output_tokens)
     sequence = cache.bytes_per_sequence(typical) / GIB
-    in_flight = min(limits.max_num_seqs, int(max(0.0, memory.kv_cache) / sequence)) if sequence else limits.max_num_seqs
+    each = min(limits.max_num_seqs, int(max(0.0, memory.kv_cache) / sequence)) if sequence else limits.max_num_seqs
+    in_flight = model.parallelism.data * each  # every rank has a scheduler and a KV cache of its own
     most = model.engine.max_queued_requests or max(LEAST_MOST_IN_FLIGHT, int(in_flight * (1 + QUEUE_SHARE)))
     room = max(1, int(in_flight * TARGET_UTILIZATION))
     performance = _performance(model, architecture, cache, machine)
@@ -84,8 +85,7 @@ def plan_capacity(
 def _performance(model: Model, architecture: Architecture, cache: KvCache, machine: Machine) -> Performance | None:
     if machine.accelerator is None or architecture.is_encoder:
         return None
-    sizes = model.parallelism
-    work = plan_work(architecture, sizes.tensor, sizes.pipeline, kv_dtype_bytes=cache.dtype_bytes, dtype=model.engine.dtype)
+    work = plan_work(architecture, model.parallelism, cache.dtype_bytes, model.engine.dtype)
     return Performance(work, machine.accelerator)
 
 

@@ -63,6 +63,8 @@ class NodePrice:
     spot: float | None
     spot_range: Range | None
     """What spot capacity has cost over some months, or as the budget says."""
+    date: str | None
+    """When the catalogue read it; None for the budget's own."""
 
     def of(self, capacity: Capacity) -> Range:
         """The price of one kind of capacity; 0 where it is not known."""
@@ -88,6 +90,8 @@ class CostPlan:
     total: Usd
     unpriced: tuple[str, ...]
     """Pools whose price is not known; they count as 0."""
+    prices_of: str | None
+    """When the oldest of the catalogue's prices that count was read; None where all are the budget's own."""
 
 
 def node_price(settings: Settings, name: str, machine_type: str | None) -> NodePrice:
@@ -100,6 +104,7 @@ def node_price(settings: Settings, name: str, machine_type: str | None) -> NodeP
         _first(override.on_demand_usd_per_hour, listed.on_demand_usd_per_hour),
         spot.spot_usd_per_hour,
         Range(*spot.spot_range_usd_per_hour) if spot.spot_range_usd_per_hour else None,
+        row.date if row and row.prices and override == Price() else None,
     )
 
 
@@ -119,7 +124,8 @@ def plan_cost(
     }
     cluster = _cluster_cost(settings)
     unpriced = tuple(name for name, plan in pools.items() if _is_unpriced(settings.node_pools[name], prices[name]))
-    return CostPlan(by_pool, by_model, cluster, sum(by_pool.values(), cluster), unpriced)
+    dates = [price.date for price in prices.values() if price.date]
+    return CostPlan(by_pool, by_model, cluster, sum(by_pool.values(), cluster), unpriced, min(dates, default=None))
 
 
 def _is_unpriced(pool: NodePool, price: NodePrice) -> bool:

@@ -19,6 +19,7 @@ from planning.fit import memory_problems
 from planning.gateway import GatewayPlan, gateway_problems, gateway_warnings, plan_gateway
 from planning.machines import Pool, read_pool
 from planning.memory import GIB, EngineLimits, MemoryPlan, engine_limits, kv_cache, plan_memory
+from planning.parsers import Parsers, plan_parsers
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
 from planning.startup import StartupPlan, plan_startup
 from planning.weights import WeightsPlan, disk_problems, plan_weights
@@ -34,6 +35,7 @@ class ModelPlan:
     pool: Pool
     shape: ReplicaShape
     limits: EngineLimits
+    parsers: Parsers
     memory: MemoryPlan
     weights: WeightsPlan
     startup: StartupPlan
@@ -182,6 +184,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         pool=pool.pool,
         shape=one.shape,
         limits=sized.limits,
+        parsers=plan_parsers(model),
         memory=sized.memory,
         weights=plan_weights(model, sized.memory.weights_bytes),
         startup=startup,
@@ -203,6 +206,7 @@ def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], s
         for one in placed[name]:
             model = plan.models[one.name]
             yield from placement.rollout_warnings(one, model.rollout, pool_plan.pool, model.startup.expected - model.startup.node)
+            yield from compatibility.image_warnings(f"models.{one.name}", one.model)
             yield from compatibility.data_type_warnings(
                 f"models.{one.name}", one.model, sized[one.name].architecture, pool_plan.pool.machine
             )

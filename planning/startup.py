@@ -68,7 +68,8 @@ def plan_startup(
     """`streamed`: whether the nodes stream images. `grace`: how long a replica takes to leave."""
     mib = weights_bytes / 1024**2
     image = IMAGE_STREAMING_SECONDS if streamed else IMAGE_PULL_SECONDS
-    download = 0.0 if model.weights.uri else mib / (model.weights.mib_per_second or HUB_MIB_PER_SECOND)
+    downloaded = model.weights.source == "hugging-face"
+    download = mib / (model.weights.mib_per_second or HUB_MIB_PER_SECOND) if downloaded else 0.0
     engine = FIXED_SECONDS + mib / _load_bandwidth(model, machine) + _compile_seconds(model, architecture, machine)
     budget = _rounded(max(LEAST_BUDGET, SAFETY * engine))
     if model.startup_budget_seconds:
@@ -89,13 +90,15 @@ def plan_startup(
 def _load_bandwidth(model: Model, machine: Machine) -> float:
     if model.weights.uri:
         return model.weights.mib_per_second or STREAMER_MIB_PER_SECOND
+    if model.weights.claim:
+        return model.weights.mib_per_second or DISK_MIB_PER_SECOND
     return LOCAL_SSD_MIB_PER_SECOND if machine.has_local_ssd and model.weights.cache == "empty-dir" else DISK_MIB_PER_SECOND
 
 
 def _compile_seconds(model: Model, architecture: Architecture, machine: Machine) -> float:
     if machine.is_cpu:
         return 0.0 if model.engine.enforce_eager else CPU_COMPILE_SECONDS
-    peers = PEER_CHECK_SECONDS if model.parallelism.tensor * model.parallelism.pipeline > 1 else 0
+    peers = PEER_CHECK_SECONDS if model.parallelism.gpus > 1 else 0
     if model.engine.enforce_eager:
         return peers
     return peers + architecture.num_hidden_layers * (COMPILE_SECONDS_PER_LAYER + GRAPHS_SECONDS_PER_LAYER)

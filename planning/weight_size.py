@@ -6,6 +6,7 @@ import math
 from functools import lru_cache
 
 from config.architecture import Architecture
+from config.models import Parallelism
 from config.quantization import BitsPerWeight, ModuleClass, QuantizationConfig
 from planning.modules import ignored_share, targeted_share
 from planning.parameters import ParameterCount, count_parameters
@@ -84,11 +85,13 @@ def bytes_per_weight(architecture: Architecture, plain: int = 2) -> dict[ModuleC
     return {module: plain if (found := getattr(bits, module)) is None else found / 8 for module in _MODULES}
 
 
-def weights_per_gpu(architecture: Architecture, total: int, tensor: int, pipeline: int, dtype: str = "auto") -> float:
-    """Bytes on the fullest GPU. Tensor parallelism slices all but norms, routers and MLA's down-projections.
+def weights_per_gpu(architecture: Architecture, total: int, parallelism: Parallelism, dtype: str = "auto") -> float:
+    """Bytes on the fullest GPU. Tensor parallelism slices all but norms, routers and MLA's down-projections; experts are spread over the
+    data parallel ranks too, sliced or whole (vLLM 0.33.0, FusedMoEParallelConfig).
 
     With pipeline stages, the fullest has one layer more than the others and one of the two embeddings.
     """
+    tensor, pipeline = parallelism.tensor, parallelism.pipeline
     count, plain = count_parameters(architecture), plain_bytes(architecture, dtype)
     each = bytes_per_weight(architecture, plain)
     whole = count.replicated * each["attention"] + count.other * plain
@@ -96,18 +99,21 @@ def weights_per_gpu(architecture: Architecture, total: int, tensor: int, pipelin
     layers = architecture.num_hidden_layers
     stage = -(-layers // pipeline) / layers
     embedding_share = 1.0 if pipeline == 1 else 0.5 if count.lm_head else 1.0
-    padding = _padding(architecture, count, tensor) * each["experts"]
-    return ((total - whole - embedding) / tensor + whole + padding) * stage + embedding * embedding_share / tensor
+    experts = _expert_parameters(architecture, count, parallelism) * each["experts"]
+    sliced = (total - whole - embedding - count.experts * each["experts"]) / tensor
+    return (sliced + whole + experts) * stage + embedding * embedding_share / tensor
 
 
-def _padding(architecture: Architecture, count: ParameterCount, tensor: int) -> float:
-    """Parameters by which MXFP4's kernels fill up the experts on one GPU."""
+def _expert_parameters(architecture: Architecture, count: ParameterCount, parallelism: Parallelism) -> float:
+    """Parameters of all layers' experts on the fullest GPU, with what MXFP4's kernels fill them up by."""
+    gpus, experts = parallelism.tensor * parallelism.data, architecture.num_experts or 1
+    kept, cuts = (math.ceil(experts / gpus) / experts, 1) if parallelism.expert else (1.0, gpus)
     config = architecture.quantization_config
     if config is None or not config.is_mxfp4 or not count.experts:
-        return 0.0
+        return count.experts * kept / cuts
     hidden, width = architecture.hidden_size, expert_width(architecture)
-    padded = _multiple(hidden, _MXFP4_HIDDEN) * _multiple(-(-width // tensor), _MXFP4_INTERMEDIATE)
-    return count.experts * (padded / (hidden * width) - 1 / tensor)
+    padded = _multiple(hidden, _MXFP4_HIDDEN) * _multiple(math.ceil(width / cuts), _MXFP4_INTERMEDIATE)
+    return count.experts * kept * padded / (hidden * width)
 
 
 def _multiple(value: int, step: int) -> int:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from config.architecture import Architecture
 from config.layers import LayerKind
+from config.models import Parallelism
 from config.quantization import ModuleClass
 from planning.parameters import count_parameters
 from planning.weight_size import bytes_per_weight
@@ -66,9 +67,8 @@ class Work:
     """State of a sequence in layers without a KV cache."""
 
 
-def plan_work(
-    architecture: Architecture, tensor: int = 1, pipeline: int = 1, data: int = 1, kv_dtype_bytes: float = PLAIN_BYTES, dtype: str = "auto"
-) -> Work:
+def plan_work(architecture: Architecture, sizes: Parallelism, kv_dtype_bytes: float = PLAIN_BYTES, dtype: str = "auto") -> Work:
+    tensor, data = sizes.tensor, sizes.data
     a, count, plain = architecture, count_parameters(architecture), 4 if dtype == "float32" else PLAIN_BYTES
     each = bytes_per_weight(a, plain)
     sliced = {module: getattr(count, module) / tensor for module in _DENSE}
@@ -79,7 +79,7 @@ def plan_work(
         layers=a.num_hidden_layers,
         expert_layers=sum(a.has_experts),
         tensor=tensor,
-        pipeline=pipeline,
+        pipeline=sizes.pipeline,
         data=data,
         dense=tuple(_matrices(a, parameters, each[module]) for module, parameters in sliced.items() if parameters),
         experts=_matrices(a, experts, each["experts"], share) if experts else None,

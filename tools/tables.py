@@ -89,7 +89,8 @@ def pool_table(plan: Plan) -> Table:
 
 
 def cost_table(plan: Plan, budget: float | None) -> Table:
-    table = Table(title="Cost: US dollars a month", title_justify="left")
+    dated = f", prices of {plan.cost.prices_of}" if plan.cost.prices_of else ""
+    table = Table(title=f"Cost: US dollars a month{dated}", title_justify="left")
     for heading in ("", "floor", "expected", "ceiling", "per million output tokens"):
         table.add_column(heading, justify="left" if not heading else "right")
     for name, model in plan.cost.models.items():

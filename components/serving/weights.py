@@ -1,4 +1,5 @@
-"""Weights on their way to the GPU: a pinned revision downloaded into a volume before vLLM starts, or a stream from a bucket.
+"""Weights on their way to the GPU: a pinned revision downloaded into a volume before vLLM starts, a stream from a bucket, or a volume
+that holds them already.
 
 The download runs in an init container, so a slow one delays a pod but never trips its startup probe; vLLM itself then works offline.
 """
@@ -11,8 +12,11 @@ from pulumi_kubernetes.core.v1 import (
     PersistentVolumeClaimSpecArgsDict,
     SecurityContextArgsDict,
     VolumeArgsDict,
+    VolumeMountArgsDict,
 )
 
+from components.naming import literal
+from config.environment import DOWNLOAD_PREFIX
 from config.models import LoraAdapter, Model
 from planning.plan import ModelPlan
 
@@ -20,25 +24,56 @@ MOUNT = "/models"
 VOLUME = "weights"
 TOKEN_SECRET = "hugging-face"
 TOKEN_KEY = "token"
+BUCKET_SECRET = "bucket"
+ACCESS_KEY_ID, SECRET_ACCESS_KEY = "access-key-id", "secret-access-key"
+# A signature names a region; servers other than Amazon's take this one.
+_ANY_REGION = "us-east-1"
 # Duplicates of the safetensors in other formats.
 _NOT_NEEDED = ("original/*", "consolidated*", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "metal/*")
 
 
 def location(model: Model, plan: ModelPlan) -> str:
     """What `vllm serve` is given: a folder named after the revision, so that a new one never overwrites the one in use."""
+    if plan.weights.source == "claim":
+        return f"{MOUNT}/{model.weights.path}" if model.weights.path else MOUNT
     return model.weights.uri or f"{MOUNT}/{_folder(plan.revision)}"
 
 
 def claim_name(plan: ModelPlan) -> str | None:
-    """The PersistentVolumeClaim that all replicas share, if they share one."""
-    return f"{plan.name}-weights" if plan.weights.shared and not plan.weights.bucket else None
+    """The PersistentVolumeClaim that this program makes for a download that all replicas share, if they share one."""
+    return f"{plan.name}-weights" if plan.weights.shared and plan.weights.downloaded else None
 
 
-def volume(plan: ModelPlan) -> VolumeArgsDict:
-    claim = claim_name(plan)
-    if claim:
-        return {"name": VOLUME, "persistent_volume_claim": {"claim_name": claim}}
-    return {"name": VOLUME, "empty_dir": {"size_limit": f"{plan.weights.storage_gib}Gi"}}
+def volumes(model: Model, plan: ModelPlan) -> list[VolumeArgsDict]:
+    if plan.weights.streamed:
+        return []
+    if model.weights.claim:
+        return [{"name": VOLUME, "persistent_volume_claim": {"claim_name": model.weights.claim, "read_only": True}}]
+    if claim := claim_name(plan):
+        return [{"name": VOLUME, "persistent_volume_claim": {"claim_name": claim}}]
+    return [{"name": VOLUME, "empty_dir": {"size_limit": f"{plan.weights.storage_gib}Gi"}}]
+
+
+def mounts(plan: ModelPlan) -> list[VolumeMountArgsDict]:
+    return [] if plan.weights.streamed else [{"name": VOLUME, "mount_path": MOUNT, "read_only": True}]
+
+
+def streaming_environment(model: Model) -> dict[str, str]:
+    """What the streamer reads besides the credentials (vLLM 0.33.0 documentation, Run:ai Model Streamer)."""
+    source = model.weights
+    if source.source != "s3":
+        return {}
+    region = source.region or _ANY_REGION
+    environment = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region, "AWS_EC2_METADATA_DISABLED": "true"}
+    if source.endpoint:
+        environment["AWS_ENDPOINT_URL"] = source.endpoint.rstrip("/")
+        environment["RUNAI_STREAMER_S3_USE_VIRTUAL_ADDRESSING"] = "0" if source.path_style else "1"
+    return environment
+
+
+def credentials(plan: ModelPlan) -> list[EnvVarArgsDict]:
+    keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY} if plan.weights.source == "s3" else {}
+    return [{"name": name, "value_from": {"secret_key_ref": {"name": BUCKET_SECRET, "key": key}}} for name, key in keys.items()]
 
 
 def claim_spec(model: Model, plan: ModelPlan) -> PersistentVolumeClaimSpecArgsDict:
@@ -68,6 +103,9 @@ def download_containers(
         (f"download-adapter-{index}", adapter.source, adapter.revision, adapter_location(adapter), [])
         for index, adapter in enumerate(model.lora_adapters.values())
     ]
+    hub: list[EnvVarArgsDict] = [
+        {"name": name, "value": literal(value)} for name, value in model.engine.environment.items() if name.startswith(DOWNLOAD_PREFIX)
+    ]
     token: list[EnvVarArgsDict] = (
         [{"name": "HF_TOKEN", "value_from": {"secret_key_ref": {"name": TOKEN_SECRET, "key": TOKEN_KEY}}}] if with_token else []
     )
@@ -77,7 +115,7 @@ def download_containers(
             "image": image,
             "command": ["hf", "download", source],
             "args": [*([f"--revision={revision}"] if revision else []), f"--local-dir={folder}", *options],
-            "env": [{"name": "HF_HOME", "value": "/tmp/hugging-face"}, *token],
+            "env": [{"name": "HF_HOME", "value": "/tmp/hugging-face"}, *hub, *token],
             "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "4Gi"}},
             "security_context": security_context,
             "termination_message_policy": "FallbackToLogsOnError",

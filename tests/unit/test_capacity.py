@@ -11,8 +11,13 @@ from tests.unit.wrong_models import H100
 
 MODEL = "models.qwen3-8b"
 ON_H100 = H100 | {"nodePools.l4.onDemand": {"max": 2}}
-CPU = {"nodePools.cpu": {"machineType": "n4-standard-16", "onDemand": {"max": 2}}, f"{MODEL}.nodePool": "cpu"}
-CPU |= {f"{MODEL}.scaling": {"floor": 1, "ceiling": 1}, f"{MODEL}.source": "Qwen/Qwen3-0.6B", f"{MODEL}.engine": {"maxModelLen": 2048}}
+CPU = {
+    "nodePools.cpu": {"machineType": "n4-standard-16", "onDemand": {"max": 2}},
+    f"{MODEL}.nodePool": "cpu",
+    f"{MODEL}.scaling": {"floor": 1, "ceiling": 1},
+    f"{MODEL}.source": "Qwen/Qwen3-0.6B",
+    f"{MODEL}.engine": {"maxModelLen": 2048},
+}
 
 
 def capacity(changes=None):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config import catalog
+from config.models import Parallelism
 from planning.performance import CONSTANTS, Performance
 from planning.performance_error import speed_error
 from planning.work import plan_work
@@ -21,7 +22,7 @@ CONCURRENCY = st.integers(1, 512)
 def performance(source: str, gpu: str, tensor: int = 1, **sizes: int) -> Performance:
     row = catalog.model(source)
     assert row is not None
-    return Performance(plan_work(row.architecture, tensor, **sizes), catalog.accelerators()[gpu])
+    return Performance(plan_work(row.architecture, Parallelism(tensor=tensor, **sizes)), catalog.accelerators()[gpu])
 
 
 # IOG-Foundation/llm-inference-benchmarks 4990a80, ShareGPT at one request a second, which is one to ten in flight; ms per token. Nothing

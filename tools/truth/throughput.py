@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from config.catalog import Accelerator
+from config.models import Parallelism
 from planning.kv_cache import KvCache
 from planning.performance import Performance, Served
 from planning.weight_size import weight_bytes
@@ -139,7 +140,7 @@ def _milliseconds(ours: float, theirs: float | None) -> str:
 
 
 def performance(run: Run, known: KnownModel, gpu: Accelerator) -> Performance:
-    return Performance(plan_work(known.architecture, run.tensor, run.pipeline), gpu)
+    return Performance(plan_work(known.architecture, Parallelism(tensor=run.tensor, pipeline=run.pipeline)), gpu)
 
 
 def serve(ours: Performance, run: Run, known: KnownModel) -> Served:

@@ -1,0 +1,12 @@
+"""What works is accepted: a rule that refuses too much shows here."""
+
+import pytest
+
+from planning.plan import make_plan
+from tests.stacks import settings
+from tests.unit import right_settings
+
+
+@pytest.mark.parametrize("changes", right_settings.RIGHT.values(), ids=right_settings.RIGHT)
+def test_a_stack_that_works_is_accepted(changes):
+    assert make_plan(settings(changes)).models["qwen3-8b"]

@@ -1,0 +1,156 @@
+"""Wrong stacks whose problem is in a typed setting of the engine, in where weights come from, or in what a replica is made of."""
+
+from tests.stacks import REVISION
+from tests.unit.wrong_models import EXISTING, H100, MODEL
+
+S3 = {"uri": "s3://acme-weights/qwen3-8b", "region": "eu-central-1"}
+ENVIRONMENT = f"{MODEL}.engine.environment"
+
+# name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
+WRONG = {
+    "tool call parser that does not exist": (
+        {f"{MODEL}.engine.toolCallParser": "hermess"},
+        f"{MODEL}.engine.toolCallParser",
+        "'hermess' is not a parser of tool calls",
+        "'hermes'",
+    ),
+    "reasoning parser that does not exist": (
+        {f"{MODEL}.engine.reasoningParser": "deepseek-r1"},
+        f"{MODEL}.engine.reasoningParser",
+        "'deepseek-r1' is not a parser of reasoning",
+        "'deepseek_r1'",
+    ),
+    "chat template that is a path": (
+        {f"{MODEL}.engine.chatTemplate": "./templates/tools.jinja"},
+        f"{MODEL}.engine.chatTemplate",
+        "no Jinja template",
+        "template's text",
+    ),
+    "empty chat template": ({f"{MODEL}.engine.chatTemplate": ""}, f"{MODEL}.engine.chatTemplate", "''", "at least 1 character"),
+    "chat template larger than a ConfigMap": (
+        {f"{MODEL}.engine.chatTemplate": "{{ messages }}" + "ü" * 600_000},
+        f"{MODEL}.engine.chatTemplate",
+        "1,200,014 bytes",
+        "shorten",
+    ),
+    "token as a variable": ({ENVIRONMENT: {"HF_TOKEN": "hf_VALUE"}}, f"{ENVIRONMENT}.HF_TOKEN", "looks like a secret", "huggingFaceToken"),
+    "password as a variable": ({ENVIRONMENT: {"NCCL_PASSWORD": "x"}}, f"{ENVIRONMENT}.NCCL_PASSWORD", "like a secret", "under secrets"),
+    "API key as a variable": ({ENVIRONMENT: {"VLLM_API_KEY": "x"}}, f"{ENVIRONMENT}.VLLM_API_KEY", "looks like a secret", "under secrets"),
+    "variable that the program sets": ({ENVIRONMENT: {"HOME": "/root"}}, f"{ENVIRONMENT}.HOME", "the program sets it", "remove"),
+    "variable that the plan sets": (
+        {ENVIRONMENT: {"VLLM_ENGINE_READY_TIMEOUT_S": 60}},
+        f"{ENVIRONMENT}.VLLM_ENGINE_READY_TIMEOUT_S",
+        "startupBudgetSeconds",
+        "remove",
+    ),
+    "port as a variable": ({ENVIRONMENT: {"VLLM_PORT": 80}}, f"{ENVIRONMENT}.VLLM_PORT", "rely on the port", "remove"),
+    "devices as a variable": ({ENVIRONMENT: {"CUDA_VISIBLE_DEVICES": 0}}, f"{ENVIRONMENT}.CUDA_VISIBLE_DEVICES", "device plugin", "remove"),
+    "credentials of a bucket as a variable": ({ENVIRONMENT: {"AWS_REGION": "x"}}, f"{ENVIRONMENT}.AWS_REGION", "under secrets", "remove"),
+    "variable of another GPU": ({ENVIRONMENT: {"VLLM_ROCM_USE_AITER": 1}}, f"{ENVIRONMENT}.VLLM_ROCM_USE_AITER", "AMD", "remove"),
+    "misspelt variable": (
+        {ENVIRONMENT: {"VLLM_LOGING_LEVEL": "DEBUG"}},
+        f"{ENVIRONMENT}.VLLM_LOGING_LEVEL",
+        "no variable",
+        "VLLM_LOGGING_LEVEL",
+    ),
+    "variable that vLLM has removed": (
+        {ENVIRONMENT: {"VLLM_ATTENTION_BACKEND": "FLASHINFER"}},
+        f"{ENVIRONMENT}.VLLM_ATTENTION_BACKEND",
+        "has removed",
+        "--attention-backend",
+    ),
+    "variable of nobody": ({ENVIRONMENT: {"MODEL_NAME": "x"}}, f"{ENVIRONMENT}.MODEL_NAME", "may be set", "NCCL_"),
+    "variable that is no text": ({ENVIRONMENT: {"NCCL_DEBUG": True}}, f"{ENVIRONMENT}.NCCL_DEBUG", "not text", "in quotes"),
+    "variables as a list": ({ENVIRONMENT: ["A=1"]}, ENVIRONMENT, "['A=1']", "mapping"),
+    "image without a tag": ({f"{MODEL}.image": "ghcr.io/acme/vllm"}, f"{MODEL}.image", "neither tag nor digest", ":tag"),
+    "image of the port of a registry only": ({f"{MODEL}.image": "registry:5000/vllm"}, f"{MODEL}.image", "neither tag", ":tag"),
+    "latest image": ({f"{MODEL}.image": "vllm/vllm-openai:latest"}, f"{MODEL}.image", "another image tomorrow", "sha256"),
+    "image with a short digest": ({f"{MODEL}.image": "acme/vllm@sha256:abc"}, f"{MODEL}.image", "not an image", "64 hexadecimal"),
+    "image that is an address": (
+        {f"{MODEL}.image": "https://ghcr.io/acme/vllm:v1"},
+        f"{MODEL}.image",
+        "not an image",
+        "registry/repository:tag",
+    ),
+    "image in capitals": ({f"{MODEL}.image": "ghcr.io/Acme/vllm:v1"}, f"{MODEL}.image", "not an image", "registry/repository:tag"),
+    "short bucket on an existing cluster": (
+        EXISTING | {f"{MODEL}.weights": {"uri": "gs://b/m"}},
+        f"{MODEL}.weights.uri",
+        "Workload Identity, which a cluster of provider existing does not have",
+        "weights.claim",
+    ),
+    "bucket with a name that none has": ({f"{MODEL}.weights": {"uri": "gs://b/m"}}, f"{MODEL}.weights.uri", "'b': it has 1", "3 to 63"),
+    "s3 without an access key": ({f"{MODEL}.weights": S3}, f"{MODEL}.weights.uri", "access key", "secrets.s3AccessKeyId"),
+    "s3 without the secret of its key": (
+        {f"{MODEL}.weights": S3, "secrets.s3AccessKeyId": {"secure": "v1:x"}},
+        f"{MODEL}.weights.uri",
+        "access key",
+        "secrets.s3SecretAccessKey",
+    ),
+    "s3 without a region": ({f"{MODEL}.weights": {"uri": S3["uri"]}}, f"{MODEL}.weights", "bucket's region", "endpoint for another"),
+    "region of no s3 address": ({f"{MODEL}.weights": {"region": "eu-central-1"}}, f"{MODEL}.weights", "of an s3:// address", "as uri"),
+    "endpoint of Google's": (
+        {f"{MODEL}.weights": {"uri": "gs://bucket/x", "endpoint": "https://x.example"}},
+        f"{MODEL}.weights",
+        "of an s3:// address",
+        "as uri",
+    ),
+    "endpoint with a path": (
+        {f"{MODEL}.weights": {"uri": S3["uri"], "endpoint": "https://minio/bucket"}},
+        f"{MODEL}.weights.endpoint",
+        "not the address of a server",
+        "https://host",
+    ),
+    "addresses of no endpoint": (
+        {f"{MODEL}.weights": S3 | {"endpointRange": "10.0.0.0/8"}},
+        f"{MODEL}.weights",
+        "of an endpoint",
+        "give endpoint",
+    ),
+    "bucket and claim": (
+        {f"{MODEL}.weights": {"uri": "gs://bucket/x", "claim": "models"}},
+        f"{MODEL}.weights",
+        "two places",
+        "one of them",
+    ),
+    "claim that a download would fill": (
+        {f"{MODEL}.weights": {"claim": "models", "cache": "persistent-volume-claim"}},
+        f"{MODEL}.weights",
+        "nothing is downloaded",
+        "remove",
+    ),
+    "folder of no claim": ({f"{MODEL}.weights": {"path": "llama"}}, f"{MODEL}.weights", "none is given", "give claim"),
+    "folder outside the claim": (
+        {f"{MODEL}.weights": {"claim": "models", "path": "../etc"}},
+        f"{MODEL}.weights.path",
+        "not a folder of the claim",
+        "without / first",
+    ),
+    "claim of a name that none has": ({f"{MODEL}.weights": {"claim": "My_Claim"}}, f"{MODEL}.weights.claim", "not the name", "lower-case"),
+    "adapters beside a claim": (
+        {f"{MODEL}.weights": {"claim": "models"}, f"{MODEL}.loraAdapters": {"sql": {"source": "acme/sql", "revision": REVISION}}},
+        f"{MODEL}.loraAdapters",
+        "no volume for them",
+        "weights.claim",
+    ),
+    "ranks that the node has no GPUs for": (
+        H100 | {f"{MODEL}.source": "Qwen/Qwen3-30B-A3B", f"{MODEL}.parallelism": {"tensor": 2, "data": 8, "expert": True}},
+        f"{MODEL}.parallelism",
+        "16 GPUs (tensor 2 x pipeline 1 x data 8)",
+        "one node",
+    ),
+    "no rank at all": ({f"{MODEL}.parallelism.data": 0}, f"{MODEL}.parallelism.data", "0", "greater than 0"),
+    "fp8 blocks cut by ranks": (
+        H100 | {f"{MODEL}.source": "Qwen/Qwen3-235B-A22B-FP8", f"{MODEL}.parallelism": {"data": 8}},
+        f"{MODEL}.parallelism.tensor",
+        "1536 over 8 GPUs",
+        "parallelism.expert",
+    ),
+    "experts spread, the rest too large for each rank": (
+        H100 | {f"{MODEL}.source": "deepseek-ai/DeepSeek-R1", f"{MODEL}.parallelism": {"data": 8, "expert": True}},
+        f"{MODEL}.nodePool",
+        "does not fit",
+        "more memory",
+    ),
+    "tool call parser as a list": ({f"{MODEL}.engine.toolCallParser": ["hermes"]}, f"{MODEL}.engine.toolCallParser", "['hermes']", "text"),
+}
