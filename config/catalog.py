@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from config.architecture import Architecture
 from config.budget import Price
+from config.measured import Measured
 from config.section import camel
 
 FOLDER = Path(__file__).parent / "catalog"
@@ -77,6 +78,7 @@ class ModelRow(Row):
     revision_source: str | None = None
     gated: bool = False
     family: str = "dense"
+    measured: tuple[Measured, ...] = ()
 
 
 class Chart(Row):

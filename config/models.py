@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from config import engine_flags
 from config.architecture import Architecture
 from config.errors import rule
+from config.measured import Measured
 from config.section import Cpus, Form, MemoryGib, Name, NonNegative, Positive, Section, Text, distinct
 
 # vLLM reads variables of these names; the variables that Kubernetes makes of a Service of the same name break it.
@@ -163,6 +164,10 @@ class Model(Section):
     )
     architecture: Architecture | None = Field(
         default=None, description="In the terms of config.json, for a model that the catalogue does not know."
+    )
+    measured: list[Measured] = Field(
+        default=[],
+        description="What starts of vLLM reported of its memory (`make calibrate` prints one): planned with instead of estimates.",
     )
     served_names: Annotated[list[ServedName], AfterValidator(distinct)] = Field(
         default=[], description="Names that clients may use in the `model` field. Default: the entry's key."

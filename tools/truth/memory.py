@@ -9,7 +9,8 @@ from statistics import median
 from config.catalog import Accelerator
 from config.models import Model
 from planning.machines import Machine
-from planning.memory import MemoryPlan, plan_memory
+from planning.memory import MemoryPlan, engine_limits, plan_memory
+from planning.reserves import CURRENT
 from tools.truth import gpus, points
 from tools.truth.models import KnownModel, Models
 from tools.truth.points import Row, number
@@ -128,7 +129,9 @@ def plan(start: Start, known: KnownModel, gpu: tuple[str, Accelerator]) -> Memor
             "parallelism": {"tensor": start.tensor},
         }
     )
-    return plan_memory(model, known.architecture, known.parameters, known.family, _machine(name, accelerator, start.tensor))
+    machine = _machine(name, accelerator, start.tensor)
+    version = points.version(start.version) or CURRENT
+    return plan_memory(model, known.architecture, known.parameters, machine, engine_limits(model, machine), version=version)
 
 
 def _machine(name: str, accelerator: Accelerator, gpus: int) -> Machine:
