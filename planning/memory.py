@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from config.architecture import Architecture
+from config.catalog import Accelerator
 from config.measured import Measured
 from config.models import Model
 from planning.adapters import adapter_bytes
@@ -82,18 +83,24 @@ class MemoryPlan:
         return int(self.concurrent_sequences * self.max_model_len)
 
 
+def default_limits(accelerator: Accelerator, name: str, memory_gib: float | None = None) -> EngineLimits:
+    """vLLM's defaults on a GPU, or on a partition of one with `memory_gib`."""
+    memory = memory_gib or accelerator.memory_gib
+    if memory >= 160:
+        return EngineLimits(16384, 1024)
+    if memory >= 70 and "a100" not in name and accelerator.compute_capability != _GB10:
+        return EngineLimits(8192, 1024)
+    return EngineLimits(2048, FEWER_SEQS)
+
+
 def engine_limits(model: Model, machine: Machine) -> EngineLimits:
     """What a step of the scheduler may hold: the model's setting, else vLLM's default for the device."""
-    memory, accelerator = machine.slot_memory_gib, machine.accelerator
-    if accelerator is None:
-        tokens, seqs = 2048, 128
-    elif memory >= 160:
-        tokens, seqs = 16384, 1024
-    elif memory >= 70 and "a100" not in (machine.accelerator_type or "") and accelerator.compute_capability != _GB10:
-        tokens, seqs = 8192, 1024
+    if machine.accelerator is None:
+        defaults = EngineLimits(2048, 128)
     else:
-        tokens, seqs = 2048, FEWER_SEQS
-    return EngineLimits(model.engine.max_num_batched_tokens or tokens, model.engine.max_num_seqs or seqs)
+        defaults = default_limits(machine.accelerator, machine.accelerator_type or "", machine.slot_memory_gib)
+    engine = model.engine
+    return EngineLimits(engine.max_num_batched_tokens or defaults.max_num_batched_tokens, engine.max_num_seqs or defaults.max_num_seqs)
 
 
 def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> KvCache:
