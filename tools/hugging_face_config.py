@@ -33,7 +33,7 @@ def architecture_from_config(config: dict[str, Any]) -> Architecture:
     known = {_SPELLINGS.get(key, key): value for key, value in text.items() if value is not None}
     if known.get("use_sliding_window") is False:
         known.pop("sliding_window", None)
-    architecture = {key: known[key] for key in Architecture.model_fields if key in known}
+    architecture = {key: known[key] for key in Architecture.model_fields if key in known and not key.endswith("_config")}
     architecture |= _positions(text) | _layers(text, architecture) | _quantization(text)
     return Architecture.model_validate(architecture)
 
