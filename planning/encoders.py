@@ -26,7 +26,7 @@ def encoder_peak(model: Model, architecture: Architecture, batched_tokens: int) 
     if not _NO_ENCODER.isdisjoint(arguments):
         return 0.0
     limits = prompt_limits(arguments)
-    encoders = {"vision": getattr(architecture, "vision_config", None), "audio": getattr(architecture, "audio_config", None)}
+    encoders = {"vision": architecture.vision_config, "audio": architecture.audio_config}
     peaks = [0.0]
     for kind, encoder in encoders.items():
         if encoder is None or not any(limits.get(name, 1) for name in _MODALITIES[kind]):
