@@ -41,7 +41,7 @@ def _basis(memory: MemoryPlan, machine: Machine) -> str:
     if machine.is_cpu:
         return "assumed"
     if memory.measured:
-        return f"measured with vLLM {memory.measured.vllm}"
+        return f"measured: {memory.measured}"
     return f"estimated within {ESTIMATE_ERROR:.0%}"
 
 

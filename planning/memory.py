@@ -61,8 +61,8 @@ class MemoryPlan:
     max_model_len: int
     longest_model_len: int
     """The largest `max_model_len` that would fit, at most the model's own limit."""
-    measured: Measured | None = None
-    """The start of vLLM that the sizes come from; without one they are estimated."""
+    measured: str | None = None
+    """The start of vLLM that the sizes come from, in words; without one they are estimated."""
 
     @property
     def reserves(self) -> float:
@@ -170,7 +170,7 @@ def plan_memory(
         sequence=sequence,
         max_model_len=max_model_len,
         longest_model_len=cache.longest_sequence(available * GIB, architecture.context_length),
-        measured=report,
+        measured=f"vLLM {report.vllm}, {report.date}" if report else None,
     )
 
 

@@ -17,8 +17,8 @@ from config.measured import Measured
 from planning.memory import default_limits
 from tools.calibrate.startup_log import Incomplete, StartupLog, read
 
-# Drivers report a GPU's memory up to this far apart.
-_SAME_MEMORY_GIB = 0.15
+# As near as two roundings: GPUs of different kinds differ by little more.
+_SAME_MEMORY_GIB = 0.02
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -19,7 +19,9 @@ _KV_CACHE = re.compile(r"Available KV cache memory: (-?[\d.]+) GiB")
 _TOKENS = re.compile(r"GPU KV cache size: ([\d,]+) tokens")
 _BATCHED = re.compile(r"max_num_batched_tokens=(\d+)")
 _BATCHED_IN_CONFIG = re.compile(r"'compile_ranges_endpoints': \[(?:\d+, )*(\d+)\]")
-_UTILIZATION = re.compile(r"Desired GPU memory utilization is \(([\d.]+),|current --gpu-memory-utilization=([\d.]+)|from ([\d.]+) to")
+_UTILIZATION = re.compile(
+    r"Desired GPU memory utilization is \(([\d.]+),|current --gpu-memory-utilization=([\d.]+)|gpu-memory-utilization from ([\d.]+) to"
+)
 _DEVICE = re.compile(r"Free memory on device[^(]*\([\d.]+/([\d.]+) GiB\)")
 _DAY = re.compile(r"\b(?:INFO|WARNING) (\d\d)-(\d\d) \d\d:\d\d:\d\d")
 
