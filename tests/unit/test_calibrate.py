@@ -10,7 +10,8 @@ from config.measured import Measured
 from planning.plan import make_plan
 from tests.stacks import settings
 from tests.unit.right_memory import A100_80, MODEL
-from tools.calibrate.__main__ import main, measured_row
+from tools.calibrate.__main__ import main
+from tools.calibrate.row import measured_row
 from tools.calibrate.startup_log import Incomplete, read
 
 LOGS = Path(__file__).parent.parent / "data" / "startup_logs"
