@@ -2,7 +2,7 @@
 
 The profile run (v1/worker/gpu/model_runner.py 0.33.0) encodes the largest images, passes a batch of `max_num_batched_tokens` through
 the layers and samples for `max_num_seqs` sequences, one after another; what each needs at its peak follows from the model's shapes,
-and the largest counts. Four constants are fitted, to start-up logs: `make truth` shows how well. All sizes are bytes per GPU.
+and the largest counts. What the shapes do not say is fitted to start-up logs: `make truth` shows how well. All sizes are bytes per GPU.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ _SAMPLER_BYTES: tuple[tuple[Version, float], ...] = (((0, 31), 41), ((0, 18), 12
 # CUDA graphs, bytes for each captured size and layer (one graph a piece between two attention layers), by version: subtracted since
 # 0.21 (VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS), about half as much in the logs of 0.29 and newer. Fitted.
 _GRAPH_BYTES: tuple[tuple[Version, float], ...] = (((0, 29), 0.15 * MIB), ((0, 21), 0.3 * MIB), ((), 0.0))
-# CUDA's context after the first snapshot, cuBLAS workspaces, block tables; and what NCCL and the all-reduce add. Fitted.
-_NON_TORCH_BYTES = 0.15 * GIB
-_PARALLEL_BYTES = 0.6 * GIB
+# Block tables and kernels outside PyTorch; cuBLAS's workspaces too before 0.31, which makes them before it starts to measure. Fitted.
+_NON_TORCH_BYTES: tuple[tuple[Version, float], ...] = (((0, 31), 0.15 * GIB), ((), 0.25 * GIB))
+# What NCCL and the all-reduce add, and what they add for each GPU. Fitted.
+_PARALLEL_BYTES = 0.3 * GIB
 _PEER_BYTES = 0.1 * GIB
 # vLLM's own capture sizes (config/vllm.py 0.33.0): 1, 2, 4, every 8th up to 256, every 16th up to twice the sequences, at most 512.
 _LARGEST_CAPTURE = 512
@@ -57,7 +58,7 @@ def reserves(model: Model, architecture: Architecture, batched_tokens: int, seqs
     )
     layers = -(-architecture.num_hidden_layers // pipeline)
     graphs = 0.0 if model.engine.enforce_eager else capture_sizes(seqs) * layers * _since(_GRAPH_BYTES, version)
-    return Reserves(max(steps), graphs, _non_torch(tensor * pipeline))
+    return Reserves(max(steps), graphs, _non_torch(tensor * pipeline, version))
 
 
 def forward_peak(architecture: Architecture, tokens: int, tensor: int) -> float:
@@ -92,5 +93,5 @@ def _since(sizes: tuple[tuple[Version, float], ...], version: Version) -> float:
     return next(size for since, size in sizes if version >= since)
 
 
-def _non_torch(gpus: int) -> float:
-    return _NON_TORCH_BYTES + (_PARALLEL_BYTES + _PEER_BYTES * gpus if gpus > 1 else 0.0)
+def _non_torch(gpus: int, version: Version) -> float:
+    return _since(_NON_TORCH_BYTES, version) + (_PARALLEL_BYTES + _PEER_BYTES * gpus if gpus > 1 else 0.0)

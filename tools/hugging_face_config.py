@@ -24,7 +24,9 @@ _TEXT = ("thinker_config", "text_config", "llm_config", "language_config", "lang
 _ENCODER_DECODERS = frozenset({"whisper", "t5", "bart", "mbart", "florence2", "t5gemma"})
 _DEFAULTS = Path(__file__).parent / "hugging_face" / "class_defaults.json"
 _QUANTIZATION = ("quantization_config", "compression_config")
-_KEPT_MAPPINGS = frozenset({"rope_scaling", "rope_parameters", "linear_attn_config", *_QUANTIZATION, "sparse_attention_config", "ffn_config"})
+_KEPT_MAPPINGS = frozenset(
+    {"rope_scaling", "rope_parameters", "linear_attn_config", *_QUANTIZATION, "sparse_attention_config", "ffn_config"}
+)
 
 
 class CannotTranslate(ValueError):  # noqa: N818 - reads as what happened

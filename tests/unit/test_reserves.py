@@ -84,7 +84,7 @@ def test_tensor_parallelism_splits_the_layers_and_brings_nccl():
     two = Model.model_validate({"source": "a/b", "nodePool": "p", "parallelism": {"tensor": 2}})
     shared = reserves(two, architecture("Qwen/Qwen3-32B"), 8192, 64)
     assert shared.activation < 0.7 * alone.activation
-    assert shared.non_torch > alone.non_torch + 0.5 * GIB
+    assert shared.non_torch > alone.non_torch + 0.3 * GIB
 
 
 # vLLM 0.22.0, Qwen3.5-4B: 1.84 GiB beside graphs on two GPUs, with 2,048 and with 8,192 batched tokens; 0.15 of it outside PyTorch.

@@ -24,6 +24,8 @@ HEADINGS = ("vllm", "model", "GPU", "weights GiB", "KV GiB", "KV tokens", "verdi
 # The aims: KV tokens within these bounds of the report for that share of the points of this version or newer, and never above the last.
 LEAST, MOST, SHARE, NEVER_ABOVE = 0.85, 1.10, 0.85, 1.25
 SINCE = (0, 18)
+# Before this version the log counted the tokens of one group of layers where a model has several.
+_ALL_GROUPS_SINCE = (0, 21)
 # Our figure of what one sequence needs is rounded up by a block; a report that is nearer than this to it refuses nothing.
 _CLOSE = 0.98
 
@@ -40,6 +42,7 @@ class Start:
     utilization: float
     max_model_len: int | None
     batched: int | None
+    seqs: int | None
     quantization: str
     kv_dtype: str
     weights: float | None
@@ -69,6 +72,7 @@ def _start(row: Row, path: Path) -> Start:
         utilization=number(row, "util", path) or 0.9,
         max_model_len=whole("max_model_len"),
         batched=whole("batched"),
+        seqs=whole("max_num_seqs"),
         quantization=dtype[1],
         kv_dtype=dtype[2].removeprefix("kv ").strip() or "auto",
         weights=number(row, "reported_weights_gib", path),
@@ -124,6 +128,7 @@ def plan(start: Start, known: KnownModel, gpu: tuple[str, Accelerator]) -> Memor
                 "maxModelLen": start.max_model_len or known.architecture.context_length,
                 "gpuMemoryUtilization": start.utilization,
                 "maxNumBatchedTokens": start.batched,
+                "maxNumSeqs": start.seqs,
                 "kvCacheDtype": start.kv_dtype,
             },
             "parallelism": {"tensor": start.tensor},
@@ -139,10 +144,12 @@ def _machine(name: str, accelerator: Accelerator, gpus: int) -> Machine:
 
 
 def _verdict(start: Start, ours: MemoryPlan) -> str:
-    if start.kv_cache is None or start.formula_only:
+    if start.formula_only or (start.kv_cache is None and start.kv_tokens is None):
         return "-"
-    needed = start.needed or ours.sequence * _CLOSE
-    ran = start.kv_cache >= needed
+    if start.kv_cache is None:
+        ran = (start.kv_tokens or 0) >= ours.max_model_len
+    else:
+        ran = start.kv_cache >= (start.needed or ours.sequence * _CLOSE)
     if ours.fits:
         return "runs" if ran else "accepted, but refused"
     return "refused, but ran" if ran else "refused"
@@ -157,7 +164,7 @@ def _compared(start: Start, ours: MemoryPlan, known: KnownModel, verdict: str) -
             ratio = tokens / start.kv_tokens
         elif start.needed:
             ratio = ours.sequence / start.needed
-    elif start.kv_tokens:
+    elif start.kv_tokens and not _of_one_group(start, known):
         ratio = tokens / start.kv_tokens
     elif start.kv_cache and start.kv_cache > 0:
         ratio = max(0.0, ours.kv_cache) / start.kv_cache
@@ -173,6 +180,10 @@ def _compared(start: Start, ours: MemoryPlan, known: KnownModel, verdict: str) -
         verdict,
     )
     return Compared(start.name, cells, ratio, _classes(known, new=new, formula_only=start.formula_only), judged)
+
+
+def _of_one_group(start: Start, known: KnownModel) -> bool:
+    return points.version(start.version) < _ALL_GROUPS_SINCE and len(known.architecture.layers()) > 1
 
 
 def _classes(known: KnownModel, *, new: bool, formula_only: bool) -> tuple[str, ...]:

@@ -49,6 +49,8 @@ _ACTIVE = re.compile(r"a\d+(\.\d+)?b")
 _DATE = re.compile(r"2[345]\d\d")
 _CONFIG_SUFFIX = re.compile(r"_config$")
 _QUANT_FILE = "hf_quant_config.json"
+# Models that the shipped points name and the catalogue lacks.
+SHIPPED = Path(__file__).parent / "data" / "configs"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Models:
     def __init__(self, configs: Path | None = None) -> None:
         if configs is not None and not configs.is_dir():
             raise CannotRead(f"{configs} is not a folder")
-        self._configs = configs
+        self._folders = (SHIPPED,) if configs is None else (configs, SHIPPED)
 
     def find(self, name: str, quantization: str = "") -> KnownModel | None:
         """The model of that name; None where none is known, or where two that differ could be meant.
@@ -97,17 +99,18 @@ class Models:
 
     @cached_property
     def _known(self) -> list[tuple[_Name, KnownModel]]:
-        return [(_parse(known.source), known) for known in (*self._from_folder(), *_from_catalogue())]
+        known = [model for folder in self._folders for model in _from_folder(folder)]
+        return [(_parse(model.source), model) for model in (*known, *_from_catalogue())]
 
-    def _from_folder(self) -> Iterator[KnownModel]:
-        if self._configs is None:
-            return
-        for file in sorted(self._configs.rglob("*.json")):
-            if file.name.endswith(_QUANT_FILE) or (architecture := _read(file)) is None:
-                continue
-            name = _CONFIG_SUFFIX.sub("", file.stem).replace("--", "/")
-            source = file.parent.name.replace("--", "/") if file.name == "config.json" else name
-            yield KnownModel(source, architecture, None, "moe" if architecture.is_moe else "dense", str(file))
+
+def _from_folder(folder: Path) -> Iterator[KnownModel]:
+    """Its `config.json` files: `<owner>--<name>.json`, `<name>.json`, or `config.json` in a folder of that name."""
+    for file in sorted(folder.rglob("*.json")):
+        if file.name.endswith(_QUANT_FILE) or (architecture := _read(file)) is None:
+            continue
+        name = _CONFIG_SUFFIX.sub("", file.stem).replace("--", "/")
+        source = file.parent.name.replace("--", "/") if file.name == "config.json" else name
+        yield KnownModel(source, architecture, None, "moe" if architecture.is_moe else "dense", str(file))
 
 
 def _from_catalogue() -> Iterator[KnownModel]:
@@ -161,7 +164,7 @@ def _kind(config: QuantizationConfig | None) -> str | None:
 
 def _parse(name: str) -> _Name:
     text = re.sub(r"\(.*?\)", " ", name).strip().rpartition("/")[2].lower()
-    words = [word for word in re.split(r"[^a-z0-9.]+", text) if word]
+    words = [re.sub(r"^v(?=\d)", "", word) for word in re.split(r"[^a-z0-9.]+", text) if word]
     quantization = next((_QUANTIZATIONS[word] for word in words if word in _QUANTIZATIONS), None)
     plain = [word for word in words if word not in _QUANTIZATIONS]
     same = [word for word in plain if word not in _SAME_SHAPE]
