@@ -88,7 +88,8 @@ def compare(path: Path, models: Models) -> Table:
     for start in starts(path):
         known, gpu = models.find(start.model, start.quantization), gpus.find(start.gpu)
         if known is None or gpu is None:
-            unknown.append(f"{start.name}: {'model ' + start.model if known is None else 'GPU ' + start.gpu}")
+            missing = f"model {start.model}: {models.why_unknown(start.model)}" if known is None else f"GPU {start.gpu}"
+            unknown.append(f"{start.name}: {missing}")
             continue
         ours = plan(start, known, gpu)
         verdicts.append(_verdict(start, ours))
