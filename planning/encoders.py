@@ -17,6 +17,8 @@ _ACTIVATION_BYTES = 2
 _LIMIT = "--limit-mm-per-prompt"
 # Flags after which no encoder runs, or none is profiled.
 _NO_ENCODER = frozenset({"--language-model-only", "--skip-mm-profiling"})
+# Encoders (beginnings of their model types) whose MLP has a gate: its result, the other's and their product are there at once.
+_GATED = ("qwen2_5", "pixtral", "gemma4")
 _MODALITIES = {"vision": ("image", "video"), "audio": ("audio",)}
 
 
@@ -32,7 +34,8 @@ def encoder_peak(model: Model, architecture: Architecture, batched_tokens: int) 
         if encoder is None or not any(limits.get(name, 1) for name in _MODALITIES[kind]):
             continue
         tokens = max(batched_tokens, encoder.max_tokens or 0)
-        patch = 2 * encoder.intermediate_size + 4 * encoder.hidden_size
+        results = 3 if encoder.model_type.startswith(_GATED) else 2
+        patch = results * encoder.intermediate_size + 4 * encoder.hidden_size
         peaks.append(tokens * _ACTIVATION_BYTES * (encoder.patches_per_token * patch + architecture.hidden_size))
     return max(peaks)
 
