@@ -35,8 +35,8 @@ describe-model: $(READY) ## Print a model's catalogue row: MODEL=<Hugging Face i
 truth: $(READY) ## Hold the plan against measured points: MEMORY=<csv> THROUGHPUT=<csv> CONFIGS=<folder of config.json files>
 	@$(BIN)/python -m tools.truth $(if $(MEMORY),--memory "$(MEMORY)") $(if $(THROUGHPUT),--throughput "$(THROUGHPUT)") $(if $(CONFIGS),--configs "$(CONFIGS)")
 
-calibrate: $(READY) ## Print what a start-up log of vLLM measured, for the plan to use: LOG=<file>
-	@$(BIN)/python -m tools.calibrate "$(LOG)"
+calibrate: $(READY) ## Print what a start-up log of vLLM measured, for the plan to use: LOG=<file> (GPU=<name>)
+	@$(BIN)/python -m tools.calibrate "$(LOG)" $(if $(GPU),--gpu "$(GPU)")
 
 fit: $(READY) ## Fit the constants of planning/performance.py to measured points, with the errors on what is left out: THROUGHPUT=<csv> TEST=<csv>
 	@$(BIN)/python -m tools.truth.fit $(if $(THROUGHPUT),--throughput "$(THROUGHPUT)") $(if $(TEST),--test "$(TEST)") $(if $(CONFIGS),--configs "$(CONFIGS)")

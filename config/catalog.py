@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from config.architecture import Architecture
 from config.budget import Price
+from config.measured import Measured
 from config.section import camel
 
 FOLDER = Path(__file__).parent / "catalog"
@@ -78,6 +79,7 @@ class ModelRow(Row):
     revision_source: str | None = None
     gated: bool = False
     family: str = "dense"
+    measured: tuple[Measured, ...] = ()
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
 

@@ -14,13 +14,13 @@ from config.layers import LayerKind
 from config.models import Parallelism
 from config.quantization import ModuleClass
 from planning.parameters import count_parameters
+from planning.states import state_bytes
 from planning.weight_size import bytes_per_weight
 
 # What weights are multiplied as, on a GPU that can; `unpacked` are turned into 16 bits first on every GPU.
 Numbers = Literal["bf16", "fp8", "nvfp4", "mxfp4", "unpacked"]
 
 PLAIN_BYTES = 2
-_STATE_BYTES = 4
 _DENSE: tuple[ModuleClass, ...] = ("attention", "mixer", "mlp", "shared_experts")
 
 
@@ -87,7 +87,7 @@ def plan_work(architecture: Architecture, sizes: Parallelism, kv_dtype_bytes: fl
         output=_matrices(a, a.vocab_size * a.hidden_size / tensor, each["lm_head"]),
         hidden_bytes=a.hidden_size * a.num_hidden_layers * PLAIN_BYTES,
         attention=tuple(_attention(a, kind, number, tensor, kv_dtype_bytes) for kind, number in a.layers().items() if kind in _SEEN),
-        state_bytes=_state_bytes(a, tensor),
+        state_bytes=sum(number * state_bytes(a, kind, tensor) for kind, number in a.layers().items()),
     )
 
 
@@ -112,18 +112,17 @@ _SEEN: frozenset[LayerKind] = frozenset({"full", "sliding", "chunked"})
 
 def _attention(a: Architecture, kind: LayerKind, layers: int, tensor: int, kv_dtype_bytes: float) -> AttentionLayers:
     heads = a.heads(kind)
-    seen = {"sliding": a.sliding_window or math.inf, "chunked": (a.attention_chunk_size or math.inf) / 2}
+    seen = {
+        "full": a.index_topk
+        if a.is_mla and a.index_topk
+        else math.inf,  # an indexer chooses what is attended to; its own reads are left out
+        "sliding": a.sliding_window or math.inf,
+        "chunked": (a.attention_chunk_size or math.inf) / 2,
+    }
     if a.kv_lora_rank is not None:
         cached: float = a.kv_lora_rank + a.qk_rope_head_dim  # one latent for all heads, on every GPU
         width = heads.query * (a.qk_nope_head_dim + a.qk_rope_head_dim + a.v_head_dim)
     else:
         cached = max(1, heads.key_value // tensor) * (heads.key_size + heads.value_size)
         width = heads.query * (heads.key_size + heads.value_size)
-    return AttentionLayers(float(seen.get(kind, math.inf)), layers * cached * kv_dtype_bytes, 2 * layers * width / tensor)
-
-
-def _state_bytes(a: Architecture, tensor: int) -> float:
-    layers = a.layers()
-    linear = a.linear_num_value_heads * a.linear_value_head_dim * a.linear_key_head_dim
-    mamba = a.mamba_num_heads * a.mamba_head_dim * a.ssm_state_size
-    return (layers.get("linear", 0) * linear + layers.get("mamba", 0) * mamba) * _STATE_BYTES / tensor
+    return AttentionLayers(float(seen[kind]), layers * cached * kv_dtype_bytes, 2 * layers * width / tensor)

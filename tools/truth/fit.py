@@ -21,9 +21,8 @@ from planning.performance_error import error_class
 from tools.truth import gpus
 from tools.truth.models import Models
 from tools.truth.points import CannotRead
-from tools.truth.throughput import Run, performance, room, runs
+from tools.truth.throughput import SHIPPED, Run, performance, room, runs
 
-DATA = Path(__file__).parent / "data" / "throughput.csv"
 # What is expected of each constant before any point is seen, and how firmly: 1 gives way to a few points, 6 to many.
 EXPECTED = Constants(
     weight_bandwidth=0.85,
@@ -192,7 +191,7 @@ def _line(label: str, points: Sequence[Sample], constants: Constants) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="fit", description="Fit the constants of planning/performance.py to measured points.")
-    parser.add_argument("--throughput", type=Path, default=DATA, help="measured throughput of vLLM, as a table")
+    parser.add_argument("--throughput", type=Path, default=SHIPPED, help="measured throughput of vLLM, as a table")
     parser.add_argument("--configs", type=Path, help="folder of config.json files, named by the model")
     parser.add_argument("--test", type=Path, help="further points, which nothing is fitted to")
     given = parser.parse_args(arguments)
