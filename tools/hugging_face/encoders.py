@@ -64,7 +64,9 @@ def _merge(config: dict[str, Any], whole: dict[str, Any]) -> int:
 def _positions(config: dict[str, Any], patch: int | None) -> int:
     image = config.get("image_size")
     image = image[0] if isinstance(image, list) else image
-    return config.get("num_position_embeddings") or config.get("position_embedding_size") or ((image // patch) ** 2 if image and patch else 0)
+    return (
+        config.get("num_position_embeddings") or config.get("position_embedding_size") or ((image // patch) ** 2 if image and patch else 0)
+    )
 
 
 def _projector(model_type: str, config: dict[str, Any], width: int, hidden_size: int) -> int:
