@@ -6,7 +6,6 @@ from planning.plan import make_plan
 from tests.stacks import settings
 from tests.unit import right_flags, right_settings
 
-
 RIGHT = right_settings.RIGHT | right_flags.RIGHT
 
 
