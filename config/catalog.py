@@ -88,6 +88,21 @@ class Parsers(BaseModel):
     reasoning: tuple[str, ...]
 
 
+class EnvironmentVariables(BaseModel):
+    """Variables that a model server may be given, and those that it may not, with the reason."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel)
+
+    version: str
+    source: str
+    date: str
+    prefixes: dict[str, str]
+    refused: dict[str, str]
+    removed: tuple[str, ...]
+    replaced: dict[str, str]
+    vllm: frozenset[str]
+
+
 class Chart(Row):
     repository: str
     version: str
@@ -146,6 +161,11 @@ def _inherited(row: dict[str, Any]) -> dict[str, Any]:
 @cache
 def parsers() -> Parsers:
     return Parsers.model_validate(_read("vllm_parsers"))
+
+
+@cache
+def environment() -> EnvironmentVariables:
+    return EnvironmentVariables.model_validate(_read("vllm_environment"))
 
 
 @cache

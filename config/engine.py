@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from config import catalog, engine_flags
+from config.chat_template import ChatTemplate
+from config.environment import VariableName, VariableValue
 from config.section import OneOf, Positive, Section
 
 OFF = "none"
@@ -40,6 +42,12 @@ class Engine(Section):
     )
     reasoning_parser: ReasoningParser | None = Field(
         default=None, description="How the model marks what it thinks; `none`: it stays in the answer. Default: the catalogue's."
+    )
+    chat_template: ChatTemplate | None = Field(
+        default=None, description="Text of a Jinja template that makes a prompt of a chat. Default: the one in the model's repository."
+    )
+    environment: dict[VariableName, VariableValue] = Field(
+        default={}, description="Variables of the model server's container, such as VLLM_LOGGING_LEVEL or NCCL_DEBUG. Never a secret."
     )
     extra_args: list[Annotated[str, AfterValidator(engine_flags.checked)]] = Field(
         default=[], description="Further `vllm serve` flags, each `--flag` or `--flag=value`."

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from config.architecture import Architecture
 from config.engine import Engine
 from config.errors import rule
+from config.image import ImageReference
 from config.section import Cpus, Form, MemoryGib, Name, NonNegative, Positive, Section, distinct
 from config.weights import HuggingFaceId, Revision, Weights
 
@@ -41,7 +42,18 @@ class Parallelism(Section):
 
     tensor: Positive = Field(default=1, description="Tensor parallel size: GPUs that share every layer.")
     pipeline: Positive = Field(default=1, description="Pipeline parallel size: GPUs that follow one another.")
-    expert: bool = Field(default=False, description="Place whole experts on GPUs instead of slices of each.")
+    data: Positive = Field(default=1, description="Data parallel size: copies of all but the experts, each with a KV cache of its own.")
+    expert: bool = Field(default=False, description="Place whole experts on GPUs, over tensor x data, instead of slices of each.")
+
+    @property
+    def gpus_per_rank(self) -> int:
+        """GPUs of one data parallel rank."""
+        return self.tensor * self.pipeline
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of a replica."""
+        return self.gpus_per_rank * self.data
 
 
 class Traffic(Section):
@@ -122,6 +134,9 @@ class Model(Section):
     )
     lora_adapters: dict[ServedName, LoraAdapter] = Field(default={}, description="LoRA adapters, by the name that clients use.")
     node_pool: Name = Field(description="Key under nodePools.")
+    image: ImageReference | None = Field(
+        default=None, description="Image of the model server and of its download, with a tag or digest. Default: the pinned vLLM."
+    )
     engine: Engine = Field(default=Engine(), description="Settings of vLLM.")
     parallelism: Parallelism = Field(default=Parallelism(), description="GPUs of a replica.")
     scaling: Scaling = Field(default=Scaling(), description="Replicas.")

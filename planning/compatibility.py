@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from config import engine_flags
 from config.architecture import Architecture
 from config.errors import Problem
+from config.image import names_version
 from config.models import Model
 from config.node_pools import NodePool
 from planning.machines import Machine
@@ -21,17 +23,17 @@ NEEDS_BFLOAT16 = frozenset({"gemma2", "gemma3", "gemma3_text"})
 
 def parallel_sizes(path: str, model: Model, architecture: Architecture, machine: Machine, pool: NodePool | None) -> Iterator[Problem]:
     """Tensor and pipeline sizes that vLLM would refuse, or that the node cannot hold."""
-    tensor, pipeline = model.parallelism.tensor, model.parallelism.pipeline
-    gpus = tensor * pipeline
+    tensor, pipeline, gpus = model.parallelism.tensor, model.parallelism.pipeline, model.parallelism.gpus
     shared = pool is not None and (pool.gpu_sharing is not None or pool.gpu_partition_size is not None)
     available = 1 if shared or machine.is_cpu else machine.gpus
     if gpus > available:
         what = "a share of a GPU" if shared else f"{machine.gpus} GPU{'s' if machine.gpus != 1 else ''} a node"
         yield Problem(
             f"{path}.parallelism",
-            f"a replica needs {gpus} GPUs (tensor {tensor} x pipeline {pipeline}), but {machine.name} offers {what}",
+            f"a replica needs {gpus} GPUs ({_sizes(model)}), but {machine.name} offers {what}",
             "lower the sizes, or choose a machine type with more GPUs: a replica lives on one node",
         )
+    lower = "lower parallelism.tensor" + (" or parallelism.data" if model.parallelism.data > 1 else "")
     if not splits_heads(architecture, tensor):
         yield Problem(
             f"{path}.parallelism.tensor",
@@ -42,12 +44,18 @@ def parallel_sizes(path: str, model: Model, architecture: Architecture, machine:
         yield Problem(
             f"{path}.parallelism.tensor",
             blocked,
-            "lower parallelism.tensor, or set parallelism.expert to true" if architecture.is_moe else "lower parallelism.tensor",
+            f"{lower}, or set parallelism.expert to true" if architecture.is_moe else lower,
         )
     if pipeline > architecture.num_hidden_layers:
         yield Problem(f"{path}.parallelism.pipeline", f"{pipeline} stages for {architecture.num_hidden_layers} layers", "use fewer stages")
     if model.parallelism.expert and not architecture.is_moe:
         yield Problem(f"{path}.parallelism.expert", f"{model.source} has no experts", "remove it")
+
+
+def _sizes(model: Model) -> str:
+    sizes = model.parallelism
+    data = f" x data {sizes.data}" if sizes.data > 1 else ""
+    return f"tensor {sizes.tensor} x pipeline {sizes.pipeline}{data}"
 
 
 def splits_heads(architecture: Architecture, tensor: int) -> bool:
@@ -69,10 +77,11 @@ def unsplittable_block(model: Model, architecture: Architecture, tensor: int) ->
         return None
     block = config.weight_block_size[0]
     width = architecture.moe_intermediate_size if architecture.is_moe else architecture.intermediate_size
-    if width is None or (architecture.is_moe and model.parallelism.expert) or width % (tensor * block) == 0:
+    slices = tensor * model.parallelism.data if architecture.is_moe else tensor
+    if width is None or (architecture.is_moe and model.parallelism.expert) or width % (slices * block) == 0:
         return None
     name = "moe_intermediate_size" if architecture.is_moe else "intermediate_size"
-    return f"{name} {width} over {tensor} GPUs is not a multiple of the checkpoint's {block}-wide fp8 blocks"
+    return f"{name} {width} over {slices} GPUs is not a multiple of the checkpoint's {block}-wide fp8 blocks"
 
 
 def context_length(path: str, model: Model, architecture: Architecture) -> Iterator[Problem]:
@@ -117,6 +126,13 @@ def data_types(path: str, model: Model, architecture: Architecture, machine: Mac
         )
 
 
+def image_warnings(path: str, model: Model) -> Iterator[Problem]:
+    version = engine_flags.catalogue()["version"]
+    if model.image and not names_version(model.image, version):
+        message = f"flags, parsers and memory are planned for vLLM {version}, and this image may hold another version"
+        yield Problem(f"{path}.image", message, f"build it from vLLM {version}, and say so at the beginning of its tag")
+
+
 def data_type_warnings(path: str, model: Model, architecture: Architecture, machine: Machine) -> Iterator[Problem]:
     if machine.accelerator is None:
         return
@@ -133,6 +149,12 @@ def data_type_warnings(path: str, model: Model, architecture: Architecture, mach
             f"{path}.source",
             f"how large {config.quant_method} weights are is not known, so they are counted as if they were not quantized",
             "expect more room than planned",
+        )
+    if model.parallelism.data > 1 and not architecture.is_moe:
+        yield Problem(
+            f"{path}.parallelism.data",
+            f"{model.source} has no experts, so its ranks are whole copies that start, drain and change together",
+            "replicas of one rank each do the same and move one by one: raise scaling.floor instead",
         )
     if machine.accelerator.interconnect == "pcie" and model.parallelism.tensor > 2:
         yield Problem(

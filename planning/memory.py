@@ -96,13 +96,18 @@ def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> 
     )
 
 
+def _connected_gpus(model: Model, architecture: Architecture) -> int:
+    """GPUs that exchange activations: only experts connect data parallel ranks."""
+    return model.parallelism.gpus if architecture.is_moe else model.parallelism.gpus_per_rank
+
+
 def plan_memory(model: Model, architecture: Architecture, parameters: int | None, family: str, machine: Machine) -> MemoryPlan:
     """Memory of one GPU of a replica (of the whole pod on a CPU node)."""
     limits = engine_limits(model, machine)
     cache = kv_cache(architecture, model, limits)
     max_model_len = model.engine.max_model_len or architecture.context_length
     total = weight_bytes(architecture, parameters, model.engine.dtype)
-    weights = weights_per_gpu(architecture, total, model.parallelism.tensor, model.parallelism.pipeline, model.engine.dtype) / GIB
+    weights = weights_per_gpu(architecture, total, model.parallelism, model.engine.dtype) / GIB
     adapters = adapter_bytes(model, architecture) / GIB
     if machine.is_cpu:
         device = model.resources.memory_gib or machine.memory_per_slot
@@ -111,7 +116,7 @@ def plan_memory(model: Model, architecture: Architecture, parameters: int | None
     else:
         device, requested = machine.slot_memory_gib, machine.slot_memory_gib * model.engine.gpu_memory_utilization
         activation = activation_gib(family, limits.max_num_batched_tokens)
-        graphs, outside = cuda_graphs_gib(model), non_torch_gib(model.parallelism.tensor * model.parallelism.pipeline)
+        graphs, outside = cuda_graphs_gib(model), non_torch_gib(_connected_gpus(model, architecture))
         available = requested - weights - activation - graphs - outside - adapters
     return MemoryPlan(
         device=device,

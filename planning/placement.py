@@ -74,7 +74,7 @@ class Placed:
 
 def replica_shape(model: Model, machine: Machine) -> ReplicaShape:
     """The replica's share of its node, unless the model asks for another one."""
-    gpus = 0 if machine.is_cpu else model.parallelism.tensor * model.parallelism.pipeline
+    gpus = 0 if machine.is_cpu else model.parallelism.gpus
     slots = max(1, gpus)
     cpu = model.resources.cpu or _down(machine.cpu_per_slot * slots)
     memory = model.resources.memory_gib or _down(machine.memory_per_slot * slots)

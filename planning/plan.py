@@ -204,6 +204,7 @@ def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], s
         for one in placed[name]:
             model = plan.models[one.name]
             yield from placement.rollout_warnings(one, model.rollout, pool_plan.pool, model.startup.expected - model.startup.node)
+            yield from compatibility.image_warnings(f"models.{one.name}", one.model)
             yield from compatibility.data_type_warnings(
                 f"models.{one.name}", one.model, sized[one.name].architecture, pool_plan.pool.machine
             )

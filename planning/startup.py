@@ -95,7 +95,7 @@ def _load_bandwidth(model: Model, machine: Machine) -> float:
 def _compile_seconds(model: Model, architecture: Architecture, machine: Machine) -> float:
     if machine.is_cpu:
         return 0.0 if model.engine.enforce_eager else CPU_COMPILE_SECONDS
-    peers = PEER_CHECK_SECONDS if model.parallelism.tensor * model.parallelism.pipeline > 1 else 0
+    peers = PEER_CHECK_SECONDS if model.parallelism.gpus > 1 else 0
     if model.engine.enforce_eager:
         return peers
     return peers + architecture.num_hidden_layers * (COMPILE_SECONDS_PER_LAYER + GRAPHS_SECONDS_PER_LAYER)

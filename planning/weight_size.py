@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from config.architecture import Architecture, QuantizationConfig
+from config.models import Parallelism
 from planning.parameters import count_parameters
 
 DTYPE_BYTES = {"float32": 4}
@@ -49,15 +50,27 @@ def _quantized_bytes(config: QuantizationConfig, plain: int) -> float:
     return plain
 
 
-def weights_per_gpu(architecture: Architecture, total: int, tensor: int, pipeline: int, dtype: str = "auto") -> float:
-    """Bytes on the fullest GPU. Tensor parallelism slices all but norms, routers and MLA's down-projections.
+def weights_per_gpu(architecture: Architecture, total: int, parallelism: Parallelism, dtype: str = "auto") -> float:
+    """Bytes on the fullest GPU. Tensor parallelism slices all but norms, routers and MLA's down-projections; experts are spread over the
+    data parallel ranks too, sliced or whole (vLLM 0.33.0, FusedMoEParallelConfig).
 
     With pipeline stages, the fullest has one layer more than the others and one of the two embeddings.
     """
+    tensor, pipeline = parallelism.tensor, parallelism.pipeline
     count, plain = count_parameters(architecture), DTYPE_BYTES.get(dtype, 2)
     whole = count.replicated * linear_bytes(architecture, plain) + count.other * plain
     embedding = count.embedding * plain
     layers = architecture.num_hidden_layers
     stage = -(-layers // pipeline) / layers
     embedding_share = 1.0 if pipeline == 1 else 0.5 if not architecture.tie_word_embeddings else 1.0
-    return ((total - whole - embedding) / tensor + whole) * stage + embedding * embedding_share / tensor
+    experts = count.expert * expert_bytes(architecture, plain)
+    expert_share = (
+        _largest_share(architecture.num_experts or 1, tensor * parallelism.data) if parallelism.expert else 1 / tensor / parallelism.data
+    )
+    sliced = (total - whole - embedding - experts) / tensor + experts * expert_share
+    return (sliced + whole) * stage + embedding * embedding_share / tensor
+
+
+def _largest_share(things: int, gpus: int) -> float:
+    """Of `things` that are not cut, what the fullest of `gpus` holds."""
+    return -(-things // gpus) / things

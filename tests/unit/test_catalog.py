@@ -53,3 +53,13 @@ def test_the_parsers_are_those_of_the_pinned_image_and_every_models_is_one_of_th
         assert row is not None
         assert row.tool_call_parser in (None, *known.tool_call)
         assert row.reasoning_parser in (None, *known.reasoning)
+
+
+def test_the_variables_are_those_of_the_pinned_image():
+    known = catalog.environment()
+    assert catalog.image("vllm").tag == f"v{known.version}"
+    own = {name for name in [*known.refused, *known.replaced] if name.startswith("VLLM_")}
+    exact = {name for name in own - known.replaced.keys() if not name.endswith("_")}
+    assert exact <= known.vllm, "a refused variable is one that exists"
+    assert not known.vllm & {*known.removed, *known.replaced}
+    assert all(any(name.startswith(prefix) for name in [*known.vllm, *known.removed]) for prefix in own - exact - known.replaced.keys())
