@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from config.architecture import Architecture
 from config.budget import Price
+from config.measured import Measured
 from config.section import camel
 
 FOLDER = Path(__file__).parent / "catalog"
@@ -28,14 +29,19 @@ class Row(BaseModel):
 
 
 class Accelerator(Row):
-    """A GPU, by the name that GKE gives it."""
+    """A GPU, by the name that GKE gives it; TFLOPS without sparsity."""
 
     display_name: str
     memory_gib: float = Field(description="Total memory as the driver reports it.")
     compute_capability: float
     memory_bandwidth_gb_per_second: float = Field(alias="memoryBandwidthGBps")
     bf16_tflops: float = Field(description="Dense bf16 (fp16 where there is no bf16).")
+    fp8_tflops: float | None = Field(default=None, description="Dense fp8, where the tensor cores have it.")
+    fp4_tflops: float | None = Field(default=None, description="Dense fp4, where the tensor cores have it.")
     interconnect: Literal["pcie", "nvlink"]
+    interconnect_gb_per_second: float = Field(
+        alias="interconnectGBps", description="From one GPU to another of its node, in one direction."
+    )
     zones: tuple[str, ...] = ()
     regions: tuple[str, ...] = Field(default=(), description="Regions where it is sold but whose zones the source does not name.")
 
@@ -74,6 +80,7 @@ class ModelRow(Row):
     family: str = "dense"
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
+    measured: tuple[Measured, ...] = ()
 
 
 class Parsers(BaseModel):

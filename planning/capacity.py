@@ -14,7 +14,7 @@ from planning.kv_cache import KvCache
 from planning.machines import Machine
 from planning.memory import GIB, EngineLimits, MemoryPlan
 from planning.parameters import active_parameters, count_parameters
-from planning.weight_size import expert_bytes, linear_bytes
+from planning.weight_size import bytes_per_weight
 
 # Shares of the datasheet's bandwidth and arithmetic that a well-fed vLLM reaches. Assumed.
 BANDWIDTH_EFFICIENCY = 0.6
@@ -72,5 +72,7 @@ def _weights_read(architecture: Architecture, batch: int, ranks: int) -> float:
     count = count_parameters(architecture)
     experts = architecture.num_experts or 1
     visited = 1 - (1 - architecture.num_experts_per_tok / experts) ** batch if architecture.is_moe else 0.0
-    dense = count.linear + count.replicated
-    return ranks * (dense * linear_bytes(architecture) + count.embedding) + count.expert * visited * expert_bytes(architecture)
+    each = bytes_per_weight(architecture)
+    dense = sum(getattr(count, module) * each[module] for module in ("attention", "mixer", "mlp", "shared_experts"))
+    dense += count.replicated * each["attention"] + architecture.vocab_size * architecture.hidden_size * each["lm_head"]
+    return ranks * dense + count.experts * visited * each["experts"]

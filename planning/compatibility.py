@@ -11,7 +11,6 @@ from config.image import names_version
 from config.models import Model
 from config.node_pools import NodePool
 from planning.machines import Machine
-from planning.weight_size import SIZED_METHODS
 
 # Least compute capability of each quantization method: get_min_capability of vLLM 0.33.0's QuantizationConfigs.
 MIN_CAPABILITY = {"fp8": 7.5, "awq": 7.5, "gptq": 7.5, "compressed-tensors": 7.5, "mxfp4": 8.0, "modelopt": 7.5}
@@ -144,7 +143,7 @@ def data_type_warnings(path: str, model: Model, architecture: Architecture, mach
         yield Problem(
             f"{path}.nodePool", f"{name} has no fp8 arithmetic: the weights are smaller, but not faster", "an Ada or Hopper GPU has it"
         )
-    if config and config.quant_method not in SIZED_METHODS:
+    if config and not config.understood:
         yield Problem(
             f"{path}.source",
             f"how large {config.quant_method} weights are is not known, so they are counted as if they were not quantized",

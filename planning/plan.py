@@ -18,7 +18,7 @@ from planning.drain import Drain, drain
 from planning.fit import memory_problems
 from planning.gateway import GatewayPlan, gateway_problems, gateway_warnings, plan_gateway
 from planning.machines import Pool, read_pool
-from planning.memory import GIB, EngineLimits, MemoryPlan, engine_limits, kv_cache, plan_memory
+from planning.memory import GIB, EngineLimits, MemoryPlan, kv_cache, plan_limits
 from planning.parsers import Parsers, plan_parsers
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
 from planning.startup import StartupPlan, plan_startup
@@ -127,15 +127,10 @@ def _size(model: Model, pools: dict[str, Pool]) -> _Sized | None:
     if architecture is None or pool is None:
         return None
     row = row if model.architecture is None else None
-    limits = engine_limits(model, pool.machine)
-    memory = plan_memory(model, architecture, row.parameters if row else None, family(architecture, row), pool.machine)
+    measured = (*model.measured, *(row.measured if row else ()))
+    limits, memory = plan_limits(model, architecture, row.parameters if row else None, pool.machine, measured)
     capacity = plan_capacity(model, architecture, memory, kv_cache(architecture, model, limits), limits, pool.machine)
     return _Sized(model, architecture, row, pool, limits, memory, replica_shape(model, pool.machine), capacity)
-
-
-def family(architecture: Architecture, row: catalog.ModelRow | None) -> str:
-    """Which measured activation peak applies."""
-    return row.family if row else "moe" if architecture.is_moe else "dense"
 
 
 def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Problem]:
@@ -150,9 +145,7 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     weights = plan_weights(one.model, one.memory.weights_bytes)
     yield from disk_problems(path, one.model, weights, one.memory.weights_bytes / GIB, machine, one.shape.slots)
     if not invalid and not too_long and path not in settings.doubtful:
-        yield from memory_problems(
-            path, one.model, one.architecture, one.parameters, family(one.architecture, one.row), machine, one.memory
-        )
+        yield from memory_problems(path, one.model, one.architecture, one.parameters, machine, one.memory)
 
 
 def _shared_gpu_problems(settings: Settings, path: str, one: _Sized) -> Iterator[Problem]:

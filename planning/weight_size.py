@@ -2,52 +2,87 @@
 
 from __future__ import annotations
 
-from config.architecture import Architecture, QuantizationConfig
+import math
+from functools import lru_cache
+
+from config.architecture import Architecture
 from config.models import Parallelism
-from planning.parameters import count_parameters
+from config.quantization import BitsPerWeight, ModuleClass, QuantizationConfig
+from planning.modules import ignored_share, targeted_share
+from planning.parameters import ParameterCount, count_parameters
+from planning.projections import expert_width
 
 DTYPE_BYTES = {"float32": 4}
-# Quantization methods whose bytes are known; weights of any other are counted as if they were not quantized.
-SIZED_METHODS = frozenset({"fp8", "awq", "gptq", "compressed-tensors", "mxfp4", "modelopt", "modelopt_fp4", "nvfp4"})
+# What a checkpoint quantizes where it does not say what it leaves out.
+_LINEAR: tuple[ModuleClass, ...] = ("attention", "mixer", "mlp", "shared_experts", "experts")
+_MODULES: tuple[ModuleClass, ...] = (*_LINEAR, "embedding", "lm_head", "encoder")
+# MXFP4 kernels pad experts: the hidden size to a multiple of 256, the slice of the intermediate size to one of 128 (vLLM 0.33.0,
+# model_executor/layers/fused_moe/oracle/mxfp4.py; a log of gpt-oss-120b shows 65.97 GiB, and 17.2 on each of four GPUs).
+_MXFP4_HIDDEN, _MXFP4_INTERMEDIATE = 256, 128
 
 
 def weight_bytes(architecture: Architecture, parameters: int | None = None, dtype: str = "auto") -> int:
-    """Bytes of the whole model in memory. Parameters that the count does not explain (a vision tower) are not quantized."""
-    count = count_parameters(architecture)
-    plain = DTYPE_BYTES.get(dtype, 2)
+    """Bytes of the whole model. Parameters that the count does not explain are not quantized."""
+    count, plain = count_parameters(architecture), plain_bytes(architecture, dtype)
     unexplained = (parameters - count.total) if parameters else 0
-    return round(
-        (count.linear + count.replicated) * linear_bytes(architecture, plain)
-        + count.expert * expert_bytes(architecture, plain)
-        + (count.embedding + count.other + unexplained) * plain
-    )
+    each = bytes_per_weight(architecture, plain)
+    counted = sum(getattr(count, module) * each[module] for module in _MODULES)
+    return round(counted + count.replicated * each["attention"] + (count.other + unexplained) * plain)
 
 
-def linear_bytes(architecture: Architecture, plain: int = 2) -> float:
-    """Bytes of a parameter in a dense projection."""
+def plain_bytes(architecture: Architecture, dtype: str = "auto") -> int:
+    """Bytes of a parameter that is not quantized. With `auto`, vLLM runs a float32 checkpoint in 16 bits."""
+    return DTYPE_BYTES.get(dtype, 2)
+
+
+@lru_cache(maxsize=4096)
+def _bits(architecture: Architecture) -> BitsPerWeight:
     config = architecture.quantization_config
-    return plain if config is None or config.quant_method == "mxfp4" else _quantized_bytes(config, plain)
+    if config is None:
+        return BitsPerWeight()
+    return config.bits_per_weight or bits_per_weight(architecture, config)
 
 
-def expert_bytes(architecture: Architecture, plain: int = 2) -> float:
-    """Bytes of a parameter in an expert."""
-    config = architecture.quantization_config
-    return plain if config is None else _quantized_bytes(config, plain)
+def bits_per_weight(architecture: Architecture, config: QuantizationConfig) -> BitsPerWeight:
+    """Mean bits of a weight in each class of modules, from the formats and the lists of what is not quantized."""
+    groups = [(group.targets, _format_bits(config, group.bits, group.group_size)) for group in config.groups]
+    if not groups:
+        groups = [(_default_targets(config), _format_bits(config, config.bits, config.group_size))]
+    found: dict[str, float] = {}
+    for module in _MODULES:
+        kept = ignored_share(architecture, module, config.ignore)
+        shares = [(targeted_share(architecture, module, targets), bits) for targets, bits in groups]
+        shares = [(share * (1 - kept), bits) for share, bits in shares if bits is not None and share * (1 - kept) > 0]
+        if shares:
+            quantized = min(1.0, sum(share for share, _ in shares))
+            found[module] = round(sum(share * bits for share, bits in shares) + (1 - quantized) * 16, 4)
+    return BitsPerWeight.model_validate(found)
 
 
-def _quantized_bytes(config: QuantizationConfig, plain: int) -> float:
-    """Weight plus its share of the scales: fp32 a block for fp8, fp16 and a zero point a group for integers, 8 bits a group for fp4."""
-    method, bits = config.quant_method, config.bits or 4
-    if method == "fp8" or (method in ("modelopt", "compressed-tensors") and config.bits == 8):
+def _default_targets(config: QuantizationConfig) -> tuple[str, ...]:
+    return ("experts",) if config.is_mxfp4 else ("Linear",)
+
+
+def _format_bits(config: QuantizationConfig, bits: int | None, group: int | None) -> float | None:
+    """Bits of a weight and its share of the scales: fp32 a block for 8 bits, 8 bits a group for FP4, fp16 a group for integers (with a
+    zero point in AWQ and GPTQ). None where they are not known."""
+    if bits is None:
+        return None
+    if bits == 8 and (config.weight_block_size or not group or group < 0):
         rows, columns = config.weight_block_size or (1, 4096)
-        return 1 + 4 / (rows * columns)
-    if method == "mxfp4":
-        return 4.25 / 8
-    if method in ("modelopt", "modelopt_fp4", "nvfp4"):
-        return 4.5 / 8
-    if method in ("awq", "gptq", "compressed-tensors"):
-        return bits / 8 + (2 + bits / 8) / (config.group_size or 128) if config.group_size != -1 else bits / 8
-    return plain
+        return 8 + 32 / (rows * columns)
+    if bits == 4 and (config.is_mxfp4 or (config.quant_method in ("modelopt", "nvfp4") and group in (None, 16, 32))):
+        return 4 + 8 / (group or (32 if config.is_mxfp4 else 16))
+    if not group or group < 0:
+        return float(bits) if group == -1 else bits + 16 / 128
+    zero_point = bits if config.quant_method in ("awq", "gptq", "awq_marlin", "gptq_marlin") else 0
+    return bits + (16 + zero_point) / group
+
+
+def bytes_per_weight(architecture: Architecture, plain: int = 2) -> dict[ModuleClass, float]:
+    """Bytes of a parameter by class of module."""
+    bits = _bits(architecture)
+    return {module: plain if (found := getattr(bits, module)) is None else found / 8 for module in _MODULES}
 
 
 def weights_per_gpu(architecture: Architecture, total: int, parallelism: Parallelism, dtype: str = "auto") -> float:
@@ -57,20 +92,35 @@ def weights_per_gpu(architecture: Architecture, total: int, parallelism: Paralle
     With pipeline stages, the fullest has one layer more than the others and one of the two embeddings.
     """
     tensor, pipeline = parallelism.tensor, parallelism.pipeline
-    count, plain = count_parameters(architecture), DTYPE_BYTES.get(dtype, 2)
-    whole = count.replicated * linear_bytes(architecture, plain) + count.other * plain
-    embedding = count.embedding * plain
+    count, plain = count_parameters(architecture), plain_bytes(architecture, dtype)
+    each = bytes_per_weight(architecture, plain)
+    whole = count.replicated * each["attention"] + count.other * plain
+    embedding = count.embedding * each["embedding"] + count.lm_head * each["lm_head"]
     layers = architecture.num_hidden_layers
     stage = -(-layers // pipeline) / layers
-    embedding_share = 1.0 if pipeline == 1 else 0.5 if not architecture.tie_word_embeddings else 1.0
-    experts = count.expert * expert_bytes(architecture, plain)
-    expert_share = (
-        _largest_share(architecture.num_experts or 1, tensor * parallelism.data) if parallelism.expert else 1 / tensor / parallelism.data
-    )
-    sliced = (total - whole - embedding - experts) / tensor + experts * expert_share
-    return (sliced + whole) * stage + embedding * embedding_share / tensor
+    embedding_share = 1.0 if pipeline == 1 else 0.5 if count.lm_head else 1.0
+    experts = count.experts * each["experts"]
+    sliced = (total - whole - embedding - experts) / tensor + experts * _expert_share(architecture, parallelism)
+    padding = _padding(architecture, count, tensor) * each["experts"]
+    return (sliced + whole + padding) * stage + embedding * embedding_share / tensor
 
 
-def _largest_share(things: int, gpus: int) -> float:
-    """Of `things` that are not cut, what the fullest of `gpus` holds."""
-    return -(-things // gpus) / things
+def _expert_share(architecture: Architecture, parallelism: Parallelism) -> float:
+    """Of all experts, what the fullest GPU holds: whole ones with expert parallelism, else slices of each."""
+    gpus = parallelism.tensor * parallelism.data
+    experts = architecture.num_experts or 1
+    return -(-experts // gpus) / experts if parallelism.expert else 1 / gpus
+
+
+def _padding(architecture: Architecture, count: ParameterCount, tensor: int) -> float:
+    """Parameters by which MXFP4's kernels fill up the experts on one GPU."""
+    config = architecture.quantization_config
+    if config is None or not config.is_mxfp4 or not count.experts:
+        return 0.0
+    hidden, width = architecture.hidden_size, expert_width(architecture)
+    padded = _multiple(hidden, _MXFP4_HIDDEN) * _multiple(-(-width // tensor), _MXFP4_INTERMEDIATE)
+    return count.experts * (padded / (hidden * width) - 1 / tensor)
+
+
+def _multiple(value: int, step: int) -> int:
+    return math.ceil(value / step) * step

@@ -10,9 +10,27 @@ NEEDED = {"nvidia-tesla-t4", "nvidia-l4", "nvidia-rtx-pro-6000", "nvidia-tesla-a
 NEEDED |= {"nvidia-h200-141gb", "nvidia-b200"}
 
 
-def test_every_accelerator_has_a_machine_and_every_machine_its_accelerator():
+def test_every_accelerator_that_is_sold_has_a_machine_and_every_machine_its_accelerator():
     used = {row.accelerator for row in catalog.machine_types().values() if row.accelerator}
-    assert NEEDED <= used == set(catalog.accelerators())
+    assert NEEDED <= used <= set(catalog.accelerators())
+    assert {name for name, row in catalog.accelerators().items() if row.zones or row.regions} <= used
+
+
+@pytest.mark.parametrize(
+    "name", ["nvidia-l40s", "nvidia-a10g", "nvidia-a40", "nvidia-h100-pcie", "nvidia-h100-nvl", "nvidia-h20", "nvidia-b300",
+             "nvidia-gh200-96gb", "nvidia-tesla-v100", "nvidia-geforce-rtx-4090", "nvidia-geforce-rtx-5090", "nvidia-rtx-a6000"]
+)  # fmt: skip
+def test_gpus_of_existing_clusters_are_known(name):
+    assert name in catalog.accelerators()
+
+
+@pytest.mark.parametrize(("name", "row"), catalog.accelerators().items(), ids=lambda value: value if isinstance(value, str) else "")
+def test_narrower_numbers_are_computed_faster_and_only_where_the_gpu_has_them(name, row):
+    assert (row.fp8_tflops is not None) == (row.compute_capability >= 8.9)
+    assert (row.fp4_tflops is not None) == (row.compute_capability >= 10)
+    assert row.fp8_tflops is None or row.fp8_tflops == pytest.approx(2 * row.bf16_tflops, rel=0.02)
+    assert row.fp4_tflops is None or row.fp4_tflops > 1.9 * (row.fp8_tflops or 0)
+    assert row.interconnect_gb_per_second <= 64 or row.interconnect == "nvlink"
 
 
 @pytest.mark.parametrize(("name", "row"), catalog.machine_types().items(), ids=lambda value: value if isinstance(value, str) else "")

@@ -16,7 +16,7 @@ WRONG = {
     "KV heads below nothing": ({"num_key_value_heads": -1}, ".num_key_value_heads", "-1", "greater than 0"),
     "heads of no width": ({"hidden_size": 1}, "", "leaves nothing for each of 4 heads", "config.json"),
     "fewer kinds than layers": ({"layer_types": ["full_attention"]}, "", "names 1 layers of 2", "config.json"),
-    "unknown kind of layer": ({"layer_types": ["mamba", "full_attention"]}, "", "names mamba", "config.json"),
+    "unknown kind of layer": ({"layer_types": ["lightning", "full_attention"]}, "", "names lightning", "config.json"),
     "more experts visited than there are": ({"num_experts": 4, "num_experts_per_tok": 8}, "", "visits 8 of 4 experts", "config.json"),
     "more dense layers than layers": ({"num_experts": 4, "first_k_dense_replace": 9}, "", "is 9, of 2 layers", "config.json"),
     "experts in no layer": ({"num_experts": 4, "interleave_moe_layer_step": 0}, ".interleave_moe_layer_step", "0", "greater than 0"),

@@ -88,7 +88,7 @@ WRONG = {
         "1024 positions",
         "1024",
     ),
-    "context beyond the GPU's memory": ({f"{MODEL}.engine.maxModelLen": 40960}, f"{MODEL}.engine.maxModelLen", "KV cache", "at most 12768"),
+    "context beyond the GPU's memory": ({f"{MODEL}.engine.maxModelLen": 40960}, f"{MODEL}.engine.maxModelLen", "KV cache", "at most 22624"),
     "70B on one H100": (
         LLAMA_70B | H100 | {f"{MODEL}.engine.maxModelLen": 8192},
         f"{MODEL}.nodePool",
