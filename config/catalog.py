@@ -95,6 +95,18 @@ class Parsers(BaseModel):
     reasoning: tuple[str, ...]
 
 
+class ModelClasses(BaseModel):
+    """Model types whose class in the pinned vLLM lacks an interface."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel)
+
+    version: str
+    source: str
+    date: str
+    without_lora: frozenset[str]
+    without_pipeline: frozenset[str]
+
+
 class EnvironmentVariables(BaseModel):
     """Variables that a model server may be given, and those that it may not, with the reason."""
 
@@ -168,6 +180,11 @@ def _inherited(row: dict[str, Any]) -> dict[str, Any]:
 @cache
 def parsers() -> Parsers:
     return Parsers.model_validate(_read("vllm_parsers"))
+
+
+@cache
+def model_classes() -> ModelClasses:
+    return ModelClasses.model_validate(_read("vllm_models"))
 
 
 @cache

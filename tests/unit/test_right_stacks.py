@@ -4,9 +4,9 @@ import pytest
 
 from planning.plan import make_plan
 from tests.stacks import settings
-from tests.unit import right_flags, right_settings
+from tests.unit import right_engines, right_flags, right_settings
 
-RIGHT = right_settings.RIGHT | right_flags.RIGHT
+RIGHT = right_settings.RIGHT | right_flags.RIGHT | right_engines.RIGHT
 
 
 @pytest.mark.parametrize("changes", RIGHT.values(), ids=RIGHT)
