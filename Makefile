@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check demo doctor describe-model schema reference test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
+.PHONY: help preview check demo doctor describe-model truth calibrate schema reference test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -31,6 +31,12 @@ doctor: $(READY) ## Explain what keeps a deployed stack from serving: STACK=dev 
 
 describe-model: $(READY) ## Print a model's catalogue row: MODEL=<Hugging Face id or path of a config.json>
 	@$(BIN)/python -m tools.describe_model $(MODEL)
+
+truth: $(READY) ## Hold the plan against measured points: MEMORY=<csv> THROUGHPUT=<csv> CONFIGS=<folder of config.json files>
+	@$(BIN)/python -m tools.truth $(if $(MEMORY),--memory "$(MEMORY)") $(if $(THROUGHPUT),--throughput "$(THROUGHPUT)") $(if $(CONFIGS),--configs "$(CONFIGS)")
+
+calibrate: $(READY) ## Print what a start-up log of vLLM measured, for the plan to use: LOG=<file> (GPU=<name>)
+	@$(BIN)/python -m tools.calibrate "$(LOG)" $(if $(GPU),--gpu "$(GPU)")
 
 schema: $(READY) ## Write the JSON Schema of the stack configuration
 	@$(BIN)/python -m tools.schema

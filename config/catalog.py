@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from config.architecture import Architecture
 from config.budget import Price
+from config.measured import Measured
 from config.section import camel
 
 FOLDER = Path(__file__).parent / "catalog"
@@ -29,14 +30,19 @@ class Row(BaseModel):
 
 
 class Accelerator(Row):
-    """A GPU, by the name that GKE gives it."""
+    """A GPU, by the name that GKE gives it; TFLOPS without sparsity."""
 
     display_name: str
     memory_gib: float = Field(description="Total memory as the driver reports it.")
     compute_capability: float
     memory_bandwidth_gb_per_second: float = Field(alias="memoryBandwidthGBps")
     bf16_tflops: float = Field(description="Dense bf16 (fp16 where there is no bf16).")
+    fp8_tflops: float | None = Field(default=None, description="Dense fp8, where the tensor cores have it.")
+    fp4_tflops: float | None = Field(default=None, description="Dense fp4, where the tensor cores have it.")
     interconnect: Literal["pcie", "nvlink"]
+    interconnect_gb_per_second: float = Field(
+        alias="interconnectGBps", description="From one GPU to another of its node, in one direction."
+    )
     zones: tuple[str, ...] = ()
     regions: tuple[str, ...] = Field(default=(), description="Regions where it is sold but whose zones the source does not name.")
 
@@ -73,6 +79,48 @@ class ModelRow(Row):
     revision_source: str | None = None
     gated: bool = False
     family: str = "dense"
+    tool_call_parser: str | None = None
+    reasoning_parser: str | None = None
+    measured: tuple[Measured, ...] = ()
+
+
+class Parsers(BaseModel):
+    """Names of the parsers that the pinned vLLM registers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel)
+
+    version: str
+    source: str
+    date: str
+    tool_call: tuple[str, ...]
+    reasoning: tuple[str, ...]
+
+
+class ModelClasses(BaseModel):
+    """Model types whose class in the pinned vLLM lacks an interface."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel)
+
+    version: str
+    source: str
+    date: str
+    without_lora: frozenset[str]
+    without_pipeline: frozenset[str]
+
+
+class EnvironmentVariables(BaseModel):
+    """Variables that a model server may be given, and those that it may not, with the reason."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel)
+
+    version: str
+    source: str
+    date: str
+    prefixes: dict[str, str]
+    refused: dict[str, str]
+    removed: tuple[str, ...]
+    replaced: dict[str, str]
+    vllm: frozenset[str]
 
 
 class Chart(Row):
@@ -138,6 +186,21 @@ def _inherited(row: dict[str, Any]) -> dict[str, Any]:
     if "quantization" in row:
         merged["architecture"] = merged["architecture"] | {"quantization_config": row["quantization"]}
     return merged
+
+
+@cache
+def parsers() -> Parsers:
+    return Parsers.model_validate(_read("vllm_parsers"))
+
+
+@cache
+def model_classes() -> ModelClasses:
+    return ModelClasses.model_validate(_read("vllm_models"))
+
+
+@cache
+def environment() -> EnvironmentVariables:
+    return EnvironmentVariables.model_validate(_read("vllm_environment"))
 
 
 @cache

@@ -4,15 +4,33 @@ import re
 
 import pytest
 
-from config import catalog, engine_flags
+from config import catalog
 
 NEEDED = {"nvidia-tesla-t4", "nvidia-l4", "nvidia-rtx-pro-6000", "nvidia-tesla-a100", "nvidia-a100-80gb", "nvidia-h100-80gb"}
 NEEDED |= {"nvidia-h200-141gb", "nvidia-b200"}
 
 
-def test_every_accelerator_has_a_machine_and_every_machine_its_accelerator():
+def test_every_accelerator_that_is_sold_has_a_machine_and_every_machine_its_accelerator():
     used = {row.accelerator for row in catalog.machine_types().values() if row.accelerator}
-    assert NEEDED <= used == set(catalog.accelerators())
+    assert NEEDED <= used <= set(catalog.accelerators())
+    assert {name for name, row in catalog.accelerators().items() if row.zones or row.regions} <= used
+
+
+@pytest.mark.parametrize(
+    "name", ["nvidia-l40s", "nvidia-a10g", "nvidia-a40", "nvidia-h100-pcie", "nvidia-h100-nvl", "nvidia-h20", "nvidia-b300",
+             "nvidia-gh200-96gb", "nvidia-tesla-v100", "nvidia-geforce-rtx-4090", "nvidia-geforce-rtx-5090", "nvidia-rtx-a6000"]
+)  # fmt: skip
+def test_gpus_of_existing_clusters_are_known(name):
+    assert name in catalog.accelerators()
+
+
+@pytest.mark.parametrize(("name", "row"), catalog.accelerators().items(), ids=lambda value: value if isinstance(value, str) else "")
+def test_narrower_numbers_are_computed_faster_and_only_where_the_gpu_has_them(name, row):
+    assert (row.fp8_tflops is not None) == (row.compute_capability >= 8.9)
+    assert (row.fp4_tflops is not None) == (row.compute_capability >= 10)
+    assert row.fp8_tflops is None or row.fp8_tflops == pytest.approx(2 * row.bf16_tflops, rel=0.02)
+    assert row.fp4_tflops is None or row.fp4_tflops > 1.9 * (row.fp8_tflops or 0)
+    assert row.interconnect_gb_per_second <= 64 or row.interconnect == "nvlink"
 
 
 @pytest.mark.parametrize(("name", "row"), catalog.machine_types().items(), ids=lambda value: value if isinstance(value, str) else "")
@@ -45,14 +63,21 @@ def test_quantized_variants_inherit_the_architecture_but_not_the_revision():
     assert quantized.revision != plain.revision or plain.revision is None
 
 
-def test_flags_are_those_of_the_pinned_image():
-    assert catalog.image("vllm").tag == f"v{engine_flags.catalogue()['version']}"
-    assert set(engine_flags.OWNED) | set(engine_flags.FIXED) <= set(engine_flags.catalogue()["flags"])
-    assert not set(engine_flags.catalogue()["removed"]) & set(engine_flags.catalogue()["flags"])
+def test_the_parsers_are_those_of_the_pinned_image_and_every_models_is_one_of_them():
+    known = catalog.parsers()
+    assert catalog.image("vllm").tag == f"v{known.version}"
+    for source in catalog.model_ids():
+        row = catalog.model(source)
+        assert row is not None
+        assert row.tool_call_parser in (None, *known.tool_call)
+        assert row.reasoning_parser in (None, *known.reasoning)
 
 
-@pytest.mark.parametrize(
-    "flag", ["--enable-sleep-mode", "--no-enable-chunked-prefill", "--block-size=16", "--kv-transfer-config.kv_connector=X"]
-)
-def test_a_flag_that_exists_and_is_free_passes(flag):
-    assert engine_flags.checked(flag) == flag
+def test_the_variables_are_those_of_the_pinned_image():
+    known = catalog.environment()
+    assert catalog.image("vllm").tag == f"v{known.version}"
+    own = {name for name in [*known.refused, *known.replaced] if name.startswith("VLLM_")}
+    exact = {name for name in own - known.replaced.keys() if not name.endswith("_")}
+    assert exact <= known.vllm, "a refused variable is one that exists"
+    assert not known.vllm & {*known.removed, *known.replaced}
+    assert all(any(name.startswith(prefix) for name in [*known.vllm, *known.removed]) for prefix in own - exact - known.replaced.keys())

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from config import catalog
 from config.architecture import Architecture, QuantizationConfig
+from config.models import Parallelism
 from planning.compatibility import splits_heads
 from planning.kv_cache import KvCache
 from planning.memory import GIB
@@ -148,7 +149,7 @@ LOGGED = [
 def test_weights_on_a_gpu_are_those_of_vllms_log(source, tensor, gib):
     found = row(source)
     total = weight_bytes(found.architecture, found.parameters)
-    assert weights_per_gpu(found.architecture, total, tensor, 1) / GIB == pytest.approx(gib, rel=0.025)
+    assert weights_per_gpu(found.architecture, total, Parallelism(tensor=tensor)) / GIB == pytest.approx(gib, rel=0.025)
 
 
 def test_scales_of_whole_rows_take_next_to_nothing():
@@ -197,7 +198,7 @@ def test_kv_cache_per_gpu_never_grows_with_tensor_parallelism(source, tokens):
 def test_weights_per_gpu_shrink_with_parallelism_and_add_up_to_at_least_the_whole(source, pipeline):
     found = row(source)
     total = weight_bytes(found.architecture, found.parameters)
-    per_gpu = [weights_per_gpu(found.architecture, total, tensor, pipeline) for tensor in (1, 2, 4, 8, 16)]
+    per_gpu = [weights_per_gpu(found.architecture, total, Parallelism(tensor=tensor, pipeline=pipeline)) for tensor in (1, 2, 4, 8, 16)]
     assert per_gpu == sorted(per_gpu, reverse=True)
     assert all(size * tensor * pipeline >= total * 0.999 for size, tensor in zip(per_gpu, (1, 2, 4, 8, 16), strict=True))
 
