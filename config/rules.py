@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from config import catalog
+from config.accelerator import accelerator_problems
 from config.cluster import ExistingCluster, GkeCluster
 from config.errors import Problem, suggestion
 from config.gateway_rules import gateway_rules
@@ -78,11 +79,8 @@ def _pool_rules(settings: Settings, name: str, pool: NodePool) -> Iterator[Probl
             f"'{pool.machine_type}' is not in the catalogue",
             suggestion(pool.machine_type, known, otherwise=_machine_advice(settings)),
         )
-    if pool.hardware and pool.hardware.accelerator not in (None, *catalog.accelerators()):
-        advice = suggestion(
-            str(pool.hardware.accelerator), catalog.accelerators(), otherwise="one of: " + ", ".join(catalog.accelerators())
-        )
-        yield Problem(f"{path}.hardware.accelerator", f"'{pool.hardware.accelerator}' is not in the catalogue", advice)
+    if pool.hardware and pool.hardware.accelerator:
+        yield from accelerator_problems(f"{path}.hardware.accelerator", pool.hardware.accelerator)
     if isinstance(settings.cluster, GkeCluster):
         yield from _gke_pool_rules(settings, path, pool, settings.cluster)
     else:

@@ -79,7 +79,7 @@ def engine_limits(model: Model, machine: Machine) -> EngineLimits:
         tokens, seqs = 2048, 128
     elif memory >= 160:
         tokens, seqs = 16384, 1024
-    elif memory >= 70 and "a100" not in (machine.accelerator_type or ""):
+    elif memory >= 70 and "a100" not in (machine.accelerator_type or "").casefold():
         tokens, seqs = 8192, 1024
     else:
         tokens, seqs = 2048, 256

@@ -1,6 +1,7 @@
 """Stacks that work: what is changed in a stack that works already."""
 
 from tests.unit.wrong_models import EXISTING, H100, MODEL
+from tests.unit.wrong_settings import L20
 
 H200 = {"nodePools.l4.machineType": "a3-ultragpu-8g", "cluster.zones": ["us-central1-b"]}
 
@@ -8,6 +9,9 @@ H200 = {"nodePools.l4.machineType": "a3-ultragpu-8g", "cluster.zones": ["us-cent
 KEYS = {"secrets.s3AccessKeyId": {"secure": "v1:x"}, "secrets.s3SecretAccessKey": {"secure": "v1:y"}}
 
 RIGHT = {
+    "GPU that the catalogue does not have": EXISTING | {"nodePools.l4.hardware.accelerator": L20},
+    "GPU of the catalogue, by a mapping": EXISTING | {"nodePools.l4.hardware.accelerator": {"name": "nvidia-l40s"}},
+    "GPUs of the catalogue that Google does not sell": EXISTING | {"nodePools.l4.hardware.accelerator": "nvidia-a10g"},
     "weights of Amazon S3 on GKE": KEYS | {f"{MODEL}.weights": {"uri": "s3://acme-weights/qwen3", "region": "eu-central-1"}},
     "weights of MinIO on an existing cluster": EXISTING
     | KEYS
