@@ -48,7 +48,7 @@ class Hardware(Section):
 
 
 class GpuSharing(Section):
-    """Several model servers on one GPU, whose memory is not kept apart: each one's gpuMemoryUtilization leaves room for the others."""
+    """Several model servers on one GPU, whose memory is not kept apart: their gpuMemoryUtilization must fit together."""
 
     strategy: Literal["TIME_SHARING", "MPS"] = Field(description="How the GPU is shared.")
     max_clients_per_gpu: int = Field(ge=2, le=48, description="Pods that may share one GPU.")

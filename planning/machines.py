@@ -77,6 +77,8 @@ class Machine:
     ephemeral_gib: float
     """Disk that pods may use for emptyDir volumes: bundled local SSDs where there are any, else the boot disk."""
     has_local_ssd: bool
+    clients_per_gpu: int = 1
+    """Pods that share a GPU and its memory."""
 
     @property
     def is_cpu(self) -> bool:
@@ -187,6 +189,7 @@ def _machine(name: str, pool: NodePool) -> Machine | None:
         slot_memory_gib=slot_memory,
         ephemeral_gib=allocatable_disk_gib(pool.boot_disk_gib, ssds),
         has_local_ssd=ssds > 0,
+        clients_per_gpu=pool.gpu_sharing.max_clients_per_gpu if pool.gpu_sharing else 1,
     )
 
 

@@ -145,24 +145,12 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     too_long = [*compatibility.context_length(path, one.model, one.architecture)]
     yield from too_long
     yield from compatibility.data_types(path, one.model, one.architecture, machine)
-    yield from _shared_gpu_problems(settings, path, one)
     yield from adapter_problems(path, one.model, one.architecture)
     weights = plan_weights(one.model, one.memory.weights_bytes)
     yield from disk_problems(path, one.model, weights, one.memory.weights_bytes / GIB, machine, one.shape.slots)
     if not invalid and not too_long and path not in settings.doubtful:
         yield from memory_problems(
             path, one.model, one.architecture, one.parameters, family(one.architecture, one.row), machine, one.memory
-        )
-
-
-def _shared_gpu_problems(settings: Settings, path: str, one: _Sized) -> Iterator[Problem]:
-    sharing = settings.node_pools[one.pool.name].gpu_sharing
-    if sharing and one.model.engine.gpu_memory_utilization * sharing.max_clients_per_gpu > 1:
-        share = 1 / sharing.max_clients_per_gpu
-        yield Problem(
-            f"{path}.engine.gpuMemoryUtilization",
-            f"{sharing.max_clients_per_gpu} pods share a GPU, and each would take {one.model.engine.gpu_memory_utilization:.0%} of it",
-            f"set it to at most {int(share * 100) / 100}",
         )
 
 
