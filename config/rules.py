@@ -181,6 +181,9 @@ def _revision_is_pinned(settings: Settings, path: str, model: Model, row: catalo
         return
     wanted = {f"{path}.revision": model.revision or (row.revision if row else None)}
     wanted |= {f"{path}.loraAdapters.{name}.revision": adapter.revision for name, adapter in model.lora_adapters.items()}
+    if (speculative := model.engine.speculative) and speculative.model:
+        draft = catalog.model(speculative.model)
+        wanted[f"{path}.engine.speculative.revision"] = speculative.revision or (draft.revision if draft else None)
     for where, revision in wanted.items():
         if settings.platform.require_pinned_revisions and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
             said = f"'{revision}' is a branch or tag" if revision else "no revision is given, so the default branch is meant"

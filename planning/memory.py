@@ -15,6 +15,7 @@ from planning.adapters import adapter_bytes
 from planning.kv_cache import KvCache
 from planning.machines import Machine
 from planning.reserves import activation_gib, cuda_graphs_gib, non_torch_gib
+from planning.speculative import draft_kv_cache, draft_of, draft_weights, with_draft
 from planning.weight_size import DTYPE_BYTES, weight_bytes, weights_per_gpu
 
 GIB = 1024**3
@@ -34,7 +35,8 @@ class EngineLimits:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Where the memory of one GPU goes. `weights_bytes` is the whole model's, over all GPUs."""
+    """Where the memory of one GPU goes. `weights_bytes` is the whole model's, over all GPUs. Weights are
+    those of its draft too."""
 
     device: float
     requested: float
@@ -87,13 +89,15 @@ def engine_limits(model: Model, machine: Machine) -> EngineLimits:
 
 
 def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> KvCache:
-    return KvCache(
+    draft = draft_of(model, architecture)
+    cache = KvCache(
         architecture,
         model.parallelism.tensor,
         model.parallelism.pipeline,
         dtype_bytes=1 if model.engine.kv_cache_dtype.startswith("fp8") else DTYPE_BYTES.get(model.engine.dtype, 2),
         max_num_batched_tokens=limits.max_num_batched_tokens,
     )
+    return with_draft(cache, draft_kv_cache(draft, model, limits.max_num_batched_tokens)) if draft else cache
 
 
 def _connected_gpus(model: Model, architecture: Architecture) -> int:
@@ -107,7 +111,11 @@ def plan_memory(model: Model, architecture: Architecture, parameters: int | None
     cache = kv_cache(architecture, model, limits)
     max_model_len = model.engine.max_model_len or architecture.context_length
     total = weight_bytes(architecture, parameters, model.engine.dtype)
-    weights = weights_per_gpu(architecture, total, model.parallelism, model.engine.dtype) / GIB
+    per_gpu = weights_per_gpu(architecture, total, model.parallelism, model.engine.dtype)
+    if draft := draft_of(model, architecture):
+        draft_total, draft_per_gpu = draft_weights(draft, architecture, model.parallelism, model.engine.dtype)
+        total, per_gpu = total + draft_total, per_gpu + draft_per_gpu
+    weights = per_gpu / GIB
     adapters = adapter_bytes(model, architecture) / GIB
     if machine.is_cpu:
         device = model.resources.memory_gib or machine.memory_per_slot

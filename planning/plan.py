@@ -21,6 +21,7 @@ from planning.machines import Pool, read_pool
 from planning.memory import GIB, EngineLimits, MemoryPlan, engine_limits, kv_cache, plan_memory
 from planning.parsers import Parsers, plan_parsers
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
+from planning.speculative import draft_revision, speculative_problems, speculative_warnings
 from planning.startup import StartupPlan, plan_startup
 from planning.weights import WeightsPlan, disk_problems, plan_weights
 
@@ -31,6 +32,7 @@ class ModelPlan:
 
     name: str
     revision: str | None
+    draft_revision: str | None
     served_names: tuple[str, ...]
     pool: Pool
     shape: ReplicaShape
@@ -146,6 +148,7 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     yield from too_long
     yield from compatibility.data_types(path, one.model, one.architecture, machine)
     yield from adapter_problems(path, one.model, one.architecture)
+    yield from speculative_problems(path, one.model, one.architecture, one.limits.max_num_batched_tokens, one.limits.max_num_seqs)
     weights = plan_weights(one.model, one.memory.weights_bytes)
     yield from disk_problems(path, one.model, weights, one.memory.weights_bytes / GIB, machine, one.shape.slots)
     if not invalid and not too_long and path not in settings.doubtful:
@@ -166,6 +169,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
     return ModelPlan(
         name=one.name,
         revision=model.revision or (catalogued.revision if catalogued else None),
+        draft_revision=draft_revision(model),
         served_names=tuple(model.served_names or [one.name]),
         pool=pool.pool,
         shape=one.shape,
@@ -193,6 +197,7 @@ def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], s
             model = plan.models[one.name]
             yield from placement.rollout_warnings(one, model.rollout, pool_plan.pool, model.startup.expected - model.startup.node)
             yield from compatibility.image_warnings(f"models.{one.name}", one.model)
+            yield from speculative_warnings(f"models.{one.name}", one.model, sized[one.name].architecture)
             yield from compatibility.data_type_warnings(
                 f"models.{one.name}", one.model, sized[one.name].architecture, pool_plan.pool.machine
             )
