@@ -88,6 +88,10 @@ def adapter_location(adapter: LoraAdapter) -> str:
     return f"{MOUNT}/adapters/{adapter.source}/{_folder(adapter.revision)}"
 
 
+def draft_location(draft: str, plan: ModelPlan) -> str:
+    return f"{MOUNT}/drafts/{draft}/{_folder(plan.draft_revision)}"
+
+
 def _folder(revision: str | None) -> str:
     return (revision or "default-branch").replace("/", "-")
 
@@ -95,10 +99,12 @@ def _folder(revision: str | None) -> str:
 def download_containers(
     model: Model, plan: ModelPlan, image: str, security_context: SecurityContextArgsDict, *, with_token: bool
 ) -> list[ContainerArgsDict]:
-    """Init containers: the model, then its adapters. huggingface_hub resumes what is there and skips what is complete, so a shared
-    volume downloads once."""
+    """Init containers: the model, then its draft and its adapters. huggingface_hub resumes what is there and skips what is complete, so
+    a shared volume downloads once."""
     excluded = [f"--exclude={pattern}" for pattern in _NOT_NEEDED]
     wanted = [("download", model.source, plan.revision, location(model, plan), excluded)]
+    if (speculative := model.engine.speculative) and speculative.model:
+        wanted.append(("download-draft", speculative.model, plan.draft_revision, draft_location(speculative.model, plan), excluded))
     wanted += [
         (f"download-adapter-{index}", adapter.source, adapter.revision, adapter_location(adapter), [])
         for index, adapter in enumerate(model.lora_adapters.values())
