@@ -131,3 +131,12 @@ OWN = "ghcr.io/acme/vllm-openai:v0.33.0-acme1"
 def test_an_image_of_ones_own_runs_the_server_and_its_download_and_goes_through_the_mirror(mirror, image):
     spec = pod(objects({f"{MODEL}.image": OWN, "platform": {"imageMirror": mirror} if mirror else {}}))
     assert {one["image"] for one in [*spec["containers"], *spec["initContainers"]]} == {image}
+
+
+def test_mistrals_own_format_is_downloaded_where_it_is_loaded():
+    def downloads(*extra):
+        return pod(objects({f"{MODEL}.engine.extraArgs": list(extra)}))["initContainers"][0]["args"]
+
+    assert "--exclude=consolidated*" in downloads()
+    assert "--exclude=consolidated*" not in downloads("--load-format=mistral")
+    assert "--exclude=model*.safetensors" in downloads("--load-format=mistral")
