@@ -21,7 +21,7 @@ from planning.parsers import plan_parsers
 from planning.plan import _size, make_plan
 from tests.stacks import settings
 from tests.unit.engine_cases import CASES, Case
-from tools.hugging_face_config import architecture_from_config
+from tools.hugging_face_config import architecture_from_config, as_row
 
 VERDICTS = Path(__file__).parent / "data" / "engine_verdicts.json"
 FOLDER = "/model"
@@ -30,7 +30,7 @@ FOLDER = "/model"
 def case_settings(case: Case) -> Settings:
     """The stack of a case."""
     model = {"source": "acme/case", "revision": "0" * 40, "nodePool": "l4", "engine": case.engine} | case.more
-    model["architecture"] = architecture_from_config(case.config).model_dump(exclude_defaults=True)
+    model["architecture"] = as_row(architecture_from_config(case.config))
     return settings({"nodePools.l4.machineType": case.machine, "models.qwen3-8b": model})
 
 
