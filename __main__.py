@@ -33,12 +33,12 @@ def main() -> None:
     token = secret(settings, "huggingFaceToken") if settings.secrets.has("huggingFaceToken") else None
     stacks = {}
     for name, model in settings.models.items():
-        image = "vllm-cpu" if plan.models[name].pool.machine.is_cpu else "vllm"
+        pinned = catalog.image("vllm-cpu" if plan.models[name].pool.machine.is_cpu else "vllm")
         args = ModelStackArgs(
             model=model,
             plan=plan.models[name],
             cluster=settings.cluster,
-            image=image_reference(settings, catalog.image(image).reference),
+            image=image_reference(settings, model.image or pinned.reference),
             hugging_face_token=token,
             scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if platform.monitoring else None,
             monitoring=platform.monitoring,

@@ -1,4 +1,4 @@
-"""Names and labels that several components share: where one writes them, another selects by them."""
+"""Names and labels that several components share: where one writes them, another selects by them; and how text is written in a pod."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def model_labels(model: str) -> dict[str, str]:
 def google_labels(cluster: str) -> dict[str, str]:
     """Resource labels of what belongs to a cluster: bills and quota reports can be split by them."""
     return {"managed-by": "pulumi", "part-of": "vllm-platform", "cluster": cluster}
+
+
+def literal(text: str) -> str:
+    """Kubernetes would replace $(NAME) in an argument or a variable's value by another variable."""
+    return text.replace("$(", "$$(")
 
 
 def shortened(name: str, limit: int) -> str:

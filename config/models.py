@@ -6,11 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from config import engine_flags
 from config.architecture import Architecture
+from config.engine import Engine
 from config.errors import rule
+from config.image import ImageReference
 from config.measured import Measured
-from config.section import Cpus, Form, MemoryGib, Name, NonNegative, Positive, Section, Text, distinct
+from config.section import Cpus, Form, MemoryGib, Name, NonNegative, Positive, Section, distinct
+from config.weights import HuggingFaceId, Revision, Weights
 
 # vLLM reads variables of these names; the variables that Kubernetes makes of a Service of the same name break it.
 # vllm/envs.py 0.33.0: VLLM_PORT, VLLM_DP_MASTER_PORT, VLLM_NIXL_SIDE_CHANNEL_PORT, ...
@@ -19,15 +21,6 @@ BANNED_NAMES = frozenset(
 )
 
 
-_WORD = "[A-Za-z0-9][A-Za-z0-9._-]*"
-HuggingFaceId = Annotated[str, Form(f"{_WORD}/{_WORD}", "a Hugging Face id", "write owner/model, as in Qwen/Qwen3-8B")]
-Revision = Annotated[
-    str, Form("[A-Za-z0-9][A-Za-z0-9._/-]*", "a revision of a repository", "give the 40 hexadecimal digits of a commit, a branch or a tag")
-]
-BucketUri = Annotated[
-    str,
-    Form("gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9_./=+-]+)?", "a folder in Google Cloud Storage", "write gs://bucket/folder"),
-]
 # What a command line, a URL and a metric's label take as it is.
 ServedName = Annotated[
     str,
@@ -45,38 +38,23 @@ def check_name(name: str) -> str:
     return name
 
 
-class Engine(Section):
-    """Settings of `vllm serve`; each becomes a flag."""
-
-    max_model_len: Positive | None = Field(
-        default=None, description="Longest prompt plus completion, tokens. Default: the model's own limit."
-    )
-    gpu_memory_utilization: float = Field(default=0.92, gt=0, le=0.98, description="Share of the GPU's memory that vLLM may take.")
-    max_num_seqs: Positive | None = Field(default=None, description="Most sequences in one batch. Default: vLLM's, by GPU.")
-    max_num_batched_tokens: Positive | None = Field(default=None, description="Most tokens in one step. Default: vLLM's, by GPU.")
-    max_queued_requests: Positive | None = Field(
-        default=None,
-        description="Requests at a replica, running and waiting, above which it refuses more (503), so that they are tried elsewhere. "
-        "Default: twice those whose KV cache fits.",
-    )
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(default="auto", description="Type of weights and activations.")
-    kv_cache_dtype: Literal["auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2"] = Field(
-        default="auto", description="Type of the KV cache; fp8 halves it."
-    )
-    enforce_eager: bool = Field(default=False, description="No torch.compile and no CUDA graphs: starts sooner, serves slower.")
-    enable_prefix_caching: bool = Field(default=True, description="Reuse the KV cache of shared prefixes.")
-    trust_remote_code: bool = Field(default=False, description="Run Python code from the model's repository.")
-    extra_args: list[Annotated[str, AfterValidator(engine_flags.checked)]] = Field(
-        default=[], description="Further `vllm serve` flags, each `--flag` or `--flag=value`."
-    )
-
-
 class Parallelism(Section):
     """How one replica spreads over the GPUs of a node."""
 
     tensor: Positive = Field(default=1, description="Tensor parallel size: GPUs that share every layer.")
     pipeline: Positive = Field(default=1, description="Pipeline parallel size: GPUs that follow one another.")
-    expert: bool = Field(default=False, description="Place whole experts on GPUs instead of slices of each.")
+    data: Positive = Field(default=1, description="Data parallel size: copies of all but the experts, each with a KV cache of its own.")
+    expert: bool = Field(default=False, description="Place whole experts on GPUs, over tensor x data, instead of slices of each.")
+
+    @property
+    def gpus_per_rank(self) -> int:
+        """GPUs of one data parallel rank."""
+        return self.tensor * self.pipeline
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of a replica."""
+        return self.gpus_per_rank * self.data
 
 
 class Traffic(Section):
@@ -114,19 +92,6 @@ class Slo(Section):
 
     ttft_seconds: float | None = Field(default=None, gt=0, description="Time to first token that counts as good.")
     availability: float = Field(default=0.99, gt=0, lt=1, description="Share of requests that must succeed.")
-
-
-class Weights(Section):
-    """Where the weights come from and where they are kept on their way to the GPU."""
-
-    uri: BucketUri | None = Field(
-        default=None, description="gs://bucket/path to stream from with the Run:ai streamer. Default: download from Hugging Face."
-    )
-    cache: Literal["empty-dir", "persistent-volume-claim"] = Field(default="empty-dir", description="Volume that a download lands on.")
-    storage_gib: Positive | None = Field(default=None, description="Size of that volume. Default: 1.2 times the weights and a margin.")
-    storage_class: Text | None = Field(default=None, description="StorageClass of the claim. Default: the cluster's.")
-    access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(default="ReadWriteMany", description="Access mode of the claim.")
-    mib_per_second: float | None = Field(default=None, ge=1, description="Bandwidth to plan with, MiB/s. Default: by source.")
 
 
 class Affinity(Section):
@@ -174,6 +139,9 @@ class Model(Section):
     )
     lora_adapters: dict[ServedName, LoraAdapter] = Field(default={}, description="LoRA adapters, by the name that clients use.")
     node_pool: Name = Field(description="Key under nodePools.")
+    image: ImageReference | None = Field(
+        default=None, description="Image of the model server and of its download, with a tag or digest. Default: the pinned vLLM."
+    )
     engine: Engine = Field(default=Engine(), description="Settings of vLLM.")
     parallelism: Parallelism = Field(default=Parallelism(), description="GPUs of a replica.")
     scaling: Scaling = Field(default=Scaling(), description="Replicas.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, core_schema
 
-from config.errors import rule
+from config.errors import rule, suggestion
 
 NAME_PATTERN = r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
 
@@ -54,6 +55,25 @@ class Form:
     def _checked(self, value: str) -> str:
         if not re.fullmatch(self.pattern, value):
             raise rule(f"'{value}' is not {self.what}", self.advice)
+        return value
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Text that names an entry of a list which is read as data: too long to be a Literal."""
+
+    names: Callable[[], Sequence[str]]
+    what: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "enum": [*self.names()]}
+
+    def _checked(self, value: str) -> str:
+        if value not in self.names():
+            raise rule(f"'{value}' is not {self.what}", suggestion(value, self.names(), otherwise="one of: " + ", ".join(self.names())))
         return value
 
 

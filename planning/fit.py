@@ -48,8 +48,9 @@ def _basis(memory: MemoryPlan, machine: Machine) -> str:
 def _larger_tensor_parallel(model: Model, architecture: Architecture, parameters: int | None, machine: Machine) -> str | None:
     """The smallest tensor parallel size, on the same node, with which the model fits."""
     size = model.parallelism.tensor * 2
-    while size <= machine.gpus:
-        wider = model.model_copy(update={"parallelism": Parallelism(tensor=size, pipeline=1, expert=model.parallelism.expert)})
+    parallelism = model.parallelism
+    while size * parallelism.data <= machine.gpus:
+        wider = model.model_copy(update={"parallelism": Parallelism(tensor=size, data=parallelism.data, expert=parallelism.expert)})
         possible = splits_heads(architecture, size) and not unsplittable_block(wider, architecture, size)
         if possible and plan_limits(wider, architecture, parameters, machine)[1].fits:
             return f"set parallelism.tensor to {size}"

@@ -16,7 +16,9 @@ from config.catalog import Accelerator
 from config.measured import Measured
 from config.models import Model
 from planning.adapters import adapter_bytes
-from planning.kv_cache import KvCache
+from planning.batches import EngineLimits, raised_and_lowered, within_states
+from planning.engine_options import engine_options
+from planning.kv_cache import BLOCK_SIZE, KvCache
 from planning.machines import Machine
 from planning.reserves import CURRENT, GIB, Version, reserves
 from planning.weight_size import DTYPE_BYTES, weight_bytes, weights_per_gpu
@@ -31,14 +33,6 @@ FEWER_SEQS = 256
 _GB10 = 12.1
 # Error of an estimated KV cache: 85 % of the reports are within it, by `make truth` (docs/accuracy.md).
 ESTIMATE_ERROR = 0.15
-
-
-@dataclass(frozen=True)
-class EngineLimits:
-    """vLLM's defaults for one step of the scheduler, by device (EngineArgs.get_batch_defaults 0.33.0)."""
-
-    max_num_batched_tokens: int
-    max_num_seqs: int
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,7 @@ class MemoryPlan:
     @property
     def concurrent_sequences(self) -> float:
         """Sequences of `max_model_len` that the KV cache holds at once."""
-        return max(0.0, self.kv_cache) / self.sequence
+        return max(0.0, self.kv_cache) / self.sequence if self.sequence else 0.0  # an encoder has no KV cache
 
     @property
     def kv_tokens(self) -> int:
@@ -110,6 +104,7 @@ def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> 
         model.parallelism.pipeline,
         dtype_bytes=1 if model.engine.kv_cache_dtype.startswith("fp8") else DTYPE_BYTES.get(model.engine.dtype, 2),
         max_num_batched_tokens=limits.max_num_batched_tokens,
+        smallest_block=engine_options(model).block_size or BLOCK_SIZE,
     )
 
 
@@ -117,13 +112,15 @@ def plan_limits(
     model: Model, architecture: Architecture, parameters: int | None, machine: Machine, measured: Sequence[Measured] = ()
 ) -> tuple[EngineLimits, MemoryPlan]:
     """The scheduler's limits and the memory that they leave: vLLM's default of sequences, or fewer where only those fit."""
-    limits = engine_limits(model, machine)
+    longest = model.engine.max_model_len or architecture.context_length
+    limits = raised_and_lowered(engine_limits(model, machine), model, architecture, longest)
     memory = plan_memory(model, architecture, parameters, machine, limits, measured)
-    if memory.fits or model.engine.max_num_seqs or limits.max_num_seqs <= FEWER_SEQS:
-        return limits, memory
-    fewer = replace(limits, max_num_seqs=FEWER_SEQS)
-    smaller = plan_memory(model, architecture, parameters, machine, fewer, measured)
-    return (fewer, smaller) if smaller.kv_cache > memory.kv_cache else (limits, memory)
+    if not memory.fits and not model.engine.max_num_seqs and limits.max_num_seqs > FEWER_SEQS:
+        fewer = replace(limits, max_num_seqs=FEWER_SEQS)
+        smaller = plan_memory(model, architecture, parameters, machine, fewer, measured)
+        if smaller.kv_cache > memory.kv_cache:
+            limits, memory = fewer, smaller
+    return within_states(limits, model, kv_cache(architecture, model, limits), memory.kv_cache * GIB), memory
 
 
 def plan_memory(
@@ -139,10 +136,10 @@ def plan_memory(
     cache = kv_cache(architecture, model, limits)
     max_model_len = model.engine.max_model_len or architecture.context_length
     total = weight_bytes(architecture, parameters, model.engine.dtype)
-    weights = weights_per_gpu(architecture, total, model.parallelism.tensor, model.parallelism.pipeline, model.engine.dtype) / GIB
+    weights = weights_per_gpu(architecture, total, model.parallelism, model.engine.dtype) / GIB
     adapters = adapter_bytes(model, architecture) / GIB
     sequence = cache.bytes_per_sequence(max_model_len) / GIB
-    report = None
+    report, options = None, engine_options(model)
     if machine.is_cpu:
         device = model.resources.memory_gib or machine.memory_per_slot
         requested, activation, graphs, outside = device, _CPU_OVERHEAD_GIB, 0.0, 0.0
@@ -155,7 +152,12 @@ def plan_memory(
             weights = report.weights_gib
             outside += _excess(report, model, architecture, machine)
             sequence = _measured_sequence(report, model, max_model_len) or sequence
+        weights -= min(weights, options.cpu_offload_gb)
+        outside += options.mm_ipc_gpu_memory_gb
         available = requested - weights - activation - graphs - outside - adapters
+        if options.kv_cache_memory_bytes is not None:  # then gpu_memory_utilization counts no more
+            requested += options.kv_cache_memory_bytes / GIB - available
+            available = options.kv_cache_memory_bytes / GIB
     return MemoryPlan(
         device=device,
         requested=requested,

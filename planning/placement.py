@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from config.errors import Problem
 from config.models import Model
 from config.node_pools import NodePool
+from planning.engine_options import engine_options
 from planning.machines import Machine, NodeGroup, Pool
 
 # /dev/shm is memory of the pod; NCCL and the worker processes need some of it. 20 GiB is what peers give at most.
@@ -74,12 +75,13 @@ class Placed:
 
 def replica_shape(model: Model, machine: Machine) -> ReplicaShape:
     """The replica's share of its node, unless the model asks for another one."""
-    gpus = 0 if machine.is_cpu else model.parallelism.tensor * model.parallelism.pipeline
+    gpus = 0 if machine.is_cpu else model.parallelism.gpus
     slots = max(1, gpus)
     cpu = model.resources.cpu or _down(machine.cpu_per_slot * slots)
     memory = model.resources.memory_gib or _down(machine.memory_per_slot * slots)
     slots = max(slots, math.ceil(cpu / machine.cpu_per_slot - 1e-6), math.ceil(memory / machine.memory_per_slot - 1e-6))
     shared = _down(min(_SHARED_MEMORY_MOST_GIB, memory * _SHARED_MEMORY_SHARE))
+    shared += model.parallelism.data * engine_options(model).kv_offloading_size
     return ReplicaShape(gpus, cpu, memory, shared, slots)
 
 

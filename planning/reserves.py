@@ -51,6 +51,8 @@ class Reserves:
 def reserves(model: Model, architecture: Architecture, batched_tokens: int, seqs: int, version: Version = CURRENT) -> Reserves:
     """What vLLM's profile run takes for itself, with `batched_tokens` and `seqs` in a step of the scheduler."""
     tensor, pipeline = model.parallelism.tensor, model.parallelism.pipeline
+    # Only experts connect data parallel ranks.
+    connected = model.parallelism.gpus if architecture.is_moe else model.parallelism.gpus_per_rank
     steps = (
         encoder_peak(model, architecture, batched_tokens),
         forward_peak(architecture, batched_tokens, tensor),
@@ -58,7 +60,7 @@ def reserves(model: Model, architecture: Architecture, batched_tokens: int, seqs
     )
     layers = -(-architecture.num_hidden_layers // pipeline)
     graphs = 0.0 if model.engine.enforce_eager else capture_sizes(seqs) * layers * _since(_GRAPH_BYTES, version)
-    return Reserves(max(steps), graphs, _non_torch(tensor * pipeline, version))
+    return Reserves(max(steps), graphs, _non_torch(connected, version))
 
 
 def forward_peak(architecture: Architecture, tokens: int, tensor: int) -> float:

@@ -6,6 +6,7 @@ import math
 from functools import lru_cache
 
 from config.architecture import Architecture
+from config.models import Parallelism
 from config.quantization import BitsPerWeight, ModuleClass, QuantizationConfig
 from planning.modules import ignored_share, targeted_share
 from planning.parameters import ParameterCount, count_parameters
@@ -84,11 +85,13 @@ def bytes_per_weight(architecture: Architecture, plain: int = 2) -> dict[ModuleC
     return {module: plain if (found := getattr(bits, module)) is None else found / 8 for module in _MODULES}
 
 
-def weights_per_gpu(architecture: Architecture, total: int, tensor: int, pipeline: int, dtype: str = "auto") -> float:
-    """Bytes on the fullest GPU. Tensor parallelism slices all but norms, routers and MLA's down-projections.
+def weights_per_gpu(architecture: Architecture, total: int, parallelism: Parallelism, dtype: str = "auto") -> float:
+    """Bytes on the fullest GPU. Tensor parallelism slices all but norms, routers and MLA's down-projections; experts are spread over the
+    data parallel ranks too, sliced or whole (vLLM 0.33.0, FusedMoEParallelConfig).
 
     With pipeline stages, the fullest has one layer more than the others and one of the two embeddings.
     """
+    tensor, pipeline = parallelism.tensor, parallelism.pipeline
     count, plain = count_parameters(architecture), plain_bytes(architecture, dtype)
     each = bytes_per_weight(architecture, plain)
     whole = count.replicated * each["attention"] + count.other * plain
@@ -96,8 +99,17 @@ def weights_per_gpu(architecture: Architecture, total: int, tensor: int, pipelin
     layers = architecture.num_hidden_layers
     stage = -(-layers // pipeline) / layers
     embedding_share = 1.0 if pipeline == 1 else 0.5 if count.lm_head else 1.0
+    experts = count.experts * each["experts"]
+    sliced = (total - whole - embedding - experts) / tensor + experts * _expert_share(architecture, parallelism)
     padding = _padding(architecture, count, tensor) * each["experts"]
-    return ((total - whole - embedding) / tensor + whole + padding) * stage + embedding * embedding_share / tensor
+    return (sliced + whole + padding) * stage + embedding * embedding_share / tensor
+
+
+def _expert_share(architecture: Architecture, parallelism: Parallelism) -> float:
+    """Of all experts, what the fullest GPU holds: whole ones with expert parallelism, else slices of each."""
+    gpus = parallelism.tensor * parallelism.data
+    experts = architecture.num_experts or 1
+    return -(-experts // gpus) / experts if parallelism.expert else 1 / gpus
 
 
 def _padding(architecture: Architecture, count: ParameterCount, tensor: int) -> float:

@@ -17,6 +17,9 @@ Made by `make reference` from the settings models. Keys are `vllm-platform:<sect
 brackets is yours to choose. `architecture` is described by `make describe-model`.
 """
 
+# Longer lists are in the schema, where editors complete them.
+_MOST_LISTED = 12
+
 
 def reference_markdown() -> str:
     schema = stack_schema()
@@ -60,6 +63,8 @@ def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 def _type(node: dict[str, Any], schema: dict[str, Any]) -> str:
     node = _resolved(node, schema)
     if "enum" in node:
+        if len(node["enum"]) > _MOST_LISTED:
+            return f"one of {len(node['enum'])} names"
         return " or ".join(f"`{value}`" for value in node["enum"])
     if "const" in node:
         return f"`{node['const']}`"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 
-from components.naming import API_PORT
+from components.naming import API_PORT, literal
+from components.serving import chat_template
 from components.serving.weights import adapter_location
 from config.models import Model
 from planning.adapters import max_lora_rank, max_loras
@@ -31,6 +32,7 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
         f"--max-num-queued-reqs={plan.capacity.most_in_flight}",
         f"--tensor-parallel-size={parallelism.tensor}",
         f"--pipeline-parallel-size={parallelism.pipeline}",
+        f"--data-parallel-size={parallelism.data}",
         f"--dtype={engine.dtype}",
         f"--kv-cache-dtype={engine.kv_cache_dtype}",
         f"--shutdown-timeout={drain.shutdown_timeout}",
@@ -47,6 +49,12 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
             "--lora-modules",
             *modules,
         ]
+    if plan.parsers.tool_call:
+        arguments += ["--enable-auto-tool-choice", f"--tool-call-parser={plan.parsers.tool_call}"]
+    if plan.parsers.reasoning:
+        arguments.append(f"--reasoning-parser={plan.parsers.reasoning}")
+    if engine.chat_template:
+        arguments.append(f"--chat-template={chat_template.PATH}")
     if parallelism.expert:
         arguments.append("--enable-expert-parallel")
     if engine.enforce_eager:
@@ -58,7 +66,7 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
     if plan.force_include_usage:
         arguments.append("--enable-force-include-usage")
     arguments += _streaming_arguments(model, plan)
-    return arguments + [_literal(argument) for argument in engine.extra_args]
+    return arguments + [literal(argument) for argument in engine.extra_args]
 
 
 def _streaming_arguments(model: Model, plan: ModelPlan) -> list[str]:
@@ -69,8 +77,3 @@ def _streaming_arguments(model: Model, plan: ModelPlan) -> list[str]:
     if model.parallelism.tensor > 1:
         config["distributed"] = True
     return ["--load-format=runai_streamer", f"--model-loader-extra-config={json.dumps(config)}"]
-
-
-def _literal(argument: str) -> str:
-    """Kubernetes would replace $(NAME) in an argument by a variable."""
-    return argument.replace("$(", "$$(")

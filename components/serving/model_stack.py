@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount
+from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.cluster.workload_identity import BucketReader, BucketReaderArgs
 from components.naming import API_PORT, MANAGED, model_host, model_labels, model_namespace
-from components.serving import rollout, weights
+from components.serving import chat_template, rollout, weights
 from components.serving.isolation import network_policies
 from components.serving.pod import Tier, pod_template
 from config.cluster import Cluster
@@ -62,7 +62,7 @@ class ModelStack(pulumi.ComponentResource):
 
         namespace = Namespace(f"{name}-namespace", metadata=_namespace_metadata(self.namespace), opts=self._child)
         self._within = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
-        needed = [*self._isolation(), *self._identity(), *self._weights(), *args.nodes]
+        needed = [*self._isolation(), *self._identity(), *self._weights(), *self._chat_template(), *args.nodes]
         for tier in rollout.tiers(args.model, args.plan):
             self._tier(tier, needed)
         self._service()
@@ -113,6 +113,17 @@ class ModelStack(pulumi.ComponentResource):
             metadata = self._metadata(claim, rollout.SKIP_AWAIT)  # a class that waits for its first consumer would wait for ever
             found.append(PersistentVolumeClaim(f"{self._name}-weights", metadata=metadata, spec=spec, opts=self._within))
         return found
+
+    def _chat_template(self) -> list[pulumi.Resource]:
+        template = self._args.model.engine.chat_template
+        if template is None:
+            return []
+        metadata = self._metadata(chat_template.config_map_name(template))
+        return [
+            ConfigMap(
+                f"{self._name}-chat-template", metadata=metadata, data={chat_template.KEY: template}, immutable=True, opts=self._within
+            )
+        ]
 
     @property
     def _token(self) -> pulumi.Output[str] | None:

@@ -19,8 +19,8 @@ from pulumi_kubernetes.core.v1 import (
     VolumeMountArgsDict,
 )
 
-from components.naming import API_PORT, MANAGED, TIER_LABEL, model_labels
-from components.serving import weights
+from components.naming import API_PORT, MANAGED, TIER_LABEL, literal, model_labels
+from components.serving import chat_template, weights
 from components.serving.engine import engine_arguments
 from config.models import Model
 from planning.drain import Drain
@@ -81,6 +81,7 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
                 {"name": "tmp", "empty_dir": {}},
                 {"name": "shm", "empty_dir": {"medium": "Memory", "size_limit": f"{plan.shape.shared_memory_gib}Gi"}},
                 *([] if streamed else [weights.volume(plan)]),
+                *chat_template.volumes(model),
             ],
         },
     }
@@ -100,13 +101,14 @@ def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> ContainerA
         {"name": "home", "mount_path": HOME},
         {"name": "tmp", "mount_path": "/tmp"},
         {"name": "shm", "mount_path": "/dev/shm"},
+        *chat_template.mounts(model),
     ]
     return {
         "name": "vllm",
         "image": image,
         "command": ["vllm", "serve"],
         "args": engine_arguments(model, plan, tier.drain, weights.location(model, plan)),
-        "env": [{"name": name, "value": value} for name, value in _environment(plan).items()],
+        "env": [{"name": name, "value": value} for name, value in _environment(model, plan).items()],
         "ports": [{"name": "http", "container_port": API_PORT}],
         "resources": _resources(plan),
         "security_context": _SECURITY_CONTEXT,
@@ -124,8 +126,9 @@ def _probe(*, period: int, failures: int) -> ProbeArgsDict:
     return {"http_get": {"path": "/health", "port": "http"}, "period_seconds": period, "timeout_seconds": 5, "failure_threshold": failures}
 
 
-def _environment(plan: ModelPlan) -> dict[str, str]:
+def _environment(model: Model, plan: ModelPlan) -> dict[str, str]:
     environment = {
+        **{name: literal(value) for name, value in model.engine.environment.items()},
         "HOME": HOME,
         "USER": "vllm",  # PyTorch asks for a name, which an image may not have for this UID
         "VLLM_NO_USAGE_STATS": "1",

