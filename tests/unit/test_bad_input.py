@@ -7,7 +7,7 @@ from config.settings import Settings
 from config.stack_config import read_stack_file, without_secret_values
 from planning.plan import make_plan
 from tests.stacks import REVISION, settings, stack
-from tests.unit import wrong_architectures, wrong_gateways, wrong_models, wrong_platforms
+from tests.unit import wrong_architectures, wrong_gateways, wrong_models, wrong_platforms, wrong_secrets
 from tests.unit.wrong_architectures import TINY
 from tests.unit.wrong_models import EXISTING, MODEL, T4
 
@@ -20,7 +20,7 @@ ARCHITECTURES = {
     )
     for name, (changes, path, reason, fix) in wrong_architectures.WRONG.items()
 }
-WRONG = wrong_models.WRONG | wrong_platforms.WRONG | wrong_gateways.WRONG | ARCHITECTURES
+WRONG = wrong_models.WRONG | wrong_platforms.WRONG | wrong_gateways.WRONG | wrong_secrets.WRONG | ARCHITECTURES
 
 
 def problems(changes) -> tuple[Problem, ...]:
