@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from config.errors import rule
+from config.numbers import StrictNumbers
 from config.section import NonNegative, Positive
 
 AttentionKind = Literal["full", "sliding", "chunked", "linear"]
@@ -39,7 +40,7 @@ class QuantizationConfig(BaseModel):
     weight_block_size: tuple[Positive, Positive] | None = Field(default=None, description="Block of weights that shares a scale.")
 
 
-class Architecture(BaseModel):
+class Architecture(StrictNumbers):
     """Counts of a transformer, spelt as `config.json` spells them (the text model's own, where vision is nested around it)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())

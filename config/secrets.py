@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeGuard, get_args
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
@@ -70,7 +70,7 @@ class Secrets(Section):
         return (self.hugging_face_token if name == "huggingFaceToken" else self.grafana_admin_password) is not None
 
 
-def is_encrypted(value: Any) -> bool:
+def is_encrypted(value: Any) -> TypeGuard[dict[str, Any]]:
     """Whether a stack file says that Pulumi has encrypted it."""
     return isinstance(value, dict) and set(value) == {"secure"}
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -22,6 +21,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, core_schema
 
 from config.errors import rule
+from config.numbers import StrictNumbers
 
 NAME_PATTERN = r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
 
@@ -31,7 +31,7 @@ def camel(name: str) -> str:
     return to_camel(name).replace("Gib", "GiB").replace("Mib", "MiB")
 
 
-class Section(BaseModel):
+class Section(StrictNumbers):
     """A mapping in the stack's YAML."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel, allow_inf_nan=False)
