@@ -133,7 +133,7 @@ WRONG = {
     "typo in the namespace": ({"vllm-platfrom:budget": {}}, "vllm-platfrom:budget", "nothing reads", "vllm-platform:budget"),
     "provider as a list": ({"cluster.provider": ["gke"]}, "cluster.provider", "['gke']", "gke, existing"),
     "region as a list": ({"gcp:region": ["us-central1"]}, "gcp:region", "not text", "pulumi config set gcp:region"),
-    "region that is a number": ({"gcp:region": 7}, "cluster.zones[0]", "not a zone of region 7", "7-a"),
+    "region that is a number": ({"gcp:region": 7}, "gcp:region", "'7' is not a region", "gcloud compute regions list"),
     "pool's zone twice": ({"nodePools.l4.zones": ["us-central1-a", "us-central1-a"]}, "nodePools.l4.zones", "twice", "once"),
     "pool without anything": ({"nodePools.l4": [1]}, "nodePools.l4", "[1]", "mapping"),
     "label that is none": (
