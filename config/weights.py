@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from config.errors import rule
-from config.section import Cidr, Form, Positive, Section, Text
+from config.ranges import Cidr
+from config.section import Form, Positive, Section, Text
 
 _WORD = "[A-Za-z0-9][A-Za-z0-9._-]*"
 HuggingFaceId = Annotated[str, Form(f"{_WORD}/{_WORD}", "a Hugging Face id", "write owner/model, as in Qwen/Qwen3-8B")]

@@ -4,11 +4,12 @@ import pytest
 
 from planning.plan import make_plan
 from tests.stacks import settings
-from tests.unit import right_engines, right_flags, right_settings
+from tests.unit import right_engines, right_flags, right_memory, right_platforms, right_settings
 
-RIGHT = right_settings.RIGHT | right_flags.RIGHT | right_engines.RIGHT
+TABLES = (right_settings, right_flags, right_engines, right_memory, right_platforms)
+RIGHT = {name: row for table in TABLES for name, row in table.RIGHT.items()}
 
 
 @pytest.mark.parametrize("changes", RIGHT.values(), ids=RIGHT)
 def test_a_stack_that_works_is_accepted(changes):
-    assert make_plan(settings(changes)).models["qwen3-8b"]
+    assert make_plan(settings(changes)).models
