@@ -42,7 +42,7 @@ def main() -> None:
             hugging_face_token=token,
             scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if platform.monitoring else None,
             monitoring=platform.monitoring,
-            nodes=cluster.nodes,
+            needed=[*cluster.nodes, *platform.before_models],
             workload_identity=cluster.workload_identity,
         )
         stacks[name] = ModelStack(name, args, opts=inside)

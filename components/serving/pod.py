@@ -19,7 +19,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeMountArgsDict,
 )
 
-from components.naming import API_PORT, MANAGED, TIER_LABEL, model_labels
+from components.naming import API_PORT, MANAGED, PRIORITY_CLASSES, TIER_LABEL, model_labels
 from components.serving import weights
 from components.serving.engine import engine_arguments
 from config.models import Model
@@ -27,6 +27,7 @@ from planning.drain import Drain
 from planning.machines import NodeGroup
 from planning.plan import ModelPlan
 from planning.startup import PROBE_PERIOD
+from planning.weights import HOME_GIB, TMP_GIB
 
 HOME = "/home/vllm"
 _SECURITY_CONTEXT: SecurityContextArgsDict = {
@@ -63,6 +64,7 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
         "metadata": {"labels": labels | MANAGED, "annotations": tier.annotations},
         "spec": {
             "service_account_name": plan.name,
+            "priority_class_name": PRIORITY_CLASSES[tier.name],
             "automount_service_account_token": False,
             "enable_service_links": False,
             "termination_grace_period_seconds": tier.drain.grace_period,
@@ -77,8 +79,8 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
             else weights.download_containers(model, plan, image, _SECURITY_CONTEXT, with_token=with_token),
             "containers": [_server(model, plan, tier, image)],
             "volumes": [
-                {"name": "home", "empty_dir": {}},
-                {"name": "tmp", "empty_dir": {}},
+                {"name": "home", "empty_dir": {"size_limit": f"{HOME_GIB}Gi"}},
+                {"name": "tmp", "empty_dir": {"size_limit": f"{TMP_GIB}Gi"}},
                 {"name": "shm", "empty_dir": {"medium": "Memory", "size_limit": f"{plan.shape.shared_memory_gib}Gi"}},
                 *([] if streamed else [weights.volume(plan)]),
             ],
@@ -141,6 +143,6 @@ def _environment(plan: ModelPlan) -> dict[str, str]:
 def _resources(plan: ModelPlan) -> ResourceRequirementsArgsDict:
     shape = plan.shape
     gpus = {"nvidia.com/gpu": str(shape.gpus)} if shape.gpus else {}
-    disk = {} if plan.weights.bucket or plan.weights.shared else {"ephemeral-storage": f"{plan.weights.storage_gib}Gi"}
+    disk = {"ephemeral-storage": f"{plan.weights.disk_gib}Gi"}
     memory = {"memory": f"{int(shape.memory_gib * 1024)}Mi"}
     return {"requests": {"cpu": f"{int(shape.cpu * 1000)}m", **memory, **disk, **gpus}, "limits": {**memory, **gpus}}
