@@ -43,7 +43,7 @@ def main() -> None:
             bucket_credentials=bucket_credentials(settings) if model.weights.source == "s3" else None,
             scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if platform.monitoring else None,
             monitoring=platform.monitoring,
-            nodes=cluster.nodes,
+            needed=[*cluster.nodes, *platform.before_models],
             workload_identity=cluster.workload_identity,
         )
         stacks[name] = ModelStack(name, args, opts=inside)

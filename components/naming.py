@@ -12,6 +12,7 @@ MONITORING_NAMESPACE = "monitoring"
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi", "app.kubernetes.io/part-of": "vllm-platform"}
 MODEL_LABEL = "vllm-platform/model"
 TIER_LABEL = "vllm-platform/tier"
+PRIORITY_CLASSES = {"floor": "vllm-platform-floor", "burst": "vllm-platform-burst"}
 
 
 def model_namespace(model: str) -> str:

@@ -16,6 +16,10 @@ from config.settings import Settings
 POOL_LABEL = "vllm-platform/node-pool"
 CAPACITY_LABEL = "vllm-platform/capacity"
 
+# A node's capacity is less than its machine's memory: the kernel's page structures take a 64th, it and the firmware up to 0.2 GiB more.
+# Three sizes measured: 0.64 of 32, 2.19 of 128, 8.11 of 512 GiB (2i2c-org/infrastructure, issue 2121).
+_PAGE_STRUCTURES_SHARE = 1 / 64
+_FIRMWARE_GIB = 0.2
 # Memory that GKE keeps for the node itself, by size: 25 % of the first 4 GiB, ... and 100 MiB for eviction; CPU likewise.
 # cloud.google.com/kubernetes-engine/docs/concepts/plan-node-sizes
 _MEMORY_RESERVE = ((4, 0.25), (4, 0.20), (8, 0.10), (112, 0.06), (float("inf"), 0.02))
@@ -29,9 +33,13 @@ _LOCAL_SSD_GIB = 375e9 / 1024**3
 _EVICTION_DISK_SHARE = 0.1
 # Images of vLLM and of the DaemonSets, unpacked, where the boot disk holds them too. Assumed.
 _IMAGES_GIB = 30.0
-# DaemonSets of a GPU node: DCGM exporter, node exporter, GPU feature discovery, logging, CSI drivers, driver installer. Assumed.
-DAEMONSET_CPU = 0.6
-DAEMONSET_MEMORY_GIB = 1.2
+# What pods on every GPU node request: GKE's own (454m, 656 MiB: 2i2c-org/infrastructure, pull request 4131) and its device plugin (50m,
+# 50 MiB), the driver installer (150m), Node Feature Discovery (5m, 64 MiB). Charts give DCGM's and the node exporter no requests.
+DAEMONSET_CPU = 0.66
+DAEMONSET_MEMORY_GIB = 0.75
+# Kept free: on a full node the next critical DaemonSet, or one that an upgrade lets grow, evicts a model. Assumed.
+SLACK_CPU = 0.3
+SLACK_MEMORY_GIB = 0.75
 # Less than this per slot is a mistake in the stack, whatever the model.
 _LEAST_CPU = 0.1
 _LEAST_MEMORY_GIB = 1.0
@@ -91,12 +99,12 @@ class Machine:
 
     @property
     def cpu_per_slot(self) -> float:
-        return (allocatable_cpu(self.vcpus) - DAEMONSET_CPU) / self.slots
+        return (allocatable_cpu(self.vcpus) - DAEMONSET_CPU - SLACK_CPU) / self.slots
 
     @property
     def memory_per_slot(self) -> float:
         """Node memory (not the GPU's) that a slot's pod may request, GiB."""
-        return (allocatable_memory_gib(self.memory_gib) - DAEMONSET_MEMORY_GIB) / self.slots
+        return (allocatable_memory_gib(self.memory_gib) - DAEMONSET_MEMORY_GIB - SLACK_MEMORY_GIB) / self.slots
 
 
 def allocatable_cpu(vcpus: float) -> float:
@@ -105,8 +113,9 @@ def allocatable_cpu(vcpus: float) -> float:
 
 
 def allocatable_memory_gib(memory_gib: float) -> float:
-    """Memory of a GKE node that pods may request."""
-    return memory_gib - _graded(memory_gib, _MEMORY_RESERVE) - _EVICTION_GIB
+    """Memory of a GKE node that pods may request, from the machine type's `memory_gib`."""
+    capacity = memory_gib * (1 - _PAGE_STRUCTURES_SHARE) - _FIRMWARE_GIB
+    return capacity - _graded(capacity, _MEMORY_RESERVE) - _EVICTION_GIB
 
 
 def _graded(total: float, steps: tuple[tuple[float, float], ...]) -> float:

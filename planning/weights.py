@@ -16,6 +16,10 @@ from planning.memory import GIB
 # revision is downloaded beside the old one's leftovers. Assumed.
 _DISK_FACTOR = 1.2
 _DISK_MARGIN_GIB = 2
+# Largest sizes of a model server's volumes for compile caches (HOME) and for sockets and a download's locks (/tmp). Assumed: caches of one
+# model and GPU were seen to take some hundred MiB; the pod is evicted when it exceeds them, not the node's other pods.
+HOME_GIB = 10
+TMP_GIB = 4
 # A LoRA adapter of rank 64 of a 70B model, rounded up. Assumed.
 _ADAPTER_GIB = 2
 
@@ -37,6 +41,11 @@ class WeightsPlan:
     def streamed(self) -> bool:
         return self.source in ("google-cloud-storage", "s3")
 
+    @property
+    def disk_gib(self) -> int:
+        """Of its node's disk that a replica may use."""
+        return HOME_GIB + TMP_GIB + (self.storage_gib if self.downloaded and not self.shared else 0)
+
 
 def plan_weights(model: Model, weights_bytes: int) -> WeightsPlan:
     needed = math.ceil(weights_bytes / GIB * _DISK_FACTOR) + _DISK_MARGIN_GIB + len(model.lora_adapters) * _ADAPTER_GIB
@@ -48,18 +57,18 @@ def disk_problems(path: str, model: Model, plan: WeightsPlan, memory_gib: float,
 
     `memory_gib`: the weights.
     """
-    if not plan.downloaded:
-        return
-    if plan.storage_gib < memory_gib:
+    if plan.downloaded and plan.storage_gib < memory_gib:
         message = f"{plan.storage_gib} GiB cannot hold the weights of {memory_gib:.1f} GiB"
         yield Problem(f"{path}.weights.storageGiB", message, "remove it, or raise it")
-    if plan.shared or slots > machine.slots:
+    if slots > machine.slots:
         return
     replicas = machine.slots // slots
-    if plan.storage_gib * replicas <= machine.ephemeral_gib:
+    if plan.disk_gib * replicas <= machine.ephemeral_gib:
         return
     copies = (
-        f"{replicas} replicas on a node keep {plan.storage_gib} GiB each" if replicas > 1 else f"the weights take {plan.storage_gib} GiB"
+        f"{replicas} replicas on a node may use {plan.disk_gib} GiB each"
+        if replicas > 1
+        else f"weights and caches may take {plan.disk_gib} GiB"
     )
     yield Problem(
         f"{path}.weights",

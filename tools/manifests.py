@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
+import itertools
 import json
-import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +46,36 @@ def _rank(manifest: dict[str, Any]) -> tuple[int, str, str, str]:
     return position, metadata.get("namespace", ""), kind, metadata.get("name", "")
 
 
-def write(folder: Path, plan: Plan, recording: Recording) -> int:
-    """Replaces `folder` by the preview's files; returns the number of manifests."""
-    shutil.rmtree(folder, ignore_errors=True)
+def write(folder: Path, plan: Plan, recording: Recording, report: str) -> int:
+    """Replaces `folder` by the preview's files, once they are all written beside it; returns the number of manifests.
+
+    Raises:
+        OSError: the files cannot be written; what was in `folder` is still there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+        new = Path(scratch) / "new"
+        count = _write_into(new, plan, recording)
+        (new / "report.html").write_text(report)
+        _replace(folder, new, Path(scratch))
+    return count
+
+
+def _replace(folder: Path, new: Path, scratch: Path) -> None:
+    """Moves `new` to `folder`, and what was there into `scratch`; as often as another preview of the stack gets in between."""
+    for attempt in itertools.count():
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(scratch / f"old-{attempt}")
+        try:
+            new.rename(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return
+
+
+def _write_into(folder: Path, plan: Plan, recording: Recording) -> int:
     (folder / "manifests").mkdir(parents=True)
     written = manifests(recording)
     width = len(str(len(written)))

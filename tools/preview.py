@@ -1,6 +1,6 @@
 """`make preview`: what a stack would become, without an account, a cluster or the Pulumi CLI.
 
-Exit codes: 0 the stack can work, 2 it cannot (each problem is printed with its fix).
+Exit codes: 0 the stack can work, 2 it cannot, or the preview cannot be written (each problem is printed with its fix).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from config.errors import StackError
+from config.errors import Problem, StackError
 from config.settings import Settings
 from config.stack_config import load_stack_file, read_stack_file
 from planning.plan import Plan, make_plan
@@ -38,8 +38,17 @@ def main() -> int:
         tables.print_problems(console, f"Stack {arguments.stack} cannot work; nothing would be created", error.problems, "red")
         return 2
     print_plan(console, settings, plan)
-    if not arguments.plan_only:
+    if arguments.plan_only:
+        return 0
+    try:
         run_program(console, arguments.stack, plan)
+    except OSError as error:
+        message, fix = f"cannot be written: {error.strerror}", "what was there is still there; mend it and try again"
+        problem = Problem(f"build/{arguments.stack}", message, fix)
+        tables.print_problems(console, "The preview was not written", [problem], "red")
+        return 2
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -54,12 +63,11 @@ def run_program(console: Console, stack: str, plan: Plan) -> None:
         from tools import manifests, offline
 
         recording = offline.run(read_stack_file(stack_file(stack)), stack)
-        folder = ROOT / "build" / stack
-        count = manifests.write(folder, plan, recording)
     console.print(tables.resource_tree(recording, _MOST_IN_TREE))
+    report = console.export_html(clear=False)
+    count = manifests.write(ROOT / "build" / stack, plan, recording, report)
     console.print(f"build/{stack}/: {count} manifests, plan.json, resources.json, report.html")
     console.print("This preview knows no state: everything shows as a create. `pulumi preview` compares with what exists.")
-    console.save_html(str(folder / "report.html"))
 
 
 if __name__ == "__main__":

@@ -56,8 +56,8 @@ class GpuNodePools(pulumi.ComponentResource):
             shortened(group.name, _NAME_LIMIT),
             cluster=args.cluster_id,
             node_locations=pool.zones,
-            # Per zone, and rounded down: the autoscaler adds what a pod waits for, but an idle GPU costs until it is removed.
-            initial_node_count=group.min_nodes // len(pool.zones),
+            # None in every zone, which one zone without capacity would fail: the autoscaler brings the minimum from where there is some.
+            initial_node_count=0,
             autoscaling={
                 "total_min_node_count": group.min_nodes,
                 "total_max_node_count": group.max_nodes,

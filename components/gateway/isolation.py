@@ -6,8 +6,8 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict, Net
 
 from components.gateway.pod import API_PORT, OPERATIONS_PORT
 from components.naming import API_PORT as MODEL_PORT
-from components.naming import CLIENT_NAMESPACE_LABEL, MANAGED, MONITORING_NAMESPACE
-from components.serving.isolation import PRIVATE_RANGES, dns_policy, namespace_named
+from components.naming import CLIENT_NAMESPACE_LABEL, MANAGED
+from components.serving.isolation import PRIVATE_RANGES, dns_policy, namespace_named, prometheus
 from config.cluster import Cluster
 from config.gateway import Gateway
 
@@ -21,7 +21,7 @@ def network_policies(cluster: Cluster, gateway: Gateway) -> dict[str, NetworkPol
         "default-deny": {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
         "allow-dns": dns_policy(cluster),
         "allow-clients": _ingress(API_PORT, _clients(gateway)),
-        "allow-operations": _ingress(OPERATIONS_PORT, [namespace_named(MONITORING_NAMESPACE), *_ranges(_health_checkers(gateway))]),
+        "allow-operations": _ingress(OPERATIONS_PORT, [prometheus(), *_ranges(_health_checkers(gateway))]),
         "allow-models": _models(),
     }
 

@@ -1,4 +1,4 @@
-"""What every model shares inside the cluster: the driver installer, monitoring and the GPU Operator, each where the stack wants it.
+"""What every model shares inside the cluster: priority classes, and the driver installer, monitoring and GPU Operator that the stack wants.
 
 Owns the order between them and nothing else. What one model needs is `serving`; what is outside the cluster is `cluster`.
 """
@@ -14,6 +14,7 @@ from components.cluster.connection import ClusterConnection
 from components.platform.driver_installer import DriverInstaller, DriverInstallerArgs
 from components.platform.gpu_operator import GpuOperator, GpuOperatorArgs
 from components.platform.monitoring import Monitoring, MonitoringArgs
+from components.platform.priorities import priority_classes
 from components.secrets import secret
 from config.cluster import GkeCluster
 from config.settings import Settings
@@ -33,6 +34,8 @@ class Platform(pulumi.ComponentResource):
     monitoring: Monitoring | None
     gpu_operator: GpuOperator | None
     driver_installer: DriverInstaller | None
+    before_models: list[pulumi.Resource]
+    """What a model server's pods need, or what would take room on their nodes after them."""
 
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:Platform", name, None, opts)
@@ -40,6 +43,8 @@ class Platform(pulumi.ComponentResource):
         self.driver_installer = self._driver_installer(args) if has_gpus else None
         self.monitoring = self._monitoring(args)
         self.gpu_operator = self._gpu_operator(args) if has_gpus else None
+        classes = priority_classes(pulumi.ResourceOptions(parent=self, deleted_with=args.cluster.anchor))
+        self.before_models = [*classes, *(one for one in (self.driver_installer, self.gpu_operator) if one)]
         self.register_outputs({})
 
     def _driver_installer(self, args: PlatformArgs) -> DriverInstaller | None:

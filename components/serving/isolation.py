@@ -52,8 +52,13 @@ def namespace_named(name: str) -> NetworkPolicyPeerArgsDict:
     return {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": name}}}
 
 
+def prometheus() -> NetworkPolicyPeerArgsDict:
+    """Prometheus' own pods: Grafana beside them would reach every model without a key."""
+    return {**namespace_named(MONITORING_NAMESPACE), "pod_selector": {"match_labels": {"app.kubernetes.io/name": "prometheus"}}}
+
+
 def _api() -> NetworkPolicySpecArgsDict:
-    sources = [namespace_named(namespace) for namespace in (GATEWAY_NAMESPACE, MONITORING_NAMESPACE)]
+    sources = [namespace_named(GATEWAY_NAMESPACE), prometheus()]
     return {
         "pod_selector": {},
         "policy_types": ["Ingress"],

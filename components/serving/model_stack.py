@@ -42,8 +42,8 @@ class ModelStackArgs:
     """None where there is no Prometheus to scrape."""
     monitoring: pulumi.Resource | None
     """What brings the PodMonitor kind."""
-    nodes: Sequence[pulumi.Resource]
-    """What brings the nodes: a replica's start-up budget begins when they can exist."""
+    needed: Sequence[pulumi.Resource]
+    """Node pools, GPU Operator and priority classes: a replica's start-up budget begins when it can run."""
     workload_identity: tuple[str, pulumi.Input[str]] | None
     """Google Cloud project id and number, for weights in a bucket."""
 
@@ -64,7 +64,7 @@ class ModelStack(pulumi.ComponentResource):
 
         namespace = Namespace(f"{name}-namespace", metadata=_namespace_metadata(self.namespace), opts=self._child)
         self._within = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
-        needed = [*self._isolation(), *self._identity(), *self._weights(), *self._chat_template(), *args.nodes]
+        needed = [*self._isolation(), *self._identity(), *self._weights(), *self._chat_template(), *args.needed]
         for tier in rollout.tiers(args.model, args.plan):
             self._tier(tier, needed)
         self._service()

@@ -20,7 +20,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeMountArgsDict,
 )
 
-from components.naming import API_PORT, MANAGED, TIER_LABEL, literal, model_labels
+from components.naming import API_PORT, MANAGED, PRIORITY_CLASSES, TIER_LABEL, literal, model_labels
 from components.serving import chat_template, weights
 from components.serving.engine import engine_arguments
 from config.models import Model
@@ -28,6 +28,7 @@ from planning.drain import Drain
 from planning.machines import NodeGroup
 from planning.plan import ModelPlan
 from planning.startup import PROBE_PERIOD
+from planning.weights import HOME_GIB, TMP_GIB
 
 HOME = "/home/vllm"
 _SECURITY_CONTEXT: SecurityContextArgsDict = {
@@ -63,6 +64,7 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
         "metadata": {"labels": labels | MANAGED, "annotations": tier.annotations},
         "spec": {
             "service_account_name": plan.name,
+            "priority_class_name": PRIORITY_CLASSES[tier.name],
             "automount_service_account_token": False,
             "enable_service_links": False,
             "termination_grace_period_seconds": tier.drain.grace_period,
@@ -77,8 +79,8 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
             else [],
             "containers": [_server(model, plan, tier, image)],
             "volumes": [
-                {"name": "home", "empty_dir": {}},
-                {"name": "tmp", "empty_dir": {}},
+                {"name": "home", "empty_dir": {"size_limit": f"{HOME_GIB}Gi"}},
+                {"name": "tmp", "empty_dir": {"size_limit": f"{TMP_GIB}Gi"}},
                 {"name": "shm", "empty_dir": {"medium": "Memory", "size_limit": f"{plan.shape.shared_memory_gib}Gi"}},
                 *weights.volumes(model, plan),
                 *chat_template.volumes(model),
@@ -146,7 +148,6 @@ def _environment(model: Model, plan: ModelPlan) -> dict[str, str]:
 def _resources(plan: ModelPlan) -> ResourceRequirementsArgsDict:
     shape = plan.shape
     gpus = {"nvidia.com/gpu": str(shape.gpus)} if shape.gpus else {}
-    own_copy = plan.weights.downloaded and not plan.weights.shared
-    disk = {"ephemeral-storage": f"{plan.weights.storage_gib}Gi"} if own_copy else {}
+    disk = {"ephemeral-storage": f"{plan.weights.disk_gib}Gi"}
     memory = {"memory": f"{int(shape.memory_gib * 1024)}Mi"}
     return {"requests": {"cpu": f"{int(shape.cpu * 1000)}m", **memory, **disk, **gpus}, "limits": {**memory, **gpus}}

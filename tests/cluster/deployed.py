@@ -12,7 +12,7 @@ from config.stack_config import without_secret_values
 from planning.plan import Plan, make_plan
 from tests.cluster.cluster import Cluster, is_ready
 from tests.cluster.simulated_nodes import GPU, NodeGroup, node_groups
-from tests.cluster.simulated_platform import daemons, gpu_operator
+from tests.cluster.simulated_platform import gpu_operator
 from tools import offline
 from tools.manifests import manifests
 
@@ -54,7 +54,7 @@ def deploy(cluster: Cluster, config: Mapping[str, Any], name: str = "test") -> D
     recording = offline.run(config, name, known=True)
     objects = manifests(recording)
     applied = [cluster.apply(one) for one in objects]
-    for one in (daemons(objects), *gpu_operator(recording)):
+    for one in gpu_operator(recording):
         cluster.apply(one)
     return Deployed(cluster, settings, make_plan(settings), node_groups(settings, recording), objects, applied)
 

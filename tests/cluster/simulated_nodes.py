@@ -1,14 +1,18 @@
 """Nodes as GKE would make them for a stack's node pools: the program's own NodePool resources, with what GKE adds.
 
 Taken from the resources that the program registers, not from the plan, so that a label or taint that the cluster side forgets is
-missing here too. On an existing cluster there is no such resource: nodes follow from the stack's `nodePools`.
+missing here too. On an existing cluster there is no such resource: nodes follow from the stack's `nodePools`. CPU and memory are those
+of measured nodes (`tests/data/gke_nodes.yaml`), not the plan's, so that a plan that asks for more than a node has leaves a pod pending.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from config import catalog
 from config.settings import Settings
@@ -17,14 +21,13 @@ from planning.machines import (
 )
 from planning.machines import (
     Pool,
-    allocatable_cpu,
     allocatable_disk_gib,
-    allocatable_memory_gib,
     read_pool,
 )
 from tests.cluster.control_plane import KWOK_ANNOTATION
 from tools.offline import Recording
 
+MEASURED = yaml.safe_load((Path(__file__).parent.parent / "data" / "gke_nodes.yaml").read_text())
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 ZONE_LABEL = "topology.kubernetes.io/zone"
 GPU = "nvidia.com/gpu"
@@ -90,8 +93,8 @@ def gke_node_group(name: str, inputs: Mapping[str, Any]) -> NodeGroup:
         labels={**_labels_of_gke(name, node), **(node.get("labels") or {})},
         taints=taints,
         allocatable=_allocatable(
-            allocatable_cpu(machine.vcpus),
-            allocatable_memory_gib(machine.memory_gib),
+            allocatable_milli_cpu(machine.vcpus),
+            allocatable_memory_ki(machine.memory_gib),
             allocatable_disk_gib(node["bootDisk"]["sizeGb"], local_ssds),
             sum(_advertised(accelerator) for accelerator in accelerators),
         ),
@@ -130,18 +133,34 @@ def _described_group(pool: Pool, group: PlannedGroup) -> NodeGroup:
         labels={**_LINUX, **group.node_selector},
         taints=[{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in group.taints],
         allocatable=_allocatable(
-            allocatable_cpu(machine.vcpus),
-            allocatable_memory_gib(machine.memory_gib),
+            allocatable_milli_cpu(machine.vcpus),
+            allocatable_memory_ki(machine.memory_gib),
             machine.ephemeral_gib,
             0 if machine.is_cpu else machine.slots,
         ),
     )
 
 
-def _allocatable(cpu: float, memory_gib: float, disk_gib: float, gpus: int) -> dict[str, str]:
+def allocatable_memory_ki(memory_gib: float) -> int:
+    """Memory of a node of nominally `memory_gib` that pods may request, between and beyond the measured sizes along straight lines."""
+    return int(_between([(node["memoryGiB"], node["allocatableKi"]) for node in MEASURED["nodes"]], memory_gib))
+
+
+def allocatable_milli_cpu(vcpus: float) -> int:
+    return int(_between([(node["vcpus"], node["allocatableMilliCpu"]) for node in MEASURED["nodes"]], vcpus))
+
+
+def _between(points: Sequence[tuple[float, float]], wanted: float) -> float:
+    """The line through the two measured points around `wanted`, or through the two nearest."""
+    after = next((index for index, (size, _) in enumerate(points) if size >= wanted), len(points) - 1)
+    (low, first), (high, second) = points[max(1, after) - 1 : max(1, after) + 1]
+    return first + (second - first) * (wanted - low) / (high - low)
+
+
+def _allocatable(milli_cpu: int, memory_ki: int, disk_gib: float, gpus: int) -> dict[str, str]:
     resources = {
-        "cpu": f"{int(cpu * 1000)}m",
-        "memory": f"{int(memory_gib * 1024)}Mi",
+        "cpu": f"{milli_cpu}m",
+        "memory": f"{memory_ki}Ki",
         "ephemeral-storage": f"{int(disk_gib)}Gi",
         "pods": str(_PODS),
     }

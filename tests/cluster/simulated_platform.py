@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kubernetes.utils.quantity import parse_quantity
-
 from components.platform.gpu_operator import CHART, NAMESPACE
-from planning.machines import DAEMONSET_CPU, DAEMONSET_MEMORY_GIB
+from tests.cluster.simulated_nodes import MEASURED
 from tools.offline import Recording
 
 Object = dict[str, Any]
+CRITICAL = "system-node-critical"
 DAEMONS, OPERAND = "daemons", "nvidia-dcgm-exporter"
 _RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
-def daemons(manifests: Iterable[Object] = ()) -> Object:
-    """The room that DaemonSets take on every node, as the plan assumes it, less what those among `manifests` take of it themselves."""
-    milli_cpu = int(DAEMONSET_CPU * 1000) - sum(_milli_cpu(one) for one in manifests if one["kind"] == "DaemonSet")
-    requests = {"cpu": f"{milli_cpu}m", "memory": f"{int(DAEMONSET_MEMORY_GIB * 1024)}Mi"}
-    return workload("DaemonSet", DAEMONS, "kube-system", tolerations=[{"operator": "Exists"}], requests=requests)
-
-
-def _milli_cpu(daemon_set: Object) -> int:
-    """What a pod of it requests: the most of an init container, or the sum of its containers."""
-    spec = daemon_set["spec"]["template"]["spec"]
-    init, main = (
-        [int(parse_quantity(one.get("resources", {}).get("requests", {}).get("cpu", "0")) * 1000) for one in spec.get(key, ())]
-        for key in ("initContainers", "containers")
-    )
-    return max([*init, sum(main)])
+def daemons() -> Object:
+    """What GKE's own pods and Node Feature Discovery were seen to request on every node. Critical, as they are."""
+    milli_cpu, memory = (sum(one[key] for one in MEASURED["daemons"].values()) for key in ("milliCpu", "memoryMi"))
+    requests = {"cpu": f"{milli_cpu}m", "memory": f"{memory}Mi"}
+    everywhere = [{"operator": "Exists"}]
+    return workload("DaemonSet", DAEMONS, "kube-system", tolerations=everywhere, requests=requests, priority=CRITICAL)
 
 
 def system_quota() -> Object:
@@ -52,7 +42,7 @@ def gpu_operator(recording: Recording) -> Iterator[Object]:
             tolerations = release.inputs["values"]["daemonsets"]["tolerations"]
             gpu_nodes = {"cloud.google.com/gke-accelerator": "Exists"}
             yield workload("Deployment", CHART, NAMESPACE)
-            yield workload("DaemonSet", OPERAND, NAMESPACE, tolerations=tolerations, nodes=gpu_nodes, priority="system-node-critical")
+            yield workload("DaemonSet", OPERAND, NAMESPACE, tolerations=tolerations, nodes=gpu_nodes, priority=CRITICAL)
 
 
 def workload(

@@ -12,13 +12,14 @@ from components.platform.gpu_operator import NAMESPACE
 from tests.cluster.conftest import any_cluster
 from tests.cluster.deployed import Deployed, deploy, gpus_in_use
 from tests.cluster.simulated_nodes import ZONE_LABEL
-from tests.cluster.simulated_platform import DAEMONS, OPERAND
+from tests.cluster.simulated_platform import CRITICAL, DAEMONS, OPERAND, workload
 from tests.program.conftest import STACKS, configuration
 from tools.doctor.diagnosis import diagnose
 from tools.doctor.reading import read_snapshot
 from tools.doctor.snapshot import Case
 
 NAMES = [*STACKS, "generated-1", "generated-20"]
+LATECOMER = "latecomer"
 CREATED = [name for name in NAMES if configuration(name)["vllm-platform:cluster"]["provider"] == "gke"]
 
 
@@ -132,6 +133,22 @@ def test_the_gpu_operators_critical_pods_run_on_every_gpu_node(deployed):
     gpu_nodes = sum(has > 0 for _, _, has in gpus_in_use(deployed.cluster))
     operand = lambda: deployed.cluster.get("DaemonSet", OPERAND, NAMESPACE, api="apps/v1")["status"]  # noqa: E731
     deployed.cluster.wait_for("operands on every GPU node", lambda: operand().get("numberReady", 0) == gpu_nodes)
+
+
+def test_a_critical_daemon_set_that_comes_later_evicts_no_floor(deployed):
+    """As large as Falco's, whose chart asks for 100m and 512Mi."""
+    before = {pod["metadata"]["uid"] for pod in deployed.tier("floor")}
+    requests = {"cpu": "100m", "memory": "512Mi"}
+    everywhere = [{"operator": "Exists"}]
+    deployed.cluster.apply(workload("DaemonSet", LATECOMER, "kube-system", tolerations=everywhere, requests=requests, priority=CRITICAL))
+    status = lambda: deployed.cluster.get("DaemonSet", LATECOMER, "kube-system", api="apps/v1")["status"]  # noqa: E731
+    everywhere_ready = lambda: 0 < status().get("desiredNumberScheduled", 0) == status().get("numberReady", 0)  # noqa: E731
+    try:
+        deployed.cluster.wait_for("it runs on every node", everywhere_ready)
+        assert {pod["metadata"]["uid"] for pod in deployed.tier("floor")} == before
+        assert deployed.floors_ready()
+    finally:
+        deployed.cluster.delete("DaemonSet", LATECOMER, "kube-system", api="apps/v1")
 
 
 def test_the_doctor_finds_it_healthy(deployed):

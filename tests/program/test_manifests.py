@@ -230,7 +230,7 @@ def test_a_failed_container_leaves_its_last_lines_in_the_pods_status(program):
 
 
 def test_every_custom_kind_has_a_definition_for_the_tests(program):
-    builtin = ("apps/v1", "autoscaling/v2", "networking.k8s.io/v1", "policy/v1", "v1")
+    builtin = ("apps/v1", "autoscaling/v2", "networking.k8s.io/v1", "policy/v1", "scheduling.k8s.io/v1", "v1")
     for name in STACKS:
         custom = {one["kind"] for one in manifests(program(name)) if one["apiVersion"] not in builtin}
         assert custom <= definitions.kinds(), "tests/definitions.py"

@@ -108,7 +108,7 @@ def test_weights_in_a_bucket_are_streamed_with_the_pods_own_identity():
     grant = of_type(recording, "gcp:storage/bucketIAMMember:BucketIAMMember")[0].inputs
     assert grant["role"] == "roles/storage.objectViewer"
     assert grant["member"].endswith("workloadIdentityPools/acme-llm.svc.id.goog/subject/ns/model-qwen3-8b/sa/qwen3-8b")
-    spec = of_type(recording, "kubernetes:apps/v1:Deployment")[0].inputs["spec"]["template"]["spec"]
+    spec = model_servers(recording)[0].inputs["spec"]["template"]["spec"]
     assert spec.get("initContainers", []) == []
     assert "--load-format=runai_streamer" in spec["containers"][0]["args"]
     assert spec["containers"][0]["args"][0] == "gs://acme-weights/qwen3-8b"
