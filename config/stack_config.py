@@ -101,6 +101,8 @@ def read_stack_file(path: Path) -> dict[str, Any]:
         raise StackError([Problem(path.name, "there is no such stack file", "stacks here: " + (", ".join(stacks) or "none"))]) from None
     except yaml.YAMLError as error:
         raise StackError([Problem(path.name, f"is not valid YAML: {_reason(error)}", "correct it")]) from None
+    except RecursionError:
+        raise StackError([Problem(path.name, "is nested too deeply", "no key of a stack is more than ten levels deep")]) from None
     except UnicodeDecodeError as error:
         raise StackError([Problem(path.name, f"is not text: {error.reason} at byte {error.start}", "save it as UTF-8")]) from None
     except OSError as error:
@@ -134,7 +136,7 @@ def _decoded(key: str, value: str) -> Any:
         return value
     try:
         return json.loads(value)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return value
 
 

@@ -155,5 +155,5 @@ def test_a_misplaced_secret_is_refused_without_its_value(secrets):
 @pytest.mark.parametrize("token", [None, ""])
 def test_a_secret_without_a_value_is_not_given(token):
     config = stack({f"{MODEL}.source": "meta-llama/Llama-3.1-8B"}) | {"vllm-platform:secrets": {"huggingFaceToken": token}}
-    with pytest.raises(StackError, match="gated|nothing is given"):
+    with pytest.raises(StackError, match=r"gated|nothing is given"):
         make_plan(Settings.parse(without_secret_values(config)))
