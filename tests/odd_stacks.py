@@ -88,7 +88,7 @@ ODD = [
     {"secure": 1},
     DEEP,
 ]
-odd = st.sampled_from(ODD) | st.integers() | st.floats() | st.text(max_size=20)
+odd = st.sampled_from(ODD).map(copy.deepcopy) | st.integers() | st.floats() | st.text(max_size=20)
 
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

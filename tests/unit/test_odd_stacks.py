@@ -15,11 +15,12 @@ from config.errors import StackError
 from config.settings import Settings
 from config.stack_config import load_stack_file, without_secret_values
 from planning.plan import Plan, make_plan
-from tests.odd_stacks import DEEP, ODD, from_schema, mutated
+from tests.odd_stacks import DEEP, ODD, STACKS, from_schema, mutated
 from tests.stacks import stack
 from tools.manifests import plan_as_json
 from tools.preview import print_plan
 
+UNPINNED = {"vllm-platform:platform": {"requirePinnedRevisions": False}}
 MANY = settings(max_examples=1000, suppress_health_check=list(HealthCheck))
 
 
@@ -31,14 +32,13 @@ def said(error: StackError) -> str:
 
 
 def judged(config) -> Plan | None:
-    """The plan; None where the stack is refused. A plan is printed and rendered."""
+    """The plan; None where the stack is refused. A plan is rendered."""
     try:
         read = Settings.parse(without_secret_values(config))
         plan = make_plan(read)
     except StackError as error:
         said(error)
         return None
-    print_plan(Console(file=io.StringIO(), width=160), read, plan)
     json.dumps(plan_as_json(plan))
     for name, model in plan.models.items():
         arguments = engine_arguments(read.models[name], model, model.floor_drain, "/weights")
@@ -46,6 +46,14 @@ def judged(config) -> Plan | None:
     if plan.gateway:
         json.dumps(bootstrap(plan.gateway, process(plan.gateway)))
     return plan
+
+
+@pytest.mark.parametrize("config", STACKS, ids=range(len(STACKS)))
+def test_every_stack_that_they_are_made_from_is_planned_and_printed(config):
+    console = Console(file=io.StringIO(), width=160)
+    assert judged(config | UNPINNED)
+    read = Settings.parse(without_secret_values(config | UNPINNED))
+    print_plan(console, read, make_plan(read))
 
 
 @MANY
