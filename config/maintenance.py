@@ -13,6 +13,7 @@ from config.section import Form
 LEAST_WINDOW = timedelta(hours=4)
 LEAST_AVAILABLE = timedelta(hours=48)
 ROLLING_DAYS = 32
+_ROLLING = timedelta(days=ROLLING_DAYS)
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _DAY = f"({'|'.join(_DAYS)})"
 
@@ -33,29 +34,23 @@ def check_maintenance(window: timedelta, recurrence: str) -> None:
             f"a window of {_hours(window)} hours does not count, Google asks for 4 or more",
             "let endTime be 4 hours after startTime or more",
         )
-    days = _days(recurrence)
-    if window > timedelta(days=min(_gaps(days))):
+    period, starts = _starts(recurrence)
+    days = [repeated + day for repeated in range(0, 2 * period + ROLLING_DAYS, period) for day in starts]
+    if window > timedelta(days=min(later - earlier for earlier, later in pairwise(days))):
         raise rule(f"a window of {_hours(window)} hours lasts into the next one", "end it before the next one starts")
-    least = min(
-        sum(first <= day and timedelta(days=day - first) + window <= timedelta(days=ROLLING_DAYS) for day in days) for first in range(200)
-    )
-    if least * window < LEAST_AVAILABLE:
-        message = f"leaves Google {_hours(least * window)} hours in {ROLLING_DAYS} days, and it asks for {_hours(LEAST_AVAILABLE)}"
+    counts = [sum(timedelta(days=day - first) + window <= _ROLLING for day in days if day >= first) for first in range(period)]
+    if min(counts) * window < LEAST_AVAILABLE:
+        message = f"leaves Google {_hours(min(counts) * window)} hours in {ROLLING_DAYS} days, and it asks for {_hours(LEAST_AVAILABLE)}"
         raise rule(message, "give longer windows, or more of them")
 
 
-def _days(recurrence: str) -> list[int]:
-    """Days on which a window starts, over a year, counted from a Monday."""
+def _starts(recurrence: str) -> tuple[int, list[int]]:
+    """Days after which the rule repeats, and those of them, from a Monday, on which a window starts."""
     parts = dict(part.split("=") for part in recurrence.split(";"))
     interval = int(parts.get("INTERVAL", "1"))
     if parts["FREQ"] == "DAILY":
-        return list(range(0, 365, interval))
-    chosen = sorted({_DAYS.index(day) for day in parts["BYDAY"].split(",")})
-    return [week * 7 + day for week in range(0, 52, interval) for day in chosen]
-
-
-def _gaps(days: list[int]) -> list[int]:
-    return [later - earlier for earlier, later in pairwise(days)]
+        return interval, [0]
+    return 7 * interval, sorted({_DAYS.index(day) for day in parts["BYDAY"].split(",")})
 
 
 def _hours(time: timedelta) -> str:

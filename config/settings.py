@@ -78,11 +78,18 @@ class Settings:
         return rules.checked(settings)
 
 
+def is_read(key: str) -> bool:
+    """Whether the program reads a key of the configuration; those of other namespaces are other programs' business."""
+    return key in ("gcp:project", "gcp:region") or key.startswith(f"{PROJECT}:")
+
+
 def _without_tokens(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """The configuration without the credentials that stand outside `secrets`, and a problem for each."""
     problems: list[Problem] = []
-    cleaned = {}
+    cleaned = dict(config)
     for key, value in config.items():
+        if not is_read(key):
+            continue
         cleaned[key], found = without_tokens(value, key.removeprefix(f"{PROJECT}:"))
         problems += found
     return cleaned, problems

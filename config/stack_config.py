@@ -17,10 +17,12 @@ from yaml.constructor import ConstructorError
 from config.catalog import Loader
 from config.errors import Problem, StackError
 from config.secrets import is_encrypted, masked
-from config.settings import PROJECT, SECTIONS, Settings
+from config.settings import PROJECT, SECTIONS, Settings, is_read
 from config.tokens import TOKEN, looks_random
 
 SECRETS = f"{PROJECT}:secrets"
+# Brackets within brackets, and characters of indentation. A stack has ten of the one and twenty of the other.
+_MOST_NESTED = 500
 
 
 class DuplicateKeyError(ConstructorError):
@@ -55,7 +57,7 @@ def load_settings() -> Settings:
 
     config = {key: _decoded(key, value) for key, value in CONFIG.get().items()}
     encrypted = sorted(key for key in config if is_config_secret(key))
-    if misplaced := [key for key in encrypted if key != SECRETS and _is_read(key)]:
+    if misplaced := [key for key in encrypted if key != SECRETS and is_read(key)]:
         fix = f"values are encrypted under {SECRETS} only; set it without --secret"
         raise StackError(Problem(key.removeprefix(f"{PROJECT}:"), "is encrypted, and the plan prints settings", fix) for key in misplaced)
     if SECRETS in encrypted:
@@ -63,10 +65,6 @@ def load_settings() -> Settings:
         file = _own_stack_file()
         config[SECRETS] = _as_in(read_stack_file(file).get(SECRETS) if file else None, config[SECRETS])
     return Settings.parse(without_secret_values(config))
-
-
-def _is_read(key: str) -> bool:
-    return key in ("gcp:project", "gcp:region") or key.startswith(f"{PROJECT}:")
 
 
 def _own_stack_file() -> Path | None:
@@ -95,12 +93,17 @@ def read_stack_file(path: Path) -> dict[str, Any]:
         StackError: the file does not exist or is not the YAML of a stack.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), StackLoader)  # noqa: S506 - a safe loader
+        text = path.read_text(encoding="utf-8")
+        if _is_deep(text):
+            raise RecursionError
+        content = yaml.load(text, StackLoader)  # noqa: S506 - a safe loader
     except FileNotFoundError:
         stacks = sorted(other.name.split(".")[1] for other in path.parent.glob("Pulumi.*.yaml"))
         raise StackError([Problem(path.name, "there is no such stack file", "stacks here: " + (", ".join(stacks) or "none"))]) from None
     except yaml.YAMLError as error:
         raise StackError([Problem(path.name, f"is not valid YAML: {_reason(error)}", "correct it")]) from None
+    except RecursionError:
+        raise StackError([Problem(path.name, "is nested too deeply", "no key of a stack is more than ten levels deep")]) from None
     except UnicodeDecodeError as error:
         raise StackError([Problem(path.name, f"is not text: {error.reason} at byte {error.start}", "save it as UTF-8")]) from None
     except OSError as error:
@@ -109,6 +112,15 @@ def read_stack_file(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise StackError([Problem(path.name, "has no `config:` mapping", "start from one of the shipped stack files")])
     return {str(key): value for key, value in config.items()}
+
+
+def _is_deep(text: str) -> bool:
+    """Whether the YAML may be nested beyond what its parser, which is C without a limit of its own, survives."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest > _MOST_NESTED or re.search(rf"^[ ?:-]{{{_MOST_NESTED},}}", text, re.MULTILINE) is not None
 
 
 def _reason(error: yaml.YAMLError) -> str:
@@ -134,7 +146,7 @@ def _decoded(key: str, value: str) -> Any:
         return value
     try:
         return json.loads(value)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return value
 
 

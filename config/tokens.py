@@ -7,12 +7,12 @@ NVIDIA NGC, Docker Hub, Pulumi, JSON Web Tokens, private keys, and addresses tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from config.errors import Problem, join
 
 TOKEN = "[not shown]"
+MOST_NESTED, MOST_VALUES = 50, 1_000_000
 _FORMATS = (
     r"hf_(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{5,}|hf_[A-Za-z0-9]{16,}",
     r"sk-[A-Za-z0-9]{16,}|sk-(?:proj|ant|or|svcacct|admin)-[\w-]{16,}",
@@ -44,23 +44,38 @@ def looks_random(text: str) -> bool:
 
 
 def without_tokens(value: Any, path: str) -> tuple[Any, list[Problem]]:
-    """A copy of `value` in which no credential stands, and a problem for each that did."""
-    if not any(has_token(text) or text == "secure" for text in _texts(value)):
+    """A copy of `value` in which no credential stands, nor what no stack can hold, and a problem for each that did."""
+    texts = _texts(value)
+    if texts is None:
+        fix = f"nest at most {MOST_NESTED} levels, and {MOST_VALUES:,} values in all"
+        return TOKEN, [Problem(path, "is nested too deeply, or refers to itself, or is too large", fix)]
+    if not any(has_token(text) or text == "secure" or _is_half(text) for text in texts):
         return value, []
     problems: list[Problem] = []
     return _cleaned(value, path, problems), problems
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, entry in value.items():
-            yield str(key)
-            yield from _texts(entry)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+def _texts(value: Any) -> list[str] | None:
+    """All keys and texts in `value`; None where it is nested too deeply or too large to be a stack's."""
+    texts, count, waiting = [], 0, [(value, 0)]
+    while waiting:
+        one, depth = waiting.pop()
+        count += 1
+        if depth > MOST_NESTED or count > MOST_VALUES:
+            return None
+        if isinstance(one, str):
+            texts.append(one)
+        elif isinstance(one, dict):
+            texts += [str(key) for key in one]
+            waiting += [(entry, depth + 1) for entry in one.values()]
+        elif isinstance(one, (list, tuple)):
+            waiting += [(item, depth + 1) for item in one]
+    return texts
+
+
+def _is_half(text: str) -> bool:
+    """Whether it holds half of a character that takes two, as JSON can, and so is no text."""
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _cleaned(value: Any, path: str, problems: list[Problem]) -> Any:
@@ -70,16 +85,19 @@ def _cleaned(value: Any, path: str, problems: list[Problem]) -> Any:
         return TOKEN
     if isinstance(value, dict):
         return {_name(key): _cleaned(entry, join(path, [_checked(key, path, problems)]), problems) for key, entry in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_cleaned(item, join(path, [index]), problems) for index, item in enumerate(value)]
     return _checked(value, path, problems) if isinstance(value, str) else value
 
 
 def _name(key: Any) -> Any:
-    return TOKEN if has_token(str(key)) else key
+    return TOKEN if has_token(str(key)) or _is_half(str(key)) else key
 
 
 def _checked(text: Any, path: str, problems: list[Problem]) -> str:
+    if _is_half(str(text)):
+        problems.append(Problem(path, "holds half a character", "correct the text"))
+        return TOKEN
     if not has_token(str(text)):
         return str(text)
     message = "holds what looks like a token or password, in the clear (it is not shown here)"
