@@ -20,7 +20,15 @@ ARCHITECTURES = {
     )
     for name, (changes, path, reason, fix) in wrong_architectures.WRONG.items()
 }
-WRONG = wrong_models.WRONG | wrong_flags.WRONG | wrong_engines.WRONG | wrong_platforms.WRONG | wrong_gateways.WRONG | wrong_settings.WRONG | ARCHITECTURES
+WRONG = (
+    wrong_models.WRONG
+    | wrong_flags.WRONG
+    | wrong_engines.WRONG
+    | wrong_platforms.WRONG
+    | wrong_gateways.WRONG
+    | wrong_settings.WRONG
+    | ARCHITECTURES
+)
 
 
 def problems(changes) -> tuple[Problem, ...]:
