@@ -7,7 +7,16 @@ from config.settings import Settings
 from config.stack_config import read_stack_file, without_secret_values
 from planning.plan import make_plan
 from tests.stacks import REVISION, settings, stack
-from tests.unit import wrong_architectures, wrong_engines, wrong_flags, wrong_gateways, wrong_models, wrong_platforms, wrong_settings
+from tests.unit import (
+    wrong_architectures,
+    wrong_engines,
+    wrong_flags,
+    wrong_gateways,
+    wrong_models,
+    wrong_platforms,
+    wrong_readings,
+    wrong_settings,
+)
 from tests.unit.wrong_architectures import TINY
 from tests.unit.wrong_models import EXISTING, MODEL, T4
 
@@ -28,6 +37,7 @@ WRONG = (
     | wrong_gateways.WRONG
     | wrong_settings.WRONG
     | ARCHITECTURES
+    | wrong_readings.WRONG
 )
 
 
