@@ -18,7 +18,7 @@ from planning.capacity import CapacityPlan, plan_capacity
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain
 from planning.engine_options import EngineOptions, engine_options, flag_path, served
-from planning.fit import memory_problems
+from planning.fit import measured_problems, memory_problems
 from planning.gateway import GatewayPlan, gateway_problems, gateway_warnings, plan_gateway
 from planning.host_memory import host_memory, host_memory_problems
 from planning.machines import Pool, read_pool
@@ -164,6 +164,7 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     yield from data_types.data_types(path, one.model, one.architecture, machine)
     yield from data_types.quantization(path, one.model, one.checkpoint, one.options)
     yield from _shared_gpu_problems(settings, path, one)
+    yield from measured_problems(path, one.model, machine)
     yield from adapter_problems(path, one.model, one.architecture)
     weights = plan_weights(one.model, one.memory.weights_bytes)
     yield from disk_problems(path, one.model, weights, one.memory.weights_bytes / GIB, machine, one.shape.slots)

@@ -60,7 +60,6 @@ class KnownModel:
     source: str
     architecture: Architecture
     parameters: int | None
-    family: str
     found_in: str
 
 
@@ -111,7 +110,7 @@ class Models:
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             self._unread[_parse(name).loosest] = f"{file.name} cannot be read: {' '.join(str(error).split())}"
             return None
-        return KnownModel(name, architecture, None, "moe" if architecture.is_moe else "dense", str(file))
+        return KnownModel(name, architecture, None, str(file))
 
     def why_unknown(self, name: str) -> str:
         """Why `find` knows no such model, in a few words."""
@@ -130,7 +129,7 @@ def _named_files(folder: Path) -> Iterator[tuple[str, Path]]:
 def _from_catalogue() -> Iterator[KnownModel]:
     for source in catalog.model_ids():
         if row := catalog.model(source):
-            yield KnownModel(source, row.architecture, row.parameters, row.family, "catalogue")
+            yield KnownModel(source, row.architecture, row.parameters, "catalogue")
 
 
 def _read(file: Path) -> Architecture:
@@ -152,7 +151,7 @@ def _choose(named: list[tuple[_Name, KnownModel]], kind: str | None) -> KnownMod
         return None
     config = QuantizationConfig.model_validate(_QUANTIZED[kind])
     architecture = plain[0].architecture.model_copy(update={"quantization_config": config})
-    return KnownModel(plain[0].source, architecture, plain[0].parameters, plain[0].family, f"{plain[0].found_in}, as {kind}")
+    return KnownModel(plain[0].source, architecture, plain[0].parameters, f"{plain[0].found_in}, as {kind}")
 
 
 def _shape(known: KnownModel) -> Architecture:
