@@ -30,6 +30,12 @@ POINTS = DATA / "memory.csv"
         ("B200-SXM-180GB", "nvidia-b200"),
         ("L4", "nvidia-l4"),
         ("8xL4", "nvidia-l4"),
+        ("2×L4 24GB", "nvidia-l4"),
+        ("RTX5090", "nvidia-geforce-rtx-5090"),
+        ("GeForce RTX 4090", "nvidia-geforce-rtx-4090"),
+        ("A10G", "nvidia-a10g"),
+        ("H100 NVL", "nvidia-h100-nvl"),
+        ("H100-PCIe-80GB", "nvidia-h100-pcie"),
         ("T4", "nvidia-tesla-t4"),
         ("RTX PRO 6000", "nvidia-rtx-pro-6000"),
     ],
@@ -147,7 +153,18 @@ def test_a_point_whose_settings_cannot_be_is_unknown(tmp_path, capsys):
     assert [line.split(":")[1].strip() for line in lines if line.startswith("unknown")] == ["X1", "X2"]
 
 
-@pytest.mark.parametrize("change", [{"batched": ""}, {"max_model_len": ""}, {"vllm": ""}, {"reported_weights_gib": ""}, {"dtype": ""}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batched": ""},
+        {"dtype": "auto/none/kv bf16"},
+        {"util": "~0.9"},
+        {"max_model_len": ""},
+        {"vllm": ""},
+        {"reported_weights_gib": ""},
+        {"dtype": ""},
+    ],
+)
 def test_empty_fields_are_no_error(tmp_path, capsys, change):
     assert said(capsys, "--memory", written(tmp_path, change))[0] in (0, 1)
 
