@@ -59,7 +59,7 @@ def test_what_lies_beside_config_json_counts():
 
 
 def test_layers_of_mixed_precision_count_each_with_its_bits():
-    layers = {f"model.layers.{n}.self_attn.{name}_proj": {"quant_algo": "FP8"} for n in range(32) for name in "qkvo"}
+    layers: dict[str, dict[str, object]] = {f"model.layers.{n}.self_attn.{name}_proj": {"quant_algo": "FP8"} for n in range(32) for name in "qkvo"}
     layers |= {
         f"model.layers.{n}.mlp.{name}_proj": {"quant_algo": "NVFP4", "group_size": 16} for n in range(32) for name in ("gate", "up", "down")
     }
