@@ -30,7 +30,7 @@ POINTS = DATA / "memory.csv"
         ("B200-SXM-180GB", "nvidia-b200"),
         ("L4", "nvidia-l4"),
         ("8xL4", "nvidia-l4"),
-        ("2×L4 24GB", "nvidia-l4"),
+        ("2\u00d7L4 24GB", "nvidia-l4"),
         ("RTX5090", "nvidia-geforce-rtx-5090"),
         ("GeForce RTX 4090", "nvidia-geforce-rtx-4090"),
         ("A10G", "nvidia-a10g"),
