@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
-from config.section import Positive, Section
+from config.section import Form, Positive, Section
 
 
 class Measured(Section):
@@ -23,4 +25,4 @@ class Measured(Section):
     kv_cache_gib: float = Field(ge=0, description="KV cache per GPU, GiB.")
     kv_cache_tokens: Positive | None = Field(default=None, description="KV cache in tokens.")
     vllm: str = Field(description="Version of vLLM.")
-    date: str = Field(description="Day of the start, YYYY-MM-DD.")
+    date: Annotated[str, Form(r"\d{4}-\d{2}-\d{2}", "a day", "write YYYY-MM-DD")] = Field(description="Day of the start, YYYY-MM-DD.")

@@ -159,7 +159,7 @@ def _groups(raw: dict[str, Any]) -> list[dict[str, Any]]:
     for name, layer in raw["quantized_layers"].items():
         algorithm = str(layer.get("quant_algo", "")).upper() if isinstance(layer, dict) else ""
         bits = _ALGORITHMS.get(algorithm, (None, None))[0]
-        size = layer.get("group_size") if isinstance(layer, dict) else None
+        size = _whole(layer.get("group_size")) if isinstance(layer, dict) else None
         by_format.setdefault((bits, size or _GROUPS.get(algorithm)), []).append(name)
     return [{"targets": tuple(names), "bits": bits, "group_size": size} for (bits, size), names in by_format.items()]
 
@@ -167,20 +167,30 @@ def _groups(raw: dict[str, Any]) -> list[dict[str, Any]]:
 def _group(group: dict[str, Any]) -> dict[str, Any]:
     weights = group.get("weights")
     weights = weights if isinstance(weights, dict) else {}
-    size = weights.get("group_size")
-    found = {"targets": _names(group.get("targets")), "bits": weights.get("num_bits"), "group_size": size}
+    found = {
+        "targets": _names(group.get("targets")),
+        "bits": _whole(weights.get("num_bits")),
+        "group_size": _whole(weights.get("group_size")),
+    }
     if weights.get("strategy") == "block" and isinstance(weights.get("block_structure"), (list, tuple)):
         found["block"] = tuple(weights["block_structure"])
     return found
 
 
 def _activations(raw: dict[str, Any]) -> int:
-    bits = [group["input_activations"].get("num_bits") for group in raw.get("config_groups", {}).values() if group.get("input_activations")]
-    return bits[0] or 16 if bits else 16
+    for group in raw.get("config_groups", {}).values():
+        inputs = group.get("input_activations") if isinstance(group, dict) else None
+        if isinstance(inputs, dict):
+            return _whole(inputs.get("num_bits")) or 16
+    return 16
 
 
 def _all_linear(targets: Any) -> bool:
     return all(not names or "Linear" in names for names in targets)
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _names(value: Any) -> tuple[str, ...]:

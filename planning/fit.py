@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from config import catalog
 from config.architecture import Architecture
-from config.errors import Problem
+from config.errors import Problem, suggestion
 from config.models import Model, Parallelism
 from planning.compatibility import splits_heads, unsplittable_block
 from planning.machines import Machine
-from planning.memory import ESTIMATE_ERROR, MemoryPlan, plan_limits
+from planning.memory import ESTIMATE_ERROR, FEWER_SEQS, MemoryPlan, plan_limits
+
+# Drivers report the memory of the same GPU up to this far apart.
+_SAME_DEVICE = 1.03
 
 
 def memory_problems(
@@ -32,8 +36,38 @@ def memory_problems(
         f"one sequence of {memory.max_model_len} tokens needs {memory.sequence:.1f} GiB of KV cache, "
         f"but {max(0.0, memory.kv_cache):.1f} GiB are left ({_basis(memory, machine)}): {needs}"
     )
-    fix = f"set engine.maxModelLen to at most {memory.longest_model_len}"
-    yield Problem(f"{path}.engine.maxModelLen", message, f"{fix}, or {parallel}" if parallel else fix)
+    fixes = [
+        f"set engine.maxModelLen to at most {memory.longest_model_len}",
+        _fewer_seqs(model, architecture, parameters, machine),
+        parallel,
+    ]
+    yield Problem(f"{path}.engine.maxModelLen", message, ", or ".join(fix for fix in fixes if fix))
+
+
+def measured_problems(path: str, model: Model, machine: Machine) -> Iterator[Problem]:
+    """Rows of `measured` that no start of vLLM can have reported."""
+    known = {**catalog.accelerators(), **({machine.accelerator_type: machine.accelerator} if machine.accelerator_type else {})}
+    for index, row in enumerate(model.measured):
+        gpu = known.get(row.gpu)
+        if gpu is None:
+            fix = suggestion(row.gpu, known, otherwise="use a GPU's name in config/catalog/accelerators.yaml")
+            yield Problem(f"{path}.measured[{index}].gpu", f"no GPU is called '{row.gpu}'", fix)
+            continue
+        share = gpu.memory_gib * row.gpu_memory_utilization
+        if row.weights_gib + row.kv_cache_gib > share * _SAME_DEVICE:
+            message = (
+                f"weights of {row.weights_gib} and a KV cache of {row.kv_cache_gib} GiB are more than the {share:.1f} GiB that vLLM had"
+            )
+            yield Problem(f"{path}.measured[{index}]", message, "copy the row that `make calibrate` prints")
+
+
+def _fewer_seqs(model: Model, architecture: Architecture, parameters: int | None, machine: Machine) -> str | None:
+    """Where a written maxNumSeqs is what does not fit."""
+    if (model.engine.max_num_seqs or 0) <= FEWER_SEQS:
+        return None
+    fewer = model.model_copy(update={"engine": model.engine.model_copy(update={"max_num_seqs": FEWER_SEQS})})
+    fits = plan_limits(fewer, architecture, parameters, machine, model.measured)[1].fits
+    return f"set engine.maxNumSeqs to {FEWER_SEQS}" if fits else None
 
 
 def _basis(memory: MemoryPlan, machine: Machine) -> str:

@@ -109,7 +109,10 @@ def _architecture(config: dict[str, Any], quantization: dict[str, Any] | None = 
         return architecture_from_config(config, quantization)
     except CannotTranslate as error:
         raise CannotDescribe(f"this config.json does not describe a transformer that planning knows: {error}") from None
-    except ValidationError as error:
+    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError) as error:
+        if not isinstance(error, ValidationError):
+            reason = f"a value in it has another form than in other files ({error})"
+            raise CannotDescribe(f"this config.json does not describe a transformer that planning knows: {reason}") from None
         missing = ", ".join(str(detail["loc"][0]) for detail in error.errors() if detail["type"] == "missing")
         first = error.errors()[0]
         reason = f"it lacks {missing}" if missing else ": ".join([*map(str, first["loc"]), str(first["msg"])])

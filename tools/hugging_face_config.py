@@ -24,9 +24,6 @@ _TEXT = ("thinker_config", "text_config", "llm_config", "language_config", "lang
 _ENCODER_DECODERS = frozenset({"whisper", "t5", "bart", "mbart", "florence2", "t5gemma"})
 _DEFAULTS = Path(__file__).parent / "hugging_face" / "class_defaults.json"
 _QUANTIZATION = ("quantization_config", "compression_config")
-_KEPT_MAPPINGS = frozenset(
-    {"rope_scaling", "rope_parameters", "linear_attn_config", *_QUANTIZATION, "sparse_attention_config", "ffn_config"}
-)
 
 
 class CannotTranslate(ValueError):  # noqa: N818 - reads as what happened
@@ -85,7 +82,9 @@ def _text_model(config: dict[str, Any]) -> dict[str, Any]:
         nested = text.pop(key, None)
         if isinstance(nested, dict):
             text = {**text, **nested}
-    return {key: value for key, value in text.items() if not isinstance(value, dict) or key in _KEPT_MAPPINGS}
+    if str(text.get("model_type")).startswith("gemma4"):
+        text.pop("per_layer_config", None)  # what transformers makes of global_head_dim and num_global_key_value_heads
+    return text
 
 
 def _spelt(text: dict[str, Any]) -> dict[str, Any]:

@@ -7,19 +7,8 @@ from config.settings import Settings
 from config.stack_config import read_stack_file, without_secret_values
 from planning.plan import make_plan
 from tests.stacks import REVISION, settings, stack
-from tests.unit import (
-    wrong_architectures,
-    wrong_engines,
-    wrong_flags,
-    wrong_gateways,
-    wrong_models,
-    wrong_names,
-    wrong_networks,
-    wrong_objectives,
-    wrong_platforms,
-    wrong_secrets,
-    wrong_settings,
-)
+from tests.unit import wrong_architectures, wrong_gateways
+from tests.unit.tables import rows
 from tests.unit.wrong_architectures import TINY
 from tests.unit.wrong_models import EXISTING, MODEL, T4
 
@@ -30,21 +19,9 @@ ARCHITECTURES = {
         reason,
         fix,
     )
-    for name, (changes, path, reason, fix) in wrong_architectures.WRONG.items()
+    for name, (changes, path, reason, fix) in wrong_architectures.CHANGES.items()
 }
-TABLES = (
-    wrong_models,
-    wrong_flags,
-    wrong_engines,
-    wrong_platforms,
-    wrong_gateways,
-    wrong_settings,
-    wrong_objectives,
-    wrong_secrets,
-    wrong_names,
-    wrong_networks,
-)
-WRONG = {name: row for table in TABLES for name, row in table.WRONG.items()} | ARCHITECTURES
+WRONG = rows("WRONG") | ARCHITECTURES
 
 
 def problems(changes) -> tuple[Problem, ...]:
@@ -61,10 +38,6 @@ def test_the_stack_that_they_are_made_from_works():
 @pytest.mark.parametrize("changes", wrong_gateways.WORK)
 def test_the_gateways_that_they_are_made_from_work(changes):
     assert make_plan(settings(changes)).gateway
-
-
-def test_no_row_is_lost_under_the_name_of_another():
-    assert len(WRONG) == sum(len(table.WRONG) for table in TABLES) + len(ARCHITECTURES)
 
 
 def test_the_architecture_that_they_are_made_from_works():

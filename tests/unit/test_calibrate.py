@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from config.errors import StackError
 from config.measured import Measured
 from planning.plan import make_plan
 from tests.stacks import settings
@@ -137,6 +138,21 @@ def test_a_larger_batch_and_a_wider_step_take_from_the_measured_kv_cache():
     assert planned({f"{MODEL}.engine.maxNumBatchedTokens": 32768}).kv_cache < planned().kv_cache
 
 
-@pytest.mark.parametrize("other", [{"gpu": "nvidia-l4"}, {"tensorParallelSize": 2}, {"enforceEager": True}])
+@pytest.mark.parametrize("other", [{"gpu": "nvidia-h100-80gb"}, {"tensorParallelSize": 2}, {"enforceEager": True}])
 def test_a_start_of_another_shape_is_not_used(other):
     assert planned(**other).measured is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path", "said"),
+    [
+        ({"gpu": "nvidia-l5"}, "measured[0].gpu", "nvidia-l4"),
+        ({"kvCacheGiB": 70.0}, "measured[0]", "make calibrate"),
+        ({"date": "yesterday"}, "measured[0].date", "YYYY-MM-DD"),
+        ({"weightsGiB": 0}, "measured[0].weightsGiB", "greater than 0"),
+    ],
+)
+def test_a_row_that_no_start_reported_is_refused(wrong, path, said):
+    with pytest.raises(StackError) as caught:
+        planned(**wrong)
+    assert any(problem.path == f"{MODEL}.{path}" and said in f"{problem.message}; {problem.fix}" for problem in caught.value.problems)

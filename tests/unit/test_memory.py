@@ -19,6 +19,8 @@ from tests.unit.wrong_architectures import TINY
 
 REFERENCE = json.loads((Path(__file__).parent.parent / "data" / "reference_models.json").read_text())
 MODELS = REFERENCE["models"]
+PUBLISHED = json.loads((Path(__file__).parent.parent / "data" / "published_parameters.json").read_text())["parameters"]
+KV_PLANNER = json.loads((Path(__file__).parent.parent / "data" / "kv_planner.json").read_text())["rows"]
 CASES = REFERENCE["kv_planner"]["cases"]
 # Multimodal rows of the reference count the text model only; Maverick's is a round figure.
 EXACT = [row for row in MODELS if row["id"] != "meta-llama/Llama-4-Maverick-17B-128E"]
@@ -38,6 +40,12 @@ def architecture(source: str) -> Architecture:
 def test_parameters_counted_from_the_architecture_are_those_of_the_instantiated_model(reference):
     count = count_parameters(architecture(reference["id"]))
     assert count.total - count.encoder == reference["text_parameters"]
+
+
+@pytest.mark.parametrize(("source", "parameters"), PUBLISHED.items(), ids=PUBLISHED)
+def test_parameters_are_those_that_are_published(source, parameters):
+    # Encoders are counted without their norms and biases.
+    assert count_parameters(architecture(source)).total == pytest.approx(parameters, rel=1e-3 if architecture(source).encoders else 2e-6)
 
 
 @pytest.mark.parametrize("reference", MODELS, ids=lambda r: r["id"])
@@ -72,6 +80,12 @@ def test_the_planned_kv_cache_is_never_below_vllms_and_at_most_a_third_above(sou
     planned = KvCache(architecture(source)).bytes_per_sequence(tokens) / GIB
     assert planned >= gib - 0.006  # the reference is rounded to two decimals
     assert planned <= 1.35 * gib
+
+
+@pytest.mark.parametrize(("source", "tokens", "sequence", "block"), KV_PLANNER, ids=str)
+def test_a_sequence_takes_what_vllms_own_planner_gives_it(source, tokens, sequence, block):
+    cache = KvCache(architecture(source))
+    assert (cache.bytes_per_sequence(tokens), cache.bytes_per_block) == (sequence, block)
 
 
 def test_a_linear_hybrid_keeps_its_states_in_blocks_as_large_as_those_of_attention():

@@ -4,12 +4,17 @@ import pytest
 
 from planning.plan import make_plan
 from tests.stacks import settings
-from tests.unit import right_engines, right_flags, right_memory, right_platforms, right_settings
+from tests.unit import right_readings
+from tests.unit.tables import rows
 
-TABLES = (right_settings, right_flags, right_engines, right_memory, right_platforms)
-RIGHT = {name: row for table in TABLES for name, row in table.RIGHT.items()}
+RIGHT = rows("RIGHT")
 
 
 @pytest.mark.parametrize("changes", RIGHT.values(), ids=RIGHT)
 def test_a_stack_that_works_is_accepted(changes):
     assert make_plan(settings({"platform.requirePinnedRevisions": False} | changes)).models
+
+
+@pytest.mark.parametrize(("changes", "tokens"), right_readings.CONTEXTS.values(), ids=right_readings.CONTEXTS)
+def test_a_model_that_can_be_read_is_planned_with_its_context(changes, tokens):
+    assert make_plan(settings(changes)).models["qwen3-8b"].memory.max_model_len == tokens

@@ -30,6 +30,12 @@ POINTS = DATA / "memory.csv"
         ("B200-SXM-180GB", "nvidia-b200"),
         ("L4", "nvidia-l4"),
         ("8xL4", "nvidia-l4"),
+        ("2\u00d7L4 24GB", "nvidia-l4"),
+        ("RTX5090", "nvidia-geforce-rtx-5090"),
+        ("GeForce RTX 4090", "nvidia-geforce-rtx-4090"),
+        ("A10G", "nvidia-a10g"),
+        ("H100 NVL", "nvidia-h100-nvl"),
+        ("H100-PCIe-80GB", "nvidia-h100-pcie"),
         ("T4", "nvidia-tesla-t4"),
         ("RTX PRO 6000", "nvidia-rtx-pro-6000"),
     ],
@@ -50,9 +56,9 @@ def test_a_gpu_that_is_not_told_apart_is_unknown(name):
     [
         ("Llama-3.1-8B", "none", "meta-llama/Llama-3.1-8B", None),
         ("Llama3.1-8B", "", "meta-llama/Llama-3.1-8B", None),
-        ("Meta-Llama-3.1-8B-Instruct", "", "meta-llama/Llama-3.1-8B", None),
-        ("Llama-3.3-70B-Instruct FP8", "compressed-tensors", "meta-llama/Llama-3.3-70B-Instruct", 8),
-        ("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", "", "meta-llama/Llama-3.3-70B-Instruct", 8),
+        ("Meta-Llama-3.1-8B-Instruct", "", "meta-llama/Meta-Llama-3.1-8B-Instruct", None),
+        ("Llama-3.3-70B-Instruct FP8", "compressed-tensors", "nvidia/Llama-3.3-70B-Instruct-FP8", 8),
+        ("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", "", "RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", 8),
         ("Llama-3.1-70B w8a8", "compressed-tensors", "meta-llama/Llama-3.1-70B", 8),
         ("openai/gpt-oss-120b", "fp4", "openai/gpt-oss-120b", 4),
         ("Qwen3-14B-AWQ", "awq", "Qwen/Qwen3-14B-AWQ", 4),
@@ -68,7 +74,7 @@ def test_a_model_is_found_by_its_words_with_the_quantization_told_apart(name, qu
     assert (found.source, config.bits if config else None) == (source, bits)
 
 
-@pytest.mark.parametrize("name", ["Llama-3.1", "Qwen3", "Llama-3.1-9B", "Qwen3-Coder-8B", "", "DeepSeek-R1-Distill-Llama-8B", "FP8"])
+@pytest.mark.parametrize("name", ["Llama-3.1", "Qwen3", "Llama-3.1-9B", "Qwen3-Coder-8B", "", "DeepSeek-R1-Distill-Llama-9B", "FP8"])
 def test_a_model_that_is_only_alike_is_unknown(name):
     assert Models().find(name) is None
 
@@ -77,11 +83,11 @@ def test_a_model_that_is_only_alike_is_unknown(name):
 def test_a_model_of_a_folder_is_found_where_its_config_lies(tmp_path, place):
     path = tmp_path / place
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text((DATA / "configs" / "Qwen--Qwen2.5-0.5B-Instruct.json").read_text())
-    (path.parent / "hf_quant_config.json").write_text(json.dumps({"quantization": {"quant_algo": "FP8"}}))
+    path.write_text((DATA / "configs" / "Qwen--Qwen3.5-9B.json").read_text())
+    (path.parent / "hf_quant_config.json").write_text(json.dumps({"quantization": {"quant_algo": None}}))
     found = Models(tmp_path).find("Tiny-1B")
     assert found is not None
-    assert found.architecture.hidden_size == 896
+    assert found.architecture.hidden_size == 4096
 
 
 def test_a_config_that_cannot_be_read_is_said(tmp_path):
@@ -147,7 +153,18 @@ def test_a_point_whose_settings_cannot_be_is_unknown(tmp_path, capsys):
     assert [line.split(":")[1].strip() for line in lines if line.startswith("unknown")] == ["X1", "X2"]
 
 
-@pytest.mark.parametrize("change", [{"batched": ""}, {"max_model_len": ""}, {"vllm": ""}, {"reported_weights_gib": ""}, {"dtype": ""}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batched": ""},
+        {"dtype": "auto/none/kv bf16"},
+        {"util": "~0.9"},
+        {"max_model_len": ""},
+        {"vllm": ""},
+        {"reported_weights_gib": ""},
+        {"dtype": ""},
+    ],
+)
 def test_empty_fields_are_no_error(tmp_path, capsys, change):
     assert said(capsys, "--memory", written(tmp_path, change))[0] in (0, 1)
 

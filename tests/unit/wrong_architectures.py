@@ -10,7 +10,7 @@ TINY = {
 }
 
 # name: (keys that are changed, path below the architecture, words of the reason, words of the fix)
-WRONG = {
+CHANGES = {
     "typo": ({"hiden_size": 8}, ".hiden_size", "unknown key", "hidden_size"),
     "a key that planning does not model": (
         {"compress_ratios": [0, 4]},

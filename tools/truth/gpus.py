@@ -33,7 +33,7 @@ def _rows() -> tuple[tuple[str, Accelerator, str], ...]:
 def _parse(name: str) -> tuple[str, int | None]:
     """The model without what is common to all, and the memory where the name says it, GB."""
     text = re.sub(r"\(.*?\)", " ", name.lower())
-    text = re.sub(r"^\s*\d+\s*x\s*", "", text)
+    text = re.sub(r"^\s*\d+\s*[x\u00d7]\s*", "", text)
     words, memory = [], None
     for word in re.split(r"[^a-z0-9]+", text):
         size = _MEMORY.fullmatch(word)

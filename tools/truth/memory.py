@@ -26,6 +26,7 @@ HEADINGS = ("vllm", "model", "GPU", "weights GiB", "KV GiB", "KV tokens", "verdi
 # The aims: KV tokens within these bounds of the report for that share of the points of this version or newer, and never above the last.
 LEAST, MOST, SHARE, NEVER_ABOVE = 0.85, 1.10, 0.85, 1.25
 SINCE = (0, 18)
+_KV_DTYPES = {"": "auto", "bf16": "bfloat16", "fp16": "float16"}
 # Before this version the log counted the tokens of one group of layers where a model has several.
 _ALL_GROUPS_SINCE = (0, 21)
 # Our figure of what one sequence needs is rounded up by a block; a report that is nearer than this to it refuses nothing.
@@ -65,6 +66,7 @@ def _start(row: Row, path: Path) -> Start:
         return None if value is None else int(value)
 
     dtype = [*row["dtype"].split("/"), "", ""]
+    kv_dtype = dtype[2].strip().removeprefix("kv").strip()
     return Start(
         name=row["id"],
         version=row["vllm"],
@@ -75,8 +77,8 @@ def _start(row: Row, path: Path) -> Start:
         max_model_len=whole("max_model_len"),
         batched=whole("batched"),
         seqs=whole("max_num_seqs"),
-        quantization=dtype[1],
-        kv_dtype=dtype[2].removeprefix("kv ").strip() or "auto",
+        quantization=dtype[1].partition(" ")[0],
+        kv_dtype=_KV_DTYPES.get(kv_dtype, kv_dtype),
         weights=number(row, "reported_weights_gib", path),
         kv_cache=number(row, "reported_kv_gib", path),
         kv_tokens=number(row, "reported_kv_tokens", path),

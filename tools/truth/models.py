@@ -60,7 +60,6 @@ class KnownModel:
     source: str
     architecture: Architecture
     parameters: int | None
-    family: str
     found_in: str
 
 
@@ -93,19 +92,17 @@ class Models:
         wanted = _parse(name)
         kind = wanted.quantization or _QUANTIZATIONS.get(quantization.lower())
         for key in ("strict", "loose", "loosest"):
-            named = [(parsed, known) for parsed, known in self._known if getattr(parsed, key) == getattr(wanted, key)]
-            if found := _choose(named, kind):
-                return found
+            for layer in self._known:
+                named = [(parsed, known) for parsed, known in layer if getattr(parsed, key) == getattr(wanted, key)]
+                if found := _choose(named, kind):
+                    return found
         return None
 
     @cached_property
-    def _known(self) -> list[tuple[_Name, KnownModel]]:
-        known = [model for files in self._files for name, file in files if (model := self._from_file(name, file))]
-        return [(_parse(model.source), model) for model in (*known, *_from_catalogue())]
-
-    @cached_property
-    def _files(self) -> list[list[tuple[str, Path]]]:
-        return [list(_named_files(folder)) for folder in self._folders]
+    def _known(self) -> list[list[tuple[_Name, KnownModel]]]:
+        """Where to look, one after another: the folders, then the catalogue."""
+        folders = [[model for name, file in _named_files(folder) if (model := self._from_file(name, file))] for folder in self._folders]
+        return [[(_parse(model.source), model) for model in layer] for layer in (*folders, [*_from_catalogue()])]
 
     def _from_file(self, name: str, file: Path) -> KnownModel | None:
         try:
@@ -113,7 +110,7 @@ class Models:
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             self._unread[_parse(name).loosest] = f"{file.name} cannot be read: {' '.join(str(error).split())}"
             return None
-        return KnownModel(name, architecture, None, "moe" if architecture.is_moe else "dense", str(file))
+        return KnownModel(name, architecture, None, str(file))
 
     def why_unknown(self, name: str) -> str:
         """Why `find` knows no such model, in a few words."""
@@ -132,7 +129,7 @@ def _named_files(folder: Path) -> Iterator[tuple[str, Path]]:
 def _from_catalogue() -> Iterator[KnownModel]:
     for source in catalog.model_ids():
         if row := catalog.model(source):
-            yield KnownModel(source, row.architecture, row.parameters, row.family, "catalogue")
+            yield KnownModel(source, row.architecture, row.parameters, "catalogue")
 
 
 def _read(file: Path) -> Architecture:
@@ -154,7 +151,7 @@ def _choose(named: list[tuple[_Name, KnownModel]], kind: str | None) -> KnownMod
         return None
     config = QuantizationConfig.model_validate(_QUANTIZED[kind])
     architecture = plain[0].architecture.model_copy(update={"quantization_config": config})
-    return KnownModel(plain[0].source, architecture, plain[0].parameters, plain[0].family, f"{plain[0].found_in}, as {kind}")
+    return KnownModel(plain[0].source, architecture, plain[0].parameters, f"{plain[0].found_in}, as {kind}")
 
 
 def _shape(known: KnownModel) -> Architecture:

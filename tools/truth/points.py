@@ -42,7 +42,7 @@ def number(row: Row, column: str, path: Path) -> float | None:
     Raises:
         CannotRead: it is neither.
     """
-    text = row.get(column, "").replace(",", "")
+    text = row.get(column, "").replace(",", "").lstrip("~ ")
     if not text:
         return None
     try:

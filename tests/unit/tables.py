@@ -1,0 +1,20 @@
+"""The tables of stacks beside this file: `WRONG` of `wrong_*.py`, that are refused, and `RIGHT` of `right_*.py`, that work."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+
+def rows(name: str) -> dict[str, Any]:
+    """The rows of every table of that name.
+
+    Raises:
+        ValueError: two rows have one name, so that one of them would be lost.
+    """
+    found: dict[str, Any] = {}
+    for path in sorted(Path(__file__).parent.glob(f"{name.lower()}_*.py")):
+        table = getattr(importlib.import_module(f"tests.unit.{path.stem}"), name, {})
+        if twice := found.keys() & table.keys():
+            raise ValueError(f"{path.name} has names of other tables: {sorted(twice)}")
+        found |= table
+    return found
