@@ -11,20 +11,8 @@ from config.models import Model
 from planning.engine_options import engine_options
 
 _ACTIVATION_BYTES = 2
-<<<<<<< HEAD
-_LIMIT = "--limit-mm-per-prompt"
-# Flags after which no encoder runs, or none is profiled.
-_NO_ENCODER = frozenset({"--language-model-only", "--skip-mm-profiling"})
 # Encoders (beginnings of their model types) whose MLP has a gate: its result, the other's and their product are there at once.
 _GATED = ("qwen2_5", "pixtral", "gemma4")
-_MODALITIES = {"vision": ("image", "video"), "audio": ("audio",)}
-||||||| 4472832
-_LIMIT = "--limit-mm-per-prompt"
-# Flags after which no encoder runs, or none is profiled.
-_NO_ENCODER = frozenset({"--language-model-only", "--skip-mm-profiling"})
-_MODALITIES = {"vision": ("image", "video"), "audio": ("audio",)}
-=======
->>>>>>> reading
 
 
 def encoder_peak(model: Model, architecture: Architecture, batched_tokens: int) -> float:
