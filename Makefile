@@ -35,8 +35,8 @@ describe-model: $(READY) ## Print a model's catalogue row: MODEL=<Hugging Face i
 truth: $(READY) ## Hold the plan against measured points: MEMORY=<csv> THROUGHPUT=<csv> CONFIGS=<folder of config.json files>
 	@$(BIN)/python -m tools.truth $(if $(MEMORY),--memory "$(MEMORY)") $(if $(THROUGHPUT),--throughput "$(THROUGHPUT)") $(if $(CONFIGS),--configs "$(CONFIGS)")
 
-calibrate: $(READY) ## Print what a start-up log of vLLM measured, for the plan to use: LOG=<file>
-	@$(BIN)/python -m tools.calibrate "$(LOG)"
+calibrate: $(READY) ## Print what a start-up log of vLLM measured, for the plan to use: LOG=<file> (GPU=<name>)
+	@$(BIN)/python -m tools.calibrate "$(LOG)" $(if $(GPU),--gpu "$(GPU)")
 
 schema: $(READY) ## Write the JSON Schema of the stack configuration
 	@$(BIN)/python -m tools.schema

@@ -10,6 +10,7 @@ from config.architecture import Architecture
 from config.engine import Engine
 from config.errors import rule
 from config.image import ImageReference
+from config.measured import Measured
 from config.section import Cpus, Form, MemoryGib, Name, NonNegative, Positive, Section, distinct
 from config.weights import HuggingFaceId, Revision, Weights
 
@@ -128,6 +129,10 @@ class Model(Section):
     )
     architecture: Architecture | None = Field(
         default=None, description="In the terms of config.json, for a model that the catalogue does not know."
+    )
+    measured: list[Measured] = Field(
+        default=[],
+        description="What starts of vLLM reported of its memory (`make calibrate` prints one): planned with instead of estimates.",
     )
     served_names: Annotated[list[ServedName], AfterValidator(distinct)] = Field(
         default=[], description="Names that clients may use in the `model` field. Default: the entry's key."

@@ -11,6 +11,7 @@ from config import catalog
 from config.accelerator import accelerator_problems
 from config.cluster import ExistingCluster, GkeCluster
 from config.errors import Problem, suggestion
+from config.flag_rules import flag_rules
 from config.gateway_rules import gateway_rules
 from config.models import Model
 from config.node_pools import NodePool
@@ -143,6 +144,7 @@ def _model_rules(settings: Settings, name: str, model: Model) -> Iterator[Proble
         yield Problem(f"{path}.source", f"'{model.source}' is not in the catalogue", f"{advice} or {by_hand}" if advice else by_hand)
     yield from _revision_is_pinned(settings, path, model, row)
     yield from _volume_can_be_shared(path, model)
+    yield from flag_rules(path, model)
     if row and row.gated and model.weights.source == "hugging-face" and not settings.secrets.has("huggingFaceToken"):
         message = f"{model.source} is gated, and Hugging Face answers 401 without a token"
         yield Problem(f"{path}.source", message, "pulumi config set --secret --path 'secrets.huggingFaceToken' <token>")

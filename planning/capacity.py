@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from config.architecture import Architecture
 from config.models import Model
+from planning.batches import EngineLimits
 from planning.kv_cache import KvCache
 from planning.machines import Machine
-from planning.memory import GIB, EngineLimits, MemoryPlan
+from planning.memory import GIB, MemoryPlan
 from planning.parameters import active_parameters, count_parameters
 from planning.weight_size import bytes_per_weight
 
@@ -46,7 +47,8 @@ def plan_capacity(
     typical = min(memory.max_model_len, traffic.prompt_tokens + traffic.output_tokens)
     sequence = cache.bytes_per_sequence(typical) / GIB
     ranks = model.parallelism.data  # each with a scheduler and a KV cache of its own
-    in_flight = ranks * min(limits.max_num_seqs, int(max(0.0, memory.kv_cache) / sequence))
+    fit = int(max(0.0, memory.kv_cache) / sequence) if sequence else limits.max_num_seqs  # encoders have no KV cache
+    in_flight = ranks * min(limits.max_num_seqs, fit)
     target = max(1, int(in_flight * TARGET_UTILIZATION))
     most = model.engine.max_queued_requests or max(1, int(in_flight * (1 + QUEUE_SHARE)))
     return CapacityPlan(in_flight, most, target, _output_tokens_per_second(model, architecture, cache, target, machine))

@@ -1,8 +1,8 @@
 """What a sequence costs in KV cache, as vLLM's hybrid allocator counts it.
 
-Formulas: vLLM 0.33.0, v1/core/kv_cache_utils.py and v1/kv_cache_interface.py. Layers are put into groups of equal size by how they
-attend; a block of `block_size` tokens is allocated to a whole group. Sliding and chunked layers keep what they can still see plus
-what is in flight; linear layers keep one state.
+Formulas: vLLM 0.33.0, v1/core/kv_cache_planning.py and v1/kv_cache_interface.py. Layers are put into groups of equal size by how they
+attend; a block is allocated to a whole group and is as large for every group. Sliding and chunked layers keep what they can still see
+plus what is in flight; layers with a state keep it in one block, or two with prefix caching.
 """
 
 from __future__ import annotations
@@ -12,13 +12,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from config.architecture import Architecture
-from config.layers import LayerKind
+from config.layers import STATE_KINDS, LayerKind
+from planning.states import state_bytes
 
 BLOCK_SIZE = 16
-# Asynchronous scheduling, vLLM's default, has two batches in flight.
+CPU_BLOCK_SIZE = 128
+# Hybrids of latent attention and states: kernels want blocks of at least so many tokens (platforms/interface.py).
+_LATENT_HYBRID_BLOCK_SIZE = 128
+# Asynchronous scheduling, vLLM's default, has one batch in flight beside those of the pipeline's stages.
 BATCHES_IN_FLIGHT = 2
-# fp32, as Qwen3-Next and Qwen3.5 keep the temporal state of their linear layers.
-_STATE_BYTES = 4
+# Bytes of a token's fp8 row in sparse latent attention (fp8_ds_mla), and of the indexer's scales: four for each 128 columns.
+_SPARSE_FP8_ROW = 656
+_INDEX_SCALE = (128, 4)
+# Kinds of layers with nearly equal numbers share a group as large as the larger one.
+_NEARLY_EQUAL = 1.5
 
 
 @dataclass(frozen=True)
@@ -31,68 +38,123 @@ class KvCache:
     dtype_bytes: int = 2
     max_num_batched_tokens: int = 8192
     batches_in_flight: int = BATCHES_IN_FLIGHT
+    prefix_caching: bool = True
+    smallest_block: int = BLOCK_SIZE
 
-    @cached_property
+    @property
+    def bytes_per_token(self) -> int:
+        """Growth per token of context: only layers that see the whole context grow."""
+        return self._layers.get("full", 0) * self._bytes_per_token("full") + self._indexer_bytes
+
+    @property
     def bytes_per_token_and_layer(self) -> int:
+        """Of a layer of the kind that takes most."""
+        return max((self._bytes_per_token(kind) for kind in self._attending), default=0)
+
+    def _bytes_per_token(self, kind: LayerKind) -> int:
         """K and V of the KV heads on this GPU; MLA caches one latent, which tensor parallelism does not split.
 
         With more GPUs than KV heads each GPU holds one head's copy.
         """
         a = self.architecture
         if a.kv_lora_rank is not None:
-            return (a.kv_lora_rank + a.qk_rope_head_dim) * self.dtype_bytes
-        return 2 * max(1, a.kv_heads // self.tensor_parallel_size) * a.head_size * self.dtype_bytes
+            sparse_fp8 = a.index_topk and self.dtype_bytes == 1
+            return _SPARSE_FP8_ROW if sparse_fp8 else (a.kv_lora_rank + a.qk_rope_head_dim) * self.dtype_bytes
+        heads = a.heads(kind)
+        return max(1, heads.key_value // self.tensor_parallel_size) * (heads.key_size + heads.value_size) * self.dtype_bytes
 
     @property
-    def bytes_per_token(self) -> int:
-        """Growth per token of context: only layers that see the whole context grow."""
-        return self._layers.get("full", 0) * self.bytes_per_token_and_layer
+    def _indexer_bytes(self) -> int:
+        """Per token: the indexers' own cache, 8-bit keys with scales."""
+        a = self.architecture
+        if not a.index_topk or not a.is_mla:
+            return 0
+        columns, scale = _INDEX_SCALE
+        indexers = math.ceil((a.indexer_layers or a.num_hidden_layers) / self.pipeline_parallel_size)
+        return indexers * (a.index_head_dim + a.index_head_dim // columns * scale)
 
     @cached_property
     def _layers(self) -> dict[LayerKind, int]:
-        """Layers of the largest pipeline stage."""
-        stages = self.pipeline_parallel_size
-        return {kind: math.ceil(count / stages) for kind, count in self.architecture.layers().items()}
+        """Layers of the largest pipeline stage that have a cache of their own."""
+        a = self.architecture
+        if a.is_encoder:
+            return {}
+        own = a.layer_kinds[: a.num_hidden_layers - a.num_kv_shared_layers]
+        counts: dict[LayerKind, int] = {}
+        for kind in own:
+            if kind is not None:
+                counts[kind] = counts.get(kind, 0) + 1
+        return {kind: math.ceil(count / self.pipeline_parallel_size) for kind, count in counts.items()}
 
     @property
+    def _attending(self) -> tuple[LayerKind, ...]:
+        return tuple(kind for kind in self._layers if kind not in STATE_KINDS)
+
+    @property
+    def has_states(self) -> bool:
+        return any(kind in STATE_KINDS for kind in self._layers)
+
+    @cached_property
     def state_bytes(self) -> int:
-        """State of one sequence in one linear-attention layer: convolution and temporal state."""
-        a = self.architecture
-        keys = a.linear_num_key_heads * a.linear_key_head_dim
-        values = a.linear_num_value_heads * a.linear_value_head_dim
-        convolution = (2 * keys + values) * max(0, a.linear_conv_kernel_dim - 1)
-        temporal = values * a.linear_key_head_dim
-        return math.ceil((convolution + temporal) / self.tensor_parallel_size) * _STATE_BYTES
+        """State of one sequence in one layer that keeps a state; the largest where kinds differ."""
+        return max((state_bytes(self.architecture, kind, self.tensor_parallel_size) for kind in self._layers), default=0)
 
     @cached_property
     def block_size(self) -> int:
-        """Tokens of a block; with linear layers, enough that a block is as large as a state."""
-        if "linear" not in self._layers:
-            return BLOCK_SIZE
-        return BLOCK_SIZE * math.ceil(self.state_bytes / self.bytes_per_token_and_layer / BLOCK_SIZE)
+        """Tokens of a block; with states, enough that a block is as large as a state."""
+        if not self.has_states:
+            return self.smallest_block
+        step = max(self.smallest_block, _LATENT_HYBRID_BLOCK_SIZE if self.architecture.is_mla else 0)
+        if not self._attending:
+            return step
+        return step * math.ceil(self.state_bytes / self._bytes_per_token(self._attending[0]) / step)
+
+    @cached_property
+    def _page_bytes(self) -> int:
+        """One block of one layer, as large for every kind."""
+        return max(self.block_size * self.bytes_per_token_and_layer, self.state_bytes)
+
+    def _tokens_per_block(self, kind: LayerKind) -> int:
+        """A kind that takes less for a token has more of them in a block, if their sizes divide; else its blocks are padded."""
+        ratio, rest = divmod(self.bytes_per_token_and_layer, self._bytes_per_token(kind))
+        return self.block_size * (ratio if rest == 0 else 1)
 
     @cached_property
     def _group_size(self) -> int:
         """Layers of a group: as many as the rarest kind has, unless the kinds are nearly equal in number."""
         counts = self._layers.values()
-        return max(counts) if max(counts) < min(counts) * 1.25 else min(counts)
+        return max(counts) if max(counts) < min(counts) * _NEARLY_EQUAL else min(counts)
+
+    @cached_property
+    def bytes_per_block(self) -> int:
+        """A block of a group, indexers' rows included; 0 without a KV cache."""
+        if not self._layers:
+            return 0
+        return self._group_size * self._page_bytes + self.block_size * self._indexer_bytes
 
     def bytes_per_sequence(self, tokens: int) -> int:
         """KV cache that a sequence of `tokens` needs; never less than what vLLM would refuse to start without."""
+        if not self._layers:
+            return 0
         size = self._group_size
         blocks = sum(math.ceil(count / size) * self._blocks(kind, tokens) for kind, count in self._layers.items())
-        return blocks * size * self.block_size * self.bytes_per_token_and_layer
+        return blocks * self.bytes_per_block
 
     def _blocks(self, kind: LayerKind, tokens: int) -> int:
-        a, in_flight = self.architecture, self.batches_in_flight * self.max_num_batched_tokens
-        if kind == "linear":
-            return 1
+        if kind in STATE_KINDS:
+            return 2 if self.prefix_caching else 1
+        a, in_flight = self.architecture, (self.batches_in_flight + self.pipeline_parallel_size - 1) * self.max_num_batched_tokens
+        block = self._tokens_per_block(kind)
         if kind == "sliding":
-            held = min((a.sliding_window or 0) - 1 + in_flight, tokens)
-            return math.ceil(held / self.block_size) + 1
+            held = min(max(0, (a.sliding_window or 0) - 1) + in_flight, tokens)
+            return math.ceil(held / block) + 1
         if kind == "chunked":
-            return math.ceil(min((a.attention_chunk_size or 0) + in_flight, tokens) / self.block_size)
-        return math.ceil(tokens / self.block_size)
+            return math.ceil(min((a.attention_chunk_size or 0) + in_flight, tokens) / block)
+        return math.ceil(tokens / block)
+
+    def blocks(self, available_bytes: float) -> int:
+        """Blocks of a cache of this size. Where layers keep states, vLLM refuses `max_num_seqs` above it (config/compilation.py)."""
+        return int(max(0.0, available_bytes) // self.bytes_per_block) if self.bytes_per_block else 0
 
     def longest_sequence(self, available: float, limit: int) -> int:
         """The most tokens, up to `limit`, that a sequence may have with `available` bytes; 0 where not even one block fits."""

@@ -2,35 +2,38 @@
 
 vLLM's own accounting (v1/worker/gpu_worker.py 0.33.0): it may take `gpu_memory_utilization` of the device's total memory; weights,
 the activations of its largest batch, CUDA graphs and what lies outside PyTorch come off that; the rest is KV cache, and one
-sequence of `max_model_len` must fit in it. All sizes are per GPU, in GiB, unless a name says otherwise.
+sequence of `max_model_len` must fit in it. What a start of vLLM reported for the same GPU and shape replaces the estimate.
+All sizes are per GPU, in GiB, unless a name says otherwise.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from config.architecture import Architecture
+from config.catalog import Accelerator
+from config.measured import Measured
 from config.models import Model
 from planning.adapters import adapter_bytes
-from planning.kv_cache import KvCache
+from planning.batches import EngineLimits, raised_and_lowered, within_states
+from planning.engine_options import engine_options
+from planning.kv_cache import BLOCK_SIZE, KvCache
 from planning.machines import Machine
-from planning.reserves import activation_gib, cuda_graphs_gib, non_torch_gib
+from planning.reserves import CURRENT, GIB, Version, reserves
 from planning.speculative import draft_kv_cache, draft_of, draft_weights, with_draft
 from planning.weight_size import DTYPE_BYTES, weight_bytes, weights_per_gpu
 
-GIB = 1024**3
-
-# On CPU: activations, PyTorch and the API server beside weights and KV cache; and a KV cache that is plenty for trying out. Assumed.
-_CPU_OVERHEAD_GIB = 2.0
+# On CPU: API server, engine and worker took 2.07 GiB beside weights and KV cache of a tiny model (vLLM 0.32.0), activations come on
+# top; and a KV cache that is plenty for trying out. Assumed.
+_CPU_OVERHEAD_GIB = 2.5
 CPU_KV_CACHE_GIB = 8
-
-
-@dataclass(frozen=True)
-class EngineLimits:
-    """vLLM's defaults for one step of the scheduler, by device (EngineArgs.get_batch_defaults 0.33.0)."""
-
-    max_num_batched_tokens: int
-    max_num_seqs: int
+# vLLM's default of sequences on GPUs below 70 GiB, which a larger GPU gets too where what more of them need is missing.
+FEWER_SEQS = 256
+# Compute capability of GB10, which has the memory of a large GPU and gets the limits of a small one.
+_GB10 = 12.1
+# Error of an estimated KV cache: 85 % of the reports are within it, by `make truth` (docs/accuracy.md).
+ESTIMATE_ERROR = 0.15
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class MemoryPlan:
     max_model_len: int
     longest_model_len: int
     """The largest `max_model_len` that would fit, at most the model's own limit."""
+    measured: str | None = None
+    """The start of vLLM that the sizes come from, in words; without one they are estimated."""
 
     @property
     def reserves(self) -> float:
@@ -67,25 +72,31 @@ class MemoryPlan:
     @property
     def concurrent_sequences(self) -> float:
         """Sequences of `max_model_len` that the KV cache holds at once."""
-        return max(0.0, self.kv_cache) / self.sequence
+        return max(0.0, self.kv_cache) / self.sequence if self.sequence else 0.0  # an encoder has no KV cache
 
     @property
     def kv_tokens(self) -> int:
         return int(self.concurrent_sequences * self.max_model_len)
 
 
+def default_limits(accelerator: Accelerator, name: str, memory_gib: float | None = None) -> EngineLimits:
+    """vLLM's defaults on a GPU, or on a partition of one with `memory_gib`."""
+    memory = memory_gib or accelerator.memory_gib
+    if memory >= 160:
+        return EngineLimits(16384, 1024)
+    if memory >= 70 and "a100" not in name.casefold() and accelerator.compute_capability != _GB10:
+        return EngineLimits(8192, 1024)
+    return EngineLimits(2048, FEWER_SEQS)
+
+
 def engine_limits(model: Model, machine: Machine) -> EngineLimits:
     """What a step of the scheduler may hold: the model's setting, else vLLM's default for the device."""
-    memory = machine.slot_memory_gib
-    if machine.is_cpu:
-        tokens, seqs = 2048, 128
-    elif memory >= 160:
-        tokens, seqs = 16384, 1024
-    elif memory >= 70 and "a100" not in (machine.accelerator_type or "").casefold():
-        tokens, seqs = 8192, 1024
+    if machine.accelerator is None:
+        defaults = EngineLimits(2048, 128)
     else:
-        tokens, seqs = 2048, 256
-    return EngineLimits(model.engine.max_num_batched_tokens or tokens, model.engine.max_num_seqs or seqs)
+        defaults = default_limits(machine.accelerator, machine.accelerator_type or "", machine.slot_memory_gib)
+    engine = model.engine
+    return EngineLimits(engine.max_num_batched_tokens or defaults.max_num_batched_tokens, engine.max_num_seqs or defaults.max_num_seqs)
 
 
 def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> KvCache:
@@ -96,18 +107,36 @@ def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> 
         model.parallelism.pipeline,
         dtype_bytes=1 if model.engine.kv_cache_dtype.startswith("fp8") else DTYPE_BYTES.get(model.engine.dtype, 2),
         max_num_batched_tokens=limits.max_num_batched_tokens,
+        smallest_block=engine_options(model).block_size or BLOCK_SIZE,
     )
     return with_draft(cache, draft_kv_cache(draft, model, limits.max_num_batched_tokens)) if draft else cache
 
 
-def _connected_gpus(model: Model, architecture: Architecture) -> int:
-    """GPUs that exchange activations: only experts connect data parallel ranks."""
-    return model.parallelism.gpus if architecture.is_moe else model.parallelism.gpus_per_rank
+def plan_limits(
+    model: Model, architecture: Architecture, parameters: int | None, machine: Machine, measured: Sequence[Measured] = ()
+) -> tuple[EngineLimits, MemoryPlan]:
+    """The scheduler's limits and the memory that they leave: vLLM's default of sequences, or fewer where only those fit."""
+    longest = model.engine.max_model_len or architecture.context_length
+    limits = raised_and_lowered(engine_limits(model, machine), model, architecture, longest)
+    memory = plan_memory(model, architecture, parameters, machine, limits, measured)
+    if not memory.fits and not model.engine.max_num_seqs and limits.max_num_seqs > FEWER_SEQS:
+        fewer = replace(limits, max_num_seqs=FEWER_SEQS)
+        smaller = plan_memory(model, architecture, parameters, machine, fewer, measured)
+        if smaller.kv_cache > memory.kv_cache:
+            limits, memory = fewer, smaller
+    return within_states(limits, model, kv_cache(architecture, model, limits), memory.kv_cache * GIB), memory
 
 
-def plan_memory(model: Model, architecture: Architecture, parameters: int | None, family: str, machine: Machine) -> MemoryPlan:
+def plan_memory(
+    model: Model,
+    architecture: Architecture,
+    parameters: int | None,
+    machine: Machine,
+    limits: EngineLimits,
+    measured: Sequence[Measured] = (),
+    version: Version = CURRENT,
+) -> MemoryPlan:
     """Memory of one GPU of a replica (of the whole pod on a CPU node)."""
-    limits = engine_limits(model, machine)
     cache = kv_cache(architecture, model, limits)
     max_model_len = model.engine.max_model_len or architecture.context_length
     total = weight_bytes(architecture, parameters, model.engine.dtype)
@@ -117,15 +146,26 @@ def plan_memory(model: Model, architecture: Architecture, parameters: int | None
         total, per_gpu = total + draft_total, per_gpu + draft_per_gpu
     weights = per_gpu / GIB
     adapters = adapter_bytes(model, architecture) / GIB
+    sequence = cache.bytes_per_sequence(max_model_len) / GIB
+    report, options = None, engine_options(model)
     if machine.is_cpu:
         device = model.resources.memory_gib or machine.memory_per_slot
         requested, activation, graphs, outside = device, _CPU_OVERHEAD_GIB, 0.0, 0.0
         available = float(min(CPU_KV_CACHE_GIB, int(requested - weights - activation - adapters)))
     else:
         device, requested = machine.slot_memory_gib, machine.slot_memory_gib * model.engine.gpu_memory_utilization
-        activation = activation_gib(family, limits.max_num_batched_tokens)
-        graphs, outside = cuda_graphs_gib(model), non_torch_gib(_connected_gpus(model, architecture))
+        taken = reserves(model, architecture, limits.max_num_batched_tokens, limits.max_num_seqs, version)
+        activation, graphs, outside = taken.activation / GIB, taken.cuda_graphs / GIB, taken.non_torch / GIB
+        if report := _report(measured, model, machine):
+            weights = report.weights_gib
+            outside += _excess(report, model, architecture, machine)
+            sequence = _measured_sequence(report, model, max_model_len) or sequence
+        weights -= min(weights, options.cpu_offload_gb)
+        outside += options.mm_ipc_gpu_memory_gb
         available = requested - weights - activation - graphs - outside - adapters
+        if options.kv_cache_memory_bytes is not None:  # then gpu_memory_utilization counts no more
+            requested += options.kv_cache_memory_bytes / GIB - available
+            available = options.kv_cache_memory_bytes / GIB
     return MemoryPlan(
         device=device,
         requested=requested,
@@ -137,7 +177,35 @@ def plan_memory(model: Model, architecture: Architecture, parameters: int | None
         adapters=adapters,
         kv_cache=available,
         kv_bytes_per_token=cache.bytes_per_token,
-        sequence=cache.bytes_per_sequence(max_model_len) / GIB,
+        sequence=sequence,
         max_model_len=max_model_len,
         longest_model_len=cache.longest_sequence(available * GIB, architecture.context_length),
+        measured=f"vLLM {report.vllm}, {report.date}" if report else None,
     )
+
+
+def _report(measured: Sequence[Measured], model: Model, machine: Machine) -> Measured | None:
+    """The newest report of this GPU and shape."""
+    same = [
+        one
+        for one in measured
+        if one.gpu == machine.accelerator_type
+        and (one.tensor_parallel_size, one.pipeline_parallel_size) == (model.parallelism.tensor, model.parallelism.pipeline)
+        and one.enforce_eager == model.engine.enforce_eager
+    ]
+    return max(same, key=lambda one: one.date, default=None)
+
+
+def _excess(report: Measured, model: Model, architecture: Architecture, machine: Machine) -> float:
+    """By how much the reserves that a report shows exceed what is estimated for its own limits; they carry over to others."""
+    accelerator = machine.accelerator
+    shown = (accelerator.memory_gib if accelerator else 0.0) * report.gpu_memory_utilization - report.weights_gib - report.kv_cache_gib
+    estimated = reserves(model, architecture, report.max_num_batched_tokens, report.max_num_seqs or FEWER_SEQS)
+    return shown - (estimated.activation + estimated.cuda_graphs + estimated.non_torch) / GIB
+
+
+def _measured_sequence(report: Measured, model: Model, max_model_len: int) -> float | None:
+    """KV cache of a sequence as a report of the same length and type of KV cache shows it."""
+    if report.kv_cache_tokens is None or (report.max_model_len, report.kv_cache_dtype) != (max_model_len, model.engine.kv_cache_dtype):
+        return None
+    return report.kv_cache_gib * max_model_len / report.kv_cache_tokens

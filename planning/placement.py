@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from config.errors import Problem
 from config.models import Model
 from config.node_pools import Capacity, NodePool
+from planning.engine_options import engine_options
 from planning.machines import Machine, NodeGroup, Pool
 from planning.sharing import Share, overfull_by_one_more, sharing_problems
 
@@ -87,6 +88,7 @@ def replica_shape(model: Model, machine: Machine) -> ReplicaShape:
     memory = model.resources.memory_gib or _down(machine.memory_per_slot * slots)
     slots = max(slots, math.ceil(cpu / machine.cpu_per_slot - 1e-6), math.ceil(memory / machine.memory_per_slot - 1e-6))
     shared = _down(min(_SHARED_MEMORY_MOST_GIB, memory * _SHARED_MEMORY_SHARE))
+    shared += model.parallelism.data * engine_options(model).kv_offloading_size
     return ReplicaShape(gpus, cpu, memory, shared, slots)
 
 

@@ -1,40 +1,99 @@
-"""What vLLM takes of a GPU beside weights and KV cache: activations, CUDA graphs, memory outside PyTorch. GiB per GPU."""
+"""What vLLM takes of a GPU beside weights and KV cache: the peak of its profile run, CUDA graphs, memory outside PyTorch.
+
+The profile run (v1/worker/gpu/model_runner.py 0.33.0) encodes the largest images, passes a batch of `max_num_batched_tokens` through
+the layers and samples for `max_num_seqs` sequences, one after another; what each needs at its peak follows from the model's shapes,
+and the largest counts. What the shapes do not say is fitted to start-up logs: `make truth` shows how well. All sizes are bytes per GPU.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from config.architecture import Architecture
 from config.models import Model
+from planning.encoders import encoder_peak
 
-# Peak of the activations at 8,192 batched tokens and memory outside PyTorch, measured by llm-d-planner 0.3.3 on H100 (49 runs).
-_ACTIVATION_GIB = {
-    "llama": 1.89,
-    "qwen2": 2.25,
-    "qwen3": 2.21,
-    "qwen3moe": 2.68,
-    "mistral3": 2.10,
-    "deepseekv2": 1.93,
-    "phi3": 1.52,
-    "gemma3": 3.94,
-    "mixtral": 1.21,
-    "dense": 2.0,
-    "moe": 2.5,
-    "multimodal": 2.0,
-}
-_ACTIVATION_TOKENS = 8192
-_NON_TORCH_GIB = {1: 0.27}
-_NON_TORCH_PARALLEL_GIB = 2.10
-# vLLM subtracts its estimate of the CUDA graphs since 0.21; assumed, between the 0.5 and 1 GiB seen.
-_CUDA_GRAPHS_GIB = 0.75
+GIB = 1024**3
+MIB = 1024**2
 
+Version = tuple[int, ...]
+# The version whose reserves are planned where nothing else is said: that of the engine's image in releases.yaml.
+CURRENT: Version = (0, 33)
 
-def activation_gib(family: str, max_num_batched_tokens: int) -> float:
-    """Peak of the activations, in the profile run's batch of `max_num_batched_tokens`."""
-    return _ACTIVATION_GIB.get(family, _ACTIVATION_GIB["dense"]) * max(1.0, max_num_batched_tokens / _ACTIVATION_TOKENS)
-
-
-def cuda_graphs_gib(model: Model) -> float:
-    return 0.0 if model.engine.enforce_eager else _CUDA_GRAPHS_GIB
+# Activations are 16 bits wide, whatever the weights are stored in.
+_ACTIVATION_BYTES = 2
+# The sampler's buffers, bytes for each sequence and token of the vocabulary, by the version since which they are so: before 0.9 they
+# were not profiled; then it sorted; 0.18 masks without sorting; since 0.31 the profile run samples with every parameter set, and V2's
+# sampler counts penalties in 4 of these bytes. Fitted.
+_SAMPLER_BYTES: tuple[tuple[Version, float], ...] = (((0, 31), 41), ((0, 18), 8), ((0, 9), 37), ((), 0))
+# CUDA graphs, bytes for each captured size and layer (one graph a piece between two attention layers); subtracted since 0.21
+# (VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS). Fitted.
+_GRAPH_BYTES: tuple[tuple[Version, float], ...] = (((0, 21), 0.15 * MIB), ((), 0.0))
+# What stays allocated outside the weights: block tables, workspaces of kernels; cuBLAS's too before it became part of the baseline.
+# Fitted.
+_NON_TORCH_BYTES: tuple[tuple[Version, float], ...] = (((0, 31), 0.15 * GIB), ((0, 18), 0.6 * GIB), ((), 0.25 * GIB))
+# What NCCL and the all-reduce add, and what they add for each GPU. Fitted.
+_PARALLEL_BYTES = 0.1 * GIB
+_PEER_BYTES = 0.1 * GIB
+# vLLM's own capture sizes (config/vllm.py 0.33.0): 1, 2, 4, every 8th up to 256, every 16th up to twice the sequences, at most 512.
+_LARGEST_CAPTURE = 512
 
 
-def non_torch_gib(gpus: int) -> float:
-    """Memory outside PyTorch: CUDA's context, NCCL's buffers between the `gpus` of a replica."""
-    return _NON_TORCH_GIB.get(gpus, _NON_TORCH_PARALLEL_GIB)
+@dataclass(frozen=True)
+class Reserves:
+    """Bytes per GPU."""
+
+    activation: float
+    cuda_graphs: float
+    non_torch: float
+
+
+def reserves(model: Model, architecture: Architecture, batched_tokens: int, seqs: int, version: Version = CURRENT) -> Reserves:
+    """What vLLM's profile run takes for itself, with `batched_tokens` and `seqs` in a step of the scheduler."""
+    tensor, pipeline = model.parallelism.tensor, model.parallelism.pipeline
+    # Only experts connect data parallel ranks.
+    connected = model.parallelism.gpus if architecture.is_moe else model.parallelism.gpus_per_rank
+    steps = (
+        encoder_peak(model, architecture, batched_tokens),
+        forward_peak(architecture, batched_tokens, tensor),
+        sampler_peak(architecture, min(seqs, batched_tokens), version),
+    )
+    layers = -(-architecture.num_hidden_layers // pipeline)
+    graphs = 0.0 if model.engine.enforce_eager else capture_sizes(seqs) * layers * _since(_GRAPH_BYTES, version)
+    return Reserves(max(steps), graphs, _non_torch(connected, version))
+
+
+def forward_peak(architecture: Architecture, tokens: int, tensor: int) -> float:
+    """Peak inside a layer: the residual stream and the wider of its attention's and its MLP's intermediate results."""
+    a = architecture
+    attention = a.num_attention_heads * a.head_size * 2 + 2 * a.kv_heads * a.head_size
+    linear = 2 * (2 * a.linear_num_key_heads * a.linear_key_head_dim + 3 * a.linear_num_value_heads * a.linear_value_head_dim)
+    split = max(attention, linear, 3 * (a.intermediate_size or 4 * a.hidden_size)) / tensor
+    return tokens * _ACTIVATION_BYTES * (3 * a.hidden_size + max(split, _experts(a, tensor)))
+
+
+def _experts(a: Architecture, tensor: int) -> float:
+    """Elements a token leaves in the workspace of fused experts: gate and up (or the output, which reuses it), and the activated."""
+    if not a.is_moe:
+        return 0.0
+    width = (a.moe_intermediate_size or a.intermediate_size or a.hidden_size) / tensor
+    return a.num_experts_per_tok * (max(2 * width, a.hidden_size) + width)
+
+
+def sampler_peak(architecture: Architecture, seqs: int, version: Version = CURRENT) -> float:
+    """Logits of `seqs` sequences and the sampler's copies of them."""
+    return seqs * architecture.vocab_size * _since(_SAMPLER_BYTES, version)
+
+
+def capture_sizes(seqs: int) -> int:
+    """How many batch sizes CUDA graphs are captured for."""
+    largest = min(2 * seqs, _LARGEST_CAPTURE)
+    return sum(size <= largest for size in (1, 2, 4, *range(8, 256, 8), *range(256, _LARGEST_CAPTURE + 1, 16)))
+
+
+def _since(sizes: tuple[tuple[Version, float], ...], version: Version) -> float:
+    return next(size for since, size in sizes if version >= since)
+
+
+def _non_torch(gpus: int, version: Version) -> float:
+    return _since(_NON_TORCH_BYTES, version) + (_PARALLEL_BYTES + _PEER_BYTES * gpus if gpus > 1 else 0.0)

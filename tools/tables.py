@@ -11,12 +11,14 @@ from rich.tree import Tree
 
 from config.errors import Problem
 from planning.cost import Usd
+from planning.memory import ESTIMATE_ERROR
 from planning.plan import ModelPlan, Plan
 from tools.offline import Recording, Resource
 
 
 def fit_table(plan: Plan) -> Table:
-    table = Table(title="Fit: GiB per GPU, tokens, replicas", title_justify="left")
+    title = f"Fit: GiB per GPU, tokens, replicas. KV cache: estimated within {ESTIMATE_ERROR:.0%}, unless measured (*)"
+    table = Table(title=title, title_justify="left")
     for heading in (
         "model",
         "pool",
@@ -45,7 +47,7 @@ def _fit(model: ModelPlan) -> list[str]:
         str(model.shape.gpus or "CPU"),
         f"{memory.weights:.1f}",
         f"{memory.reserves:.1f}",
-        f"{memory.kv_cache:.1f} of {memory.device:.1f}",
+        f"{'*' if memory.measured else ''}{memory.kv_cache:.1f} of {memory.device:.1f}",
         f"{memory.max_model_len:,}",
         f"{memory.longest_model_len:,}",
         f"{memory.concurrent_sequences:.1f}",

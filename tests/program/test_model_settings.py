@@ -163,3 +163,12 @@ def test_n_grams_and_a_models_own_layers_need_no_download():
         f"{MODEL}.weights": {"cache": "persistent-volume-claim"}}  # fmt: skip
     assert speculative_config(own) == {"method": "mtp", "num_speculative_tokens": 3}
     assert [one["name"] for one in pod(objects(own))["initContainers"]] == ["download"]
+
+
+def test_mistrals_own_format_is_downloaded_where_it_is_loaded():
+    def downloads(*extra):
+        return pod(objects({f"{MODEL}.engine.extraArgs": list(extra)}))["initContainers"][0]["args"]
+
+    assert "--exclude=consolidated*" in downloads()
+    assert "--exclude=consolidated*" not in downloads("--load-format=mistral")
+    assert "--exclude=model*.safetensors" in downloads("--load-format=mistral")

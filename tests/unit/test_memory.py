@@ -36,13 +36,17 @@ def architecture(source: str) -> Architecture:
 
 @pytest.mark.parametrize("reference", EXACT, ids=lambda r: r["id"])
 def test_parameters_counted_from_the_architecture_are_those_of_the_instantiated_model(reference):
-    assert count_parameters(architecture(reference["id"])).total == reference["text_parameters"]
+    count = count_parameters(architecture(reference["id"]))
+    assert count.total - count.encoder == reference["text_parameters"]
 
 
 @pytest.mark.parametrize("reference", MODELS, ids=lambda r: r["id"])
 def test_weights_are_within_one_percent_of_the_reference(reference):
     found = row(reference["id"])
-    assert weight_bytes(found.architecture, found.parameters) / 1e9 == pytest.approx(reference["weights_gb"], rel=0.01, abs=0.05)
+    encoder = 2 * count_parameters(found.architecture).encoder if reference["id"] == "Qwen/Qwen3.5-27B" else 0  # its text model alone
+    assert (weight_bytes(found.architecture, found.parameters) - encoder) / 1e9 == pytest.approx(
+        reference["weights_gb"], rel=0.01, abs=0.05
+    )
 
 
 @pytest.mark.parametrize("reference", MODELS, ids=lambda r: r["id"])
@@ -70,11 +74,46 @@ def test_the_planned_kv_cache_is_never_below_vllms_and_at_most_a_third_above(sou
     assert planned <= 1.35 * gib
 
 
-def test_a_linear_hybrid_keeps_one_state_per_sequence_and_linear_layer():
-    cache = KvCache(architecture("Qwen/Qwen3-Next-80B-A3B-Instruct"))
-    states = cache.bytes_per_sequence(1) - cache.bytes_per_sequence(0)
-    assert cache.bytes_per_sequence(0) / 2**20 == pytest.approx(72, rel=0.05), "36 layers of about 2 MiB"
-    assert states == 12 * cache.block_size * cache.bytes_per_token_and_layer
+def test_a_linear_hybrid_keeps_its_states_in_blocks_as_large_as_those_of_attention():
+    cache = KvCache(architecture("Qwen/Qwen3-Next-80B-A3B-Instruct"), prefix_caching=False)
+    assert cache.block_size == 544, "vLLM says: Setting attention block size to 544 tokens"
+    assert cache.bytes_per_sequence(0) == 36 * 544 * cache.bytes_per_token_and_layer
+    assert cache.bytes_per_sequence(1) - cache.bytes_per_sequence(0) == 12 * 544 * cache.bytes_per_token_and_layer
+
+
+# (architecture, prefix caching, max_model_len, KV cache in GiB, blocks and tokens that vLLM reported): start-up logs of
+# Qwen3.5-4B on an L4 (0.29.0) and of a Qwen3.x-27B-FP8 on an L40S (0.26.0: max_num_seqs 256 refused for 184 blocks).
+HYBRID_LOGS = [
+    ({"num_hidden_layers": 32, "linear_num_value_heads": 32}, True, 32768, 9.10, None, 267842),
+    ({"num_hidden_layers": 64, "linear_num_value_heads": 48}, False, 131072, 8.82, 184, 141036),
+]
+
+
+@pytest.mark.parametrize(("changes", "prefix_caching", "longest", "gib", "blocks", "tokens"), HYBRID_LOGS)
+def test_blocks_and_tokens_of_a_linear_hybrid_are_those_of_vllms_log(changes, prefix_caching, longest, gib, blocks, tokens):
+    cache = KvCache(architecture("Qwen/Qwen3.5-27B").model_copy(update=changes), prefix_caching=prefix_caching)
+    assert blocks is None or cache.blocks(gib * GIB) == blocks
+    assert gib * GIB / cache.bytes_per_sequence(longest) * longest == pytest.approx(tokens, rel=0.005)
+
+
+ALL_ALIKE = [
+    ({"sliding_window": 4096}, 32 * (-(-(4095 + 16384) // 16) + 1)),
+    ({"attention_chunk_size": 2048}, 32 * -(-(2048 + 16384) // 16)),
+    ({"sliding_window": 4096, "sliding_window_pattern": 40}, 32 * (-(-(4095 + 16384) // 16) + 1)),
+]
+
+
+@pytest.mark.parametrize(("keys", "pages"), ALL_ALIKE)
+def test_a_model_whose_layers_all_slide_or_chunk_holds_its_window_and_what_is_in_flight(keys, pages):
+    mistral = {"hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8}
+    cache = KvCache(Architecture.model_validate(TINY | mistral | {"max_position_embeddings": 131072} | keys))
+    assert cache.bytes_per_sequence(131072) == pages * 16 * 4096
+    assert cache.bytes_per_token == 0
+
+
+def test_an_encoder_has_no_kv_cache():
+    cache = KvCache(Architecture.model_validate(TINY | {"model_type": "xlm-roberta"}))
+    assert cache.bytes_per_sequence(8192) == cache.bytes_per_token == cache.blocks(1e9) == 0
 
 
 @pytest.mark.parametrize(("full", "sliding", "group", "groups"), [(5, 6, 6, 2), (4, 6, 4, 3)])
@@ -83,6 +122,36 @@ def test_groups_are_filled_up_where_the_kinds_of_layers_are_nearly_equal_in_numb
     cache = KvCache(Architecture.model_validate(TINY | {"num_hidden_layers": len(kinds), "layer_types": kinds, "sliding_window": 100_000}))
     blocks = 512 * groups + (groups - 1)  # a group of sliding layers takes one block more
     assert cache.bytes_per_sequence(8192) == blocks * group * cache.block_size * cache.bytes_per_token_and_layer
+
+
+# GiB on each GPU that start-up logs of vLLM show (make truth has them with their sources); what is quantized, and how.
+LOGGED = [
+    ("meta-llama/Llama-3.1-8B", 1, 14.99),
+    ("Qwen/Qwen3.5-4B", 1, 8.68),
+    ("Qwen/Qwen3-32B", 1, 61.03),
+    ("Qwen/Qwen3-32B", 2, 30.59),
+    ("openai/gpt-oss-20b", 1, 13.47),
+    ("openai/gpt-oss-120b", 1, 65.97),
+    ("openai/gpt-oss-120b", 4, 17.2),
+    ("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", 1, 67.72),
+    ("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", 2, 33.88),
+    ("RedHatAI/Meta-Llama-3.1-70B-Instruct-quantized.w8a8", 1, 67.72),
+    ("meta-llama/Llama-3.1-405B-Instruct-FP8", 8, 57.75),
+    ("mistralai/Mistral-Small-3.2-24B-Instruct-2506", 1, 44.76),
+    ("Qwen/Qwen2-7B-Instruct", 1, 14.25),
+    ("Qwen/Qwen2.5-VL-72B-Instruct", 4, 34.43),
+    ("Qwen/Qwen2.5-32B-Instruct", 1, 61.04),
+    ("Qwen/Qwen3-Coder-30B-A3B-Instruct", 1, 56.93),
+    ("Qwen/Qwen3-8B", 1, 15.27),
+    ("llava-hf/llava-v1.6-mistral-7b-hf", 1, 14.08),
+]
+
+
+@pytest.mark.parametrize(("source", "tensor", "gib"), LOGGED)
+def test_weights_on_a_gpu_are_those_of_vllms_log(source, tensor, gib):
+    found = row(source)
+    total = weight_bytes(found.architecture, found.parameters)
+    assert weights_per_gpu(found.architecture, total, Parallelism(tensor=tensor)) / GIB == pytest.approx(gib, rel=0.025)
 
 
 def test_scales_of_whole_rows_take_next_to_nothing():

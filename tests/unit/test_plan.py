@@ -73,7 +73,7 @@ def test_a_partition_has_its_share_of_the_memory():
     found = plan(
         {"nodePools.l4.machineType": "a2-ultragpu-1g", "cluster.zones": ["us-central1-a"], "nodePools.l4.gpuPartitionSize": "3g.40gb"}
     )
-    assert found.models["qwen3-8b"].memory.device == pytest.approx(39.55)
+    assert found.models["qwen3-8b"].memory.device == pytest.approx(39.625)
     assert found.pools["l4"].pool.machine.slots == 2
 
 

@@ -88,7 +88,7 @@ WRONG = {
         "1024 positions",
         "1024",
     ),
-    "context beyond the GPU's memory": ({f"{MODEL}.engine.maxModelLen": 40960}, f"{MODEL}.engine.maxModelLen", "KV cache", "at most 12768"),
+    "context beyond the GPU's memory": ({f"{MODEL}.engine.maxModelLen": 40960}, f"{MODEL}.engine.maxModelLen", "KV cache", "at most 22624"),
     "70B on one H100": (
         LLAMA_70B | H100 | {f"{MODEL}.engine.maxModelLen": 8192},
         f"{MODEL}.nodePool",
@@ -97,7 +97,7 @@ WRONG = {
     ),
     "model too large for the pool": (LLAMA_70B, f"{MODEL}.nodePool", "does not fit", "more memory"),
     "dtype that the GPU lacks": (T4 | {f"{MODEL}.engine.dtype": "bfloat16"}, f"{MODEL}.engine.dtype", "no bfloat16", "float16"),
-    "fp8 cache on an old GPU": (T4 | {f"{MODEL}.engine.kvCacheDtype": "fp8"}, f"{MODEL}.engine.kvCacheDtype", "no fp8", "8.9"),
+    "fp8 cache on an old GPU": (T4 | {f"{MODEL}.engine.kvCacheDtype": "fp8"}, f"{MODEL}.engine.kvCacheDtype", "reads fp8", "8.0"),
     "mxfp4 on an old GPU": (T4 | {f"{MODEL}.source": "openai/gpt-oss-20b"}, f"{MODEL}.nodePool", "cannot run mxfp4", "8.0"),
     "Gemma in float16": (
         T4 | {f"{MODEL}.source": "google/gemma-3-27b-it", "secrets.huggingFaceToken": "x"},

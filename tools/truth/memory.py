@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from pydantic import ValidationError
+
 from config.catalog import Accelerator
 from config.models import Model
 from planning.machines import Machine
-from planning.memory import MemoryPlan, plan_memory
+from planning.memory import MemoryPlan, engine_limits, plan_memory
+from planning.reserves import CURRENT
 from tools.truth import gpus, points
 from tools.truth.models import KnownModel, Models
 from tools.truth.points import Row, number
@@ -23,6 +26,8 @@ HEADINGS = ("vllm", "model", "GPU", "weights GiB", "KV GiB", "KV tokens", "verdi
 # The aims: KV tokens within these bounds of the report for that share of the points of this version or newer, and never above the last.
 LEAST, MOST, SHARE, NEVER_ABOVE = 0.85, 1.10, 0.85, 1.25
 SINCE = (0, 18)
+# Before this version the log counted the tokens of one group of layers where a model has several.
+_ALL_GROUPS_SINCE = (0, 21)
 # Our figure of what one sequence needs is rounded up by a block; a report that is nearer than this to it refuses nothing.
 _CLOSE = 0.98
 
@@ -39,6 +44,7 @@ class Start:
     utilization: float
     max_model_len: int | None
     batched: int | None
+    seqs: int | None
     quantization: str
     kv_dtype: str
     weights: float | None
@@ -68,6 +74,7 @@ def _start(row: Row, path: Path) -> Start:
         utilization=number(row, "util", path) or 0.9,
         max_model_len=whole("max_model_len"),
         batched=whole("batched"),
+        seqs=whole("max_num_seqs"),
         quantization=dtype[1],
         kv_dtype=dtype[2].removeprefix("kv ").strip() or "auto",
         weights=number(row, "reported_weights_gib", path),
@@ -81,15 +88,28 @@ def _start(row: Row, path: Path) -> Start:
 def compare(path: Path, models: Models) -> Table:
     rows, unknown, verdicts = [], [], []
     for start in starts(path):
-        known, gpu = models.find(start.model, start.quantization), gpus.find(start.gpu)
-        if known is None or gpu is None:
-            unknown.append(f"{start.name}: {'model ' + start.model if known is None else 'GPU ' + start.gpu}")
+        found = _planned(start, models)
+        if isinstance(found, str):
+            unknown.append(f"{start.name}: {found}")
             continue
-        ours = plan(start, known, gpu)
+        known, ours = found
         verdicts.append(_verdict(start, ours))
         rows.append(_compared(start, ours, known, verdicts[-1]))
     ratios = [row.ratio for row in rows if row.judged and row.ratio is not None]
     return Table("KV cache: planned / reported", HEADINGS, tuple(rows), tuple(unknown), *_judge(ratios, verdicts, len(unknown)))
+
+
+def _planned(start: Start, models: Models) -> tuple[KnownModel, MemoryPlan] | str:
+    """The model and what planning says of it, or why it says nothing."""
+    known, gpu = models.find(start.model, start.quantization), gpus.find(start.gpu)
+    if known is None:
+        return f"model {start.model}: {models.why_unknown(start.model)}"
+    if gpu is None:
+        return f"GPU {start.gpu}"
+    try:
+        return known, plan(start, known, gpu)
+    except ValidationError as error:
+        return f"its settings: {error.errors()[0]['loc'][-1]}: {error.errors()[0]['msg']}"
 
 
 def _judge(ratios: list[float], verdicts: list[str], unknown: int) -> tuple[str, tuple[str, ...]]:
@@ -123,12 +143,15 @@ def plan(start: Start, known: KnownModel, gpu: tuple[str, Accelerator]) -> Memor
                 "maxModelLen": start.max_model_len or known.architecture.context_length,
                 "gpuMemoryUtilization": start.utilization,
                 "maxNumBatchedTokens": start.batched,
+                "maxNumSeqs": start.seqs,
                 "kvCacheDtype": start.kv_dtype,
             },
             "parallelism": {"tensor": start.tensor},
         }
     )
-    return plan_memory(model, known.architecture, known.parameters, known.family, _machine(name, accelerator, start.tensor))
+    machine = _machine(name, accelerator, start.tensor)
+    version = points.version(start.version) or CURRENT
+    return plan_memory(model, known.architecture, known.parameters, machine, engine_limits(model, machine), version=version)
 
 
 def _machine(name: str, accelerator: Accelerator, gpus: int) -> Machine:
@@ -136,10 +159,12 @@ def _machine(name: str, accelerator: Accelerator, gpus: int) -> Machine:
 
 
 def _verdict(start: Start, ours: MemoryPlan) -> str:
-    if start.kv_cache is None or start.formula_only:
+    if start.formula_only or (start.kv_cache is None and start.kv_tokens is None):
         return "-"
-    needed = start.needed or ours.sequence * _CLOSE
-    ran = start.kv_cache >= needed
+    if start.kv_cache is None:
+        ran = (start.kv_tokens or 0) >= ours.max_model_len
+    else:
+        ran = start.kv_cache >= (start.needed or ours.sequence * _CLOSE)
     if ours.fits:
         return "runs" if ran else "accepted, but refused"
     return "refused, but ran" if ran else "refused"
@@ -154,7 +179,7 @@ def _compared(start: Start, ours: MemoryPlan, known: KnownModel, verdict: str) -
             ratio = tokens / start.kv_tokens
         elif start.needed:
             ratio = ours.sequence / start.needed
-    elif start.kv_tokens:
+    elif start.kv_tokens and not _of_one_group(start, known):
         ratio = tokens / start.kv_tokens
     elif start.kv_cache and start.kv_cache > 0:
         ratio = max(0.0, ours.kv_cache) / start.kv_cache
@@ -170,6 +195,10 @@ def _compared(start: Start, ours: MemoryPlan, known: KnownModel, verdict: str) -
         verdict,
     )
     return Compared(start.name, cells, ratio, _classes(known, new=new, formula_only=start.formula_only), judged)
+
+
+def _of_one_group(start: Start, known: KnownModel) -> bool:
+    return points.version(start.version) < _ALL_GROUPS_SINCE and len(known.architecture.layers()) > 1
 
 
 def _classes(known: KnownModel, *, new: bool, formula_only: bool) -> tuple[str, ...]:

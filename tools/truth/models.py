@@ -49,6 +49,8 @@ _ACTIVE = re.compile(r"a\d+(\.\d+)?b")
 _DATE = re.compile(r"2[345]\d\d")
 _CONFIG_SUFFIX = re.compile(r"_config$")
 _QUANT_FILE = "hf_quant_config.json"
+# Models that the shipped points name and the catalogue lacks.
+SHIPPED = Path(__file__).parent / "data" / "configs"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class Models:
     def __init__(self, configs: Path | None = None) -> None:
         if configs is not None and not configs.is_dir():
             raise CannotRead(f"{configs} is not a folder")
-        self._configs = configs
+        self._folders = (SHIPPED,) if configs is None else (configs, SHIPPED)
+        self._unread: dict[str, str] = {}
 
     def find(self, name: str, quantization: str = "") -> KnownModel | None:
         """The model of that name; None where none is known, or where two that differ could be meant.
@@ -97,17 +100,33 @@ class Models:
 
     @cached_property
     def _known(self) -> list[tuple[_Name, KnownModel]]:
-        return [(_parse(known.source), known) for known in (*self._from_folder(), *_from_catalogue())]
+        known = [model for files in self._files for name, file in files if (model := self._from_file(name, file))]
+        return [(_parse(model.source), model) for model in (*known, *_from_catalogue())]
 
-    def _from_folder(self) -> Iterator[KnownModel]:
-        if self._configs is None:
-            return
-        for file in sorted(self._configs.rglob("*.json")):
-            if file.name.endswith(_QUANT_FILE) or (architecture := _read(file)) is None:
-                continue
-            name = _CONFIG_SUFFIX.sub("", file.stem).replace("--", "/")
-            source = file.parent.name.replace("--", "/") if file.name == "config.json" else name
-            yield KnownModel(source, architecture, None, "moe" if architecture.is_moe else "dense", str(file))
+    @cached_property
+    def _files(self) -> list[list[tuple[str, Path]]]:
+        return [list(_named_files(folder)) for folder in self._folders]
+
+    def _from_file(self, name: str, file: Path) -> KnownModel | None:
+        try:
+            architecture = _read(file)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            self._unread[_parse(name).loosest] = f"{file.name} cannot be read: {' '.join(str(error).split())}"
+            return None
+        return KnownModel(name, architecture, None, "moe" if architecture.is_moe else "dense", str(file))
+
+    def why_unknown(self, name: str) -> str:
+        """Why `find` knows no such model, in a few words."""
+        _ = self._known
+        return self._unread.get(_parse(name).loosest, "neither in the catalogue nor among the config.json files")
+
+
+def _named_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Its `config.json` files with their models: `<owner>--<name>.json`, `<name>.json`, or `config.json` in a folder of that name."""
+    for file in sorted(folder.rglob("*.json")):
+        if not file.name.endswith(_QUANT_FILE):
+            stem = file.parent.name if file.name == "config.json" else _CONFIG_SUFFIX.sub("", file.stem)
+            yield stem.replace("--", "/"), file
 
 
 def _from_catalogue() -> Iterator[KnownModel]:
@@ -116,18 +135,10 @@ def _from_catalogue() -> Iterator[KnownModel]:
             yield KnownModel(source, row.architecture, row.parameters, row.family, "catalogue")
 
 
-def _read(file: Path) -> Architecture | None:
-    """The architecture of a `config.json`, with the quantization that a file beside it names; None where planning cannot read it."""
-    try:
-        config = json.loads(file.read_text())
-        if not isinstance(config, dict):
-            return None
-        beside = file.with_name(_QUANT_FILE if file.name == "config.json" else f"{_CONFIG_SUFFIX.sub('', file.stem)}_{_QUANT_FILE}")
-        if beside.is_file() and "quantization_config" not in config:
-            config["quantization_config"] = json.loads(beside.read_text())["quantization"]
-        return architecture_from_config(config)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
+def _read(file: Path) -> Architecture:
+    """The architecture of a `config.json`, with the quantization that a file beside it names."""
+    beside = file.with_name(_QUANT_FILE if file.name == "config.json" else f"{_CONFIG_SUFFIX.sub('', file.stem)}_{_QUANT_FILE}")
+    return architecture_from_config(json.loads(file.read_text()), json.loads(beside.read_text()) if beside.is_file() else None)
 
 
 def _choose(named: list[tuple[_Name, KnownModel]], kind: str | None) -> KnownModel | None:
@@ -161,7 +172,7 @@ def _kind(config: QuantizationConfig | None) -> str | None:
 
 def _parse(name: str) -> _Name:
     text = re.sub(r"\(.*?\)", " ", name).strip().rpartition("/")[2].lower()
-    words = [word for word in re.split(r"[^a-z0-9.]+", text) if word]
+    words = [re.sub(r"^v(?=\d)", "", word) for word in re.split(r"[^a-z0-9.]+", text) if word]
     quantization = next((_QUANTIZATIONS[word] for word in words if word in _QUANTIZATIONS), None)
     plain = [word for word in words if word not in _QUANTIZATIONS]
     same = [word for word in plain if word not in _SAME_SHAPE]

@@ -54,8 +54,7 @@ def mean_error(ratios: Iterable[float]) -> float:
 
 
 def _classes(rows: Sequence[Compared]) -> Iterable[tuple[str, ...]]:
-    names = dict.fromkeys(name for row in rows for name in row.classes)
-    for name in names:
+    for name in sorted({name for row in rows for name in row.classes}):
         if ratios := [row.ratio for row in rows if name in row.classes and row.ratio is not None]:
             spread = f"{min(ratios):.2f}", f"{max(ratios):.2f}"
             yield name, str(len(ratios)), f"{median(ratios):.2f}", f"{mean_error(ratios):.0%}", *spread

@@ -1,0 +1,26 @@
+"""What a start of vLLM reported of its memory: `make calibrate` prints one, the catalogue and a stack's models may hold some."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from config.section import Positive, Section
+
+
+class Measured(Section):
+    """One start of vLLM, as its log told. The plan uses it instead of its estimate for the same GPU and parallel sizes."""
+
+    gpu: str = Field(description="GPU by the catalogue's name, such as nvidia-l4.")
+    tensor_parallel_size: Positive = Field(default=1, description="GPUs that shared every layer.")
+    pipeline_parallel_size: Positive = Field(default=1, description="GPUs that followed one another.")
+    gpu_memory_utilization: float = Field(gt=0, le=1, description="Share of the GPU's memory that vLLM was given.")
+    max_model_len: Positive | None = Field(default=None, description="Longest sequence, tokens.")
+    max_num_batched_tokens: Positive = Field(description="Tokens of a step of the scheduler.")
+    max_num_seqs: Positive | None = Field(default=None, description="Sequences of a step. Default: 256.")
+    kv_cache_dtype: str = Field(default="auto", description="Type of the KV cache.")
+    enforce_eager: bool = Field(default=False, description="It ran without CUDA graphs.")
+    weights_gib: float = Field(gt=0, description="Weights per GPU, GiB.")
+    kv_cache_gib: float = Field(ge=0, description="KV cache per GPU, GiB.")
+    kv_cache_tokens: Positive | None = Field(default=None, description="KV cache in tokens.")
+    vllm: str = Field(description="Version of vLLM.")
+    date: str = Field(description="Day of the start, YYYY-MM-DD.")
