@@ -12,7 +12,7 @@ from components.gateway.gateway import create_gateway
 from components.images import image_reference
 from components.outputs import export_outputs
 from components.platform.platform import Platform, PlatformArgs
-from components.secrets import secret
+from components.secrets import bucket_credentials, secret
 from components.serving.model_stack import ModelStack, ModelStackArgs
 from config import catalog
 from config.errors import StackError
@@ -40,6 +40,7 @@ def main() -> None:
             cluster=settings.cluster,
             image=image_reference(settings, model.image or pinned.reference),
             hugging_face_token=token,
+            bucket_credentials=bucket_credentials(settings) if model.weights.source == "s3" else None,
             scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if platform.monitoring else None,
             monitoring=platform.monitoring,
             nodes=cluster.nodes,

@@ -15,6 +15,11 @@ def secret(settings: Settings, name: SecretName) -> pulumi.Output[str]:
     return _value(settings, _configured().apply(lambda secrets: secrets[name]))
 
 
+def bucket_credentials(settings: Settings) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
+    """The access key of buckets that weights are streamed from by s3://, and its secret."""
+    return secret(settings, "s3AccessKeyId"), secret(settings, "s3SecretAccessKey")
+
+
 def client_keys(settings: Settings) -> pulumi.Output[dict[str, str]]:
     """The values of `secrets.clientKeys`."""
     keys = _configured().apply(lambda secrets: secrets["clientKeys"])

@@ -18,6 +18,8 @@ def flag_rules(path: str, model: Model) -> Iterator[Problem]:
         for earlier in flags[:index]:
             yield from _twice(entry, flag, earlier)
         yield from _needs(entry, flag, flags, model)
+        if flag.name == "--load-format" and model.weights.uri:
+            yield Problem(entry, "weights in a bucket are streamed, which is a load format of its own", "remove it, or weights.uri")
 
 
 def _twice(entry: str, flag: Flag, earlier: Flag) -> Iterator[Problem]:

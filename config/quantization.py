@@ -167,14 +167,19 @@ def _groups(raw: dict[str, Any]) -> list[dict[str, Any]]:
 def _group(group: dict[str, Any]) -> dict[str, Any]:
     weights = group.get("weights")
     weights = weights if isinstance(weights, dict) else {}
-    found = {"targets": _names(group.get("targets")), "bits": _whole(weights.get("num_bits")), "group_size": _whole(weights.get("group_size"))}
+    found = {
+        "targets": _names(group.get("targets")),
+        "bits": _whole(weights.get("num_bits")),
+        "group_size": _whole(weights.get("group_size")),
+    }
     if weights.get("strategy") == "block" and isinstance(weights.get("block_structure"), (list, tuple)):
         found["block"] = tuple(weights["block_structure"])
     return found
 
 
 def _activations(raw: dict[str, Any]) -> int:
-    for group in raw.get("config_groups", {}).values():
+    groups = raw.get("config_groups")
+    for group in groups.values() if isinstance(groups, dict) else ():
         inputs = group.get("input_activations") if isinstance(group, dict) else None
         if isinstance(inputs, dict):
             return _whole(inputs.get("num_bits")) or 16

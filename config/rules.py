@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from config import catalog
+from config.accelerator import accelerator_problems
 from config.architecture_rules import catalogue_problems
 from config.cluster import ExistingCluster, GkeCluster
 from config.errors import Problem, suggestion
@@ -15,6 +16,7 @@ from config.flag_rules import flag_rules
 from config.gateway_rules import gateway_rules
 from config.models import Model
 from config.node_pools import NodePool
+from config.secrets import SecretName
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -79,11 +81,8 @@ def _pool_rules(settings: Settings, name: str, pool: NodePool) -> Iterator[Probl
             f"'{pool.machine_type}' is not in the catalogue",
             suggestion(pool.machine_type, known, otherwise=_machine_advice(settings)),
         )
-    if pool.hardware and pool.hardware.accelerator not in (None, *catalog.accelerators()):
-        advice = suggestion(
-            str(pool.hardware.accelerator), catalog.accelerators(), otherwise="one of: " + ", ".join(catalog.accelerators())
-        )
-        yield Problem(f"{path}.hardware.accelerator", f"'{pool.hardware.accelerator}' is not in the catalogue", advice)
+    if pool.hardware and pool.hardware.accelerator:
+        yield from accelerator_problems(f"{path}.hardware.accelerator", pool.hardware.accelerator)
     if isinstance(settings.cluster, GkeCluster):
         yield from _gke_pool_rules(settings, path, pool, settings.cluster)
     else:
@@ -149,13 +148,25 @@ def _model_rules(settings: Settings, name: str, model: Model) -> Iterator[Proble
     yield from _revision_is_pinned(settings, path, model, row)
     yield from _volume_can_be_shared(path, model)
     yield from flag_rules(path, model)
-    if row and row.gated and not model.weights.uri and not settings.secrets.has("huggingFaceToken"):
+    if row and row.gated and model.weights.source == "hugging-face" and not settings.secrets.has("huggingFaceToken"):
         message = f"{model.source} is gated, and Hugging Face answers 401 without a token"
         yield Problem(f"{path}.source", message, "pulumi config set --secret --path 'secrets.huggingFaceToken' <token>")
-    if model.weights.uri and isinstance(settings.cluster, ExistingCluster):
-        yield Problem(
-            f"{path}.weights.uri", "streaming from a bucket needs Workload Identity, so provider gke", "download from Hugging Face instead"
-        )
+    yield from _bucket_rules(settings, f"{path}.weights.uri", model)
+
+
+def _bucket_rules(settings: Settings, path: str, model: Model) -> Iterator[Problem]:
+    source, bucket = model.weights.source, model.weights.bucket
+    if source == "google-cloud-storage" and isinstance(settings.cluster, ExistingCluster):
+        message = "pods read gs:// with GKE's Workload Identity, which a cluster of provider existing does not have"
+        fix = "write it as s3:// with weights.endpoint https://storage.googleapis.com and an HMAC key under secrets, or use weights.claim"
+        yield Problem(path, message, fix)
+    if bucket and not 3 <= len(bucket) <= 63:
+        yield Problem(path, f"no bucket can be named '{bucket}': it has {len(bucket)} characters", "use a name of 3 to 63 characters")
+    if source == "s3":
+        keys: tuple[SecretName, ...] = ("s3AccessKeyId", "s3SecretAccessKey")
+        for key in [key for key in keys if not settings.secrets.has(key)]:
+            message = "an s3:// address needs the bucket's access key, and it is not given"
+            yield Problem(path, message, f"pulumi config set --secret --path 'secrets.{key}' <value>")
 
 
 def _said(settings: Settings, path: str) -> bool:
@@ -171,10 +182,13 @@ def _volume_can_be_shared(path: str, model: Model) -> Iterator[Problem]:
 
 
 def _revision_is_pinned(settings: Settings, path: str, model: Model, row: catalog.ModelRow | None) -> Iterator[Problem]:
-    if model.weights.uri:
+    if model.weights.source != "hugging-face":
         return
     wanted = {f"{path}.revision": model.revision or (row.revision if row else None)}
     wanted |= {f"{path}.loraAdapters.{name}.revision": adapter.revision for name, adapter in model.lora_adapters.items()}
+    if (speculative := model.engine.speculative) and speculative.model:
+        draft = catalog.model(speculative.model)
+        wanted[f"{path}.engine.speculative.revision"] = speculative.revision or (draft.revision if draft else None)
     for where, revision in wanted.items():
         if settings.platform.require_pinned_revisions and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
             said = f"'{revision}' is a branch or tag" if revision else "no revision is given, so the default branch is meant"

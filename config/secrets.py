@@ -9,7 +9,7 @@ from pydantic import Field
 from config.section import Name, Section, Text
 
 SecretSource = Literal["pulumi", "secret-manager"]
-SecretName = Literal["huggingFaceToken", "grafanaAdminPassword"]
+SecretName = Literal["huggingFaceToken", "grafanaAdminPassword", "s3AccessKeyId", "s3SecretAccessKey"]
 
 
 class Secrets(Section):
@@ -23,6 +23,9 @@ class Secrets(Section):
         "that is how a key is rotated.",
     )
     grafana_admin_password: Text | None = Field(default=None, description="Default: the chart makes one up and keeps it in a Secret.")
+    s3_access_key_id: Text | None = Field(default=None, description="Access key of the buckets that weights are streamed from by s3://.")
+    s3_secret_access_key: Text | None = Field(default=None, description="Its secret.")
 
     def has(self, name: SecretName) -> bool:
-        return (self.hugging_face_token if name == "huggingFaceToken" else self.grafana_admin_password) is not None
+        field = next(field for field, info in type(self).model_fields.items() if info.alias == name)
+        return getattr(self, field) is not None

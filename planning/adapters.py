@@ -44,5 +44,6 @@ def adapter_problems(path: str, model: Model, architecture: Architecture) -> Ite
     if architecture.is_moe or architecture.is_mla or "linear" in architecture.layers():
         message = f"{model.source} has experts, latent or linear attention, where what adapters take is not known"
         yield Problem(f"{path}.loraAdapters", message, "serve the adapter merged into the model, as a model of its own")
-    if model.weights.uri:
-        yield Problem(f"{path}.loraAdapters", "are downloaded from Hugging Face, but the weights are streamed", "remove weights.uri")
+    if model.weights.source != "hugging-face":
+        message = "are downloaded from Hugging Face, but the weights are not, so there is no volume for them"
+        yield Problem(f"{path}.loraAdapters", message, "remove weights.uri or weights.claim")

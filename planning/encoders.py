@@ -11,6 +11,8 @@ from config.models import Model
 from planning.engine_options import engine_options
 
 _ACTIVATION_BYTES = 2
+# Encoders (beginnings of their model types) whose MLP has a gate: its result, the other's and their product are there at once.
+_GATED = ("qwen2_5", "pixtral", "gemma4")
 
 
 def encoder_peak(model: Model, architecture: Architecture, batched_tokens: int) -> float:
@@ -23,6 +25,7 @@ def encoder_peak(model: Model, architecture: Architecture, batched_tokens: int) 
         if encoder is None or left_out:
             continue
         tokens = max(batched_tokens, encoder.max_tokens or 0)
-        patch = 2 * encoder.intermediate_size + 4 * encoder.hidden_size
+        results = 3 if encoder.model_type.startswith(_GATED) else 2
+        patch = results * encoder.intermediate_size + 4 * encoder.hidden_size
         peaks.append(tokens * _ACTIVATION_BYTES * (encoder.patches_per_token * patch + architecture.hidden_size))
     return max(peaks)

@@ -21,6 +21,7 @@ from planning.engine_options import engine_options
 from planning.kv_cache import CPU_BLOCK_SIZE, KvCache
 from planning.machines import Machine
 from planning.reserves import CURRENT, GIB, Version, reserves
+from planning.speculative import draft_kv_cache, draft_of, draft_weights, with_draft
 from planning.weight_size import DTYPE_BYTES, weight_bytes, weights_per_gpu
 
 # On CPU: API server, engine and worker took 2.07 GiB beside weights and KV cache of a tiny model (vLLM 0.32.0), activations come on
@@ -37,7 +38,8 @@ ESTIMATE_ERROR = 0.15
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Where the memory of one GPU goes. `weights_bytes` is the whole model's, over all GPUs."""
+    """Where the memory of one GPU goes. `weights_bytes` is the whole model's, over all GPUs. Weights are
+    those of its draft too."""
 
     device: float
     requested: float
@@ -82,7 +84,7 @@ def default_limits(accelerator: Accelerator, name: str, memory_gib: float | None
     memory = memory_gib or accelerator.memory_gib
     if memory >= 160:
         return EngineLimits(16384, 1024)
-    if memory >= 70 and "a100" not in name and accelerator.compute_capability != _GB10:
+    if memory >= 70 and "a100" not in name.casefold() and accelerator.compute_capability != _GB10:
         return EngineLimits(8192, 1024)
     return EngineLimits(2048, FEWER_SEQS)
 
@@ -99,7 +101,8 @@ def engine_limits(model: Model, machine: Machine) -> EngineLimits:
 
 
 def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> KvCache:
-    return KvCache(
+    draft = draft_of(model, architecture)
+    cache = KvCache(
         architecture,
         model.parallelism.tensor,
         model.parallelism.pipeline,
@@ -108,6 +111,7 @@ def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> 
         prefix_caching=model.engine.enable_prefix_caching,
         smallest_block=engine_options(model).block_size or limits.block_size,
     )
+    return with_draft(cache, draft_kv_cache(draft, model, limits.max_num_batched_tokens)) if draft else cache
 
 
 def plan_limits(
@@ -138,7 +142,11 @@ def plan_memory(
     cache = kv_cache(architecture, model, limits)
     max_model_len = model.engine.max_model_len or architecture.default_context_length
     total = weight_bytes(architecture, parameters, model.engine.dtype)
-    weights = weights_per_gpu(architecture, total, model.parallelism, model.engine.dtype) / GIB
+    per_gpu = weights_per_gpu(architecture, total, model.parallelism, model.engine.dtype)
+    if draft := draft_of(model, architecture):
+        draft_total, draft_per_gpu = draft_weights(draft, architecture, model.parallelism, model.engine.dtype)
+        total, per_gpu = total + draft_total, per_gpu + draft_per_gpu
+    weights = per_gpu / GIB
     adapters = adapter_bytes(model, architecture) / GIB
     sequence = cache.bytes_per_sequence(max_model_len) / GIB
     report, options = None, engine_options(model)
@@ -179,7 +187,10 @@ def plan_memory(
 
 
 def _report(measured: Sequence[Measured], model: Model, machine: Machine) -> Measured | None:
-    """The newest report of this GPU and shape."""
+    """The newest report of this GPU and shape. Reports are of one data parallel rank, without a draft."""
+    speculative = model.engine.speculative
+    if model.parallelism.data > 1 or (speculative and speculative.method != "ngram"):
+        return None
     same = [
         one
         for one in measured

@@ -26,6 +26,7 @@ from planning.memory import GIB, MemoryPlan, kv_cache, plan_limits
 from planning.parameters import count_parameters
 from planning.parsers import Parsers, plan_parsers
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
+from planning.speculative import draft_revision, speculative_problems, speculative_warnings
 from planning.startup import StartupPlan, engine_seconds, plan_startup, startup_problems
 from planning.weights import WeightsPlan, disk_problems, plan_weights
 
@@ -36,6 +37,7 @@ class ModelPlan:
 
     name: str
     revision: str | None
+    draft_revision: str | None
     served_names: tuple[str, ...]
     pool: Pool
     shape: ReplicaShape
@@ -163,8 +165,8 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     yield from compatibility.expert_balance(path, one.model, one.options)
     yield from data_types.data_types(path, one.model, one.architecture, machine)
     yield from data_types.quantization(path, one.model, one.checkpoint, one.options)
-    yield from _shared_gpu_problems(settings, path, one)
     yield from adapter_problems(path, one.model, one.architecture)
+    yield from speculative_problems(path, one.model, one.architecture, one.limits.max_num_batched_tokens, one.limits.max_num_seqs)
     weights = plan_weights(one.model, one.memory.weights_bytes)
     yield from disk_problems(path, one.model, weights, one.memory.weights_bytes / GIB, machine, one.shape.slots)
     if not invalid and not too_long and path not in settings.doubtful:
@@ -188,17 +190,6 @@ def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
     yield from host_memory_problems(path, one.model, needed, one.shape.memory_gib)
 
 
-def _shared_gpu_problems(settings: Settings, path: str, one: _Sized) -> Iterator[Problem]:
-    sharing = settings.node_pools[one.pool.name].gpu_sharing
-    if sharing and one.model.engine.gpu_memory_utilization * sharing.max_clients_per_gpu > 1:
-        share = 1 / sharing.max_clients_per_gpu
-        yield Problem(
-            f"{path}.engine.gpuMemoryUtilization",
-            f"{sharing.max_clients_per_gpu} pods share a GPU, and each would take {one.model.engine.gpu_memory_utilization:.0%} of it",
-            f"set it to at most {int(share * 100) / 100}",
-        )
-
-
 def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, costs: CostPlan) -> ModelPlan:
     model = one.model
     burst_drain = drain(settings.cluster, model.scaling.burst)
@@ -211,6 +202,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
     return ModelPlan(
         name=one.name,
         revision=model.revision or (catalogued.revision if catalogued else None),
+        draft_revision=draft_revision(model),
         served_names=tuple(model.served_names or [one.name]),
         pool=pool.pool,
         shape=one.shape,
@@ -239,6 +231,7 @@ def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], s
             model = plan.models[one.name]
             yield from placement.rollout_warnings(one, model.rollout, pool_plan.pool, model.startup.expected - model.startup.node)
             yield from compatibility.image_warnings(f"models.{one.name}", one.model)
+            yield from speculative_warnings(f"models.{one.name}", one.model, sized[one.name].architecture)
             about = (f"models.{one.name}", one.model, sized[one.name].architecture, pool_plan.pool.machine)
             yield from compatibility.parallel_warnings(*about)
             yield from data_types.data_type_warnings(*about)

@@ -22,18 +22,18 @@ CURRENT: Version = (0, 33)
 
 # Activations are 16 bits wide, whatever the weights are stored in.
 _ACTIVATION_BYTES = 2
-# The sampler's buffers, bytes for each sequence and token of the vocabulary, by the version since which they are so. Before 0.18 it
-# sorted; then FlashInfer's sampler needs logits, a masked copy and probabilities; since 0.31 the profile run samples with every
-# parameter set, and V2's sampler counts penalties in 4 bytes. Fitted: 37 to six logs of 0.10 and 0.11, 12 to logs of 0.18 to 0.30.
-# Before 0.9 it was not profiled.
-_SAMPLER_BYTES: tuple[tuple[Version, float], ...] = (((0, 31), 41), ((0, 18), 12), ((0, 9), 37), ((), 0))
-# CUDA graphs, bytes for each captured size and layer (one graph a piece between two attention layers), by version: subtracted since
-# 0.21 (VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS), about half as much in the logs of 0.29 and newer. Fitted.
-_GRAPH_BYTES: tuple[tuple[Version, float], ...] = (((0, 29), 0.15 * MIB), ((0, 21), 0.3 * MIB), ((), 0.0))
-# Block tables and kernels outside PyTorch; cuBLAS's workspaces too before 0.31, which makes them before it starts to measure. Fitted.
-_NON_TORCH_BYTES: tuple[tuple[Version, float], ...] = (((0, 31), 0.15 * GIB), ((), 0.25 * GIB))
+# The sampler's buffers, bytes for each sequence and token of the vocabulary, by the version since which they are so: before 0.9 they
+# were not profiled; then it sorted; 0.18 masks without sorting; since 0.31 the profile run samples with every parameter set, and V2's
+# sampler counts penalties in 4 of these bytes. Fitted.
+_SAMPLER_BYTES: tuple[tuple[Version, float], ...] = (((0, 31), 41), ((0, 18), 8), ((0, 9), 37), ((), 0))
+# CUDA graphs, bytes for each captured size and layer (one graph a piece between two attention layers); subtracted since 0.21
+# (VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS). Fitted.
+_GRAPH_BYTES: tuple[tuple[Version, float], ...] = (((0, 21), 0.15 * MIB), ((), 0.0))
+# What stays allocated outside the weights: block tables, workspaces of kernels; cuBLAS's too before it became part of the baseline.
+# Fitted.
+_NON_TORCH_BYTES: tuple[tuple[Version, float], ...] = (((0, 31), 0.15 * GIB), ((0, 18), 0.6 * GIB), ((), 0.25 * GIB))
 # What NCCL and the all-reduce add, and what they add for each GPU. Fitted.
-_PARALLEL_BYTES = 0.3 * GIB
+_PARALLEL_BYTES = 0.1 * GIB
 _PEER_BYTES = 0.1 * GIB
 # vLLM's own capture sizes (config/vllm.py 0.33.0): 1, 2, 4, every 8th up to 256, every 16th up to twice the sequences, at most 512.
 _LARGEST_CAPTURE = 512

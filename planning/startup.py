@@ -70,7 +70,8 @@ def plan_startup(
     """`streamed`: whether the nodes stream images. `grace`: how long a replica takes to leave."""
     mib = weights_bytes / 1024**2
     image = IMAGE_STREAMING_SECONDS if streamed else IMAGE_PULL_SECONDS
-    download = 0.0 if model.weights.uri else mib / (model.weights.mib_per_second or HUB_MIB_PER_SECOND)
+    downloaded = model.weights.source == "hugging-face"
+    download = mib / (model.weights.mib_per_second or HUB_MIB_PER_SECOND) if downloaded else 0.0
     engine = engine_seconds(model, architecture, weights_bytes, machine)
     budget = _rounded(max(LEAST_BUDGET, SAFETY * engine))
     if model.startup_budget_seconds:
@@ -103,6 +104,8 @@ def startup_problems(path: str, model: Model, seconds: float) -> Iterator[Proble
 def _load_bandwidth(model: Model, machine: Machine) -> float:
     if model.weights.uri:
         return model.weights.mib_per_second or STREAMER_MIB_PER_SECOND
+    if model.weights.claim:
+        return model.weights.mib_per_second or DISK_MIB_PER_SECOND
     return LOCAL_SSD_MIB_PER_SECOND if machine.has_local_ssd and model.weights.cache == "empty-dir" else DISK_MIB_PER_SECOND
 
 

@@ -99,27 +99,21 @@ def weights_per_gpu(architecture: Architecture, total: int, parallelism: Paralle
     layers = architecture.num_hidden_layers
     stage = -(-layers // pipeline) / layers
     embedding_share = 1.0 if pipeline == 1 else 0.5 if count.lm_head else 1.0
-    experts = count.experts * each["experts"]
-    sliced = (total - whole - embedding - experts) / tensor + experts * _expert_share(architecture, parallelism)
-    padding = _padding(architecture, count, tensor) * each["experts"]
-    return (sliced + whole + padding) * stage + embedding * embedding_share / tensor
+    experts = _expert_parameters(architecture, count, parallelism) * each["experts"]
+    sliced = (total - whole - embedding - count.experts * each["experts"]) / tensor
+    return (sliced + whole + experts) * stage + embedding * embedding_share / tensor
 
 
-def _expert_share(architecture: Architecture, parallelism: Parallelism) -> float:
-    """Of all experts, what the fullest GPU holds: whole ones with expert parallelism, else slices of each."""
-    gpus = parallelism.tensor * parallelism.data
-    experts = architecture.num_experts or 1
-    return -(-experts // gpus) / experts if parallelism.expert else 1 / gpus
-
-
-def _padding(architecture: Architecture, count: ParameterCount, tensor: int) -> float:
-    """Parameters by which MXFP4's kernels fill up the experts on one GPU."""
+def _expert_parameters(architecture: Architecture, count: ParameterCount, parallelism: Parallelism) -> float:
+    """Parameters of all layers' experts on the fullest GPU, with what MXFP4's kernels fill them up by."""
+    gpus, experts = parallelism.tensor * parallelism.data, architecture.num_experts or 1
+    kept, cuts = (math.ceil(experts / gpus) / experts, 1) if parallelism.expert else (1.0, gpus)
     config = architecture.quantization_config
     if config is None or not config.is_mxfp4 or not count.experts:
-        return 0.0
+        return count.experts * kept / cuts
     hidden, width = architecture.hidden_size, expert_width(architecture)
-    padded = _multiple(hidden, _MXFP4_HIDDEN) * _multiple(-(-width // tensor), _MXFP4_INTERMEDIATE)
-    return count.experts * (padded / (hidden * width) - 1 / tensor)
+    padded = _multiple(hidden, _MXFP4_HIDDEN) * _multiple(math.ceil(width / cuts), _MXFP4_INTERMEDIATE)
+    return count.experts * kept * padded / (hidden * width)
 
 
 def _multiple(value: int, step: int) -> int:

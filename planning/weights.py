@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from config.errors import Problem
 from config.models import Model
+from config.weights import Source
 from planning.machines import Machine
 from planning.memory import GIB
 
@@ -21,19 +22,25 @@ _ADAPTER_GIB = 2
 
 @dataclass(frozen=True)
 class WeightsPlan:
-    """`bucket` and `path` are set when the weights are streamed; `storage_gib` is the volume of a download."""
+    """`storage_gib` is the volume of a download."""
 
-    bucket: str | None
+    source: Source
     storage_gib: int
     shared: bool
     """One volume for all replicas instead of one each."""
 
+    @property
+    def downloaded(self) -> bool:
+        return self.source == "hugging-face"
+
+    @property
+    def streamed(self) -> bool:
+        return self.source in ("google-cloud-storage", "s3")
+
 
 def plan_weights(model: Model, weights_bytes: int) -> WeightsPlan:
-    uri = model.weights.uri
-    bucket = uri.removeprefix("gs://").partition("/")[0] if uri else None
     needed = math.ceil(weights_bytes / GIB * _DISK_FACTOR) + _DISK_MARGIN_GIB + len(model.lora_adapters) * _ADAPTER_GIB
-    return WeightsPlan(bucket, model.weights.storage_gib or needed, model.weights.cache == "persistent-volume-claim")
+    return WeightsPlan(model.weights.source, model.weights.storage_gib or needed, model.weights.cache == "persistent-volume-claim")
 
 
 def disk_problems(path: str, model: Model, plan: WeightsPlan, memory_gib: float, machine: Machine, slots: int) -> Iterator[Problem]:
@@ -41,7 +48,7 @@ def disk_problems(path: str, model: Model, plan: WeightsPlan, memory_gib: float,
 
     `memory_gib`: the weights.
     """
-    if plan.bucket:
+    if not plan.downloaded:
         return
     if plan.storage_gib < memory_gib:
         message = f"{plan.storage_gib} GiB cannot hold the weights of {memory_gib:.1f} GiB"
@@ -57,5 +64,5 @@ def disk_problems(path: str, model: Model, plan: WeightsPlan, memory_gib: float,
     yield Problem(
         f"{path}.weights",
         f"{copies}, and pods on {machine.name} have {machine.ephemeral_gib:.0f} GiB of disk",
-        f"raise nodePools.{model.node_pool}.bootDiskGiB, or use weights.cache persistent-volume-claim or a weights.uri in a bucket",
+        f"raise nodePools.{model.node_pool}.bootDiskGiB, or use weights.cache persistent-volume-claim, weights.uri or weights.claim",
     )

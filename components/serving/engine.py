@@ -10,8 +10,9 @@ import json
 
 from components.naming import API_PORT, literal
 from components.serving import chat_template
-from components.serving.weights import adapter_location
+from components.serving.weights import adapter_location, draft_location
 from config.models import Model
+from config.speculative import Speculative
 from planning.adapters import max_lora_rank, max_loras
 from planning.drain import Drain
 from planning.memory import GIB
@@ -19,7 +20,7 @@ from planning.plan import ModelPlan
 
 
 def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) -> list[str]:
-    """Arguments after `vllm serve`. `weights` is a path, or the gs:// URI that the weights are streamed from."""
+    """Arguments after `vllm serve`. `weights` is a path, or the address that the weights are streamed from."""
     engine, parallelism = model.engine, model.parallelism
     arguments = [
         weights,
@@ -53,27 +54,39 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
         arguments += ["--enable-auto-tool-choice", f"--tool-call-parser={plan.parsers.tool_call}"]
     if plan.parsers.reasoning:
         arguments.append(f"--reasoning-parser={plan.parsers.reasoning}")
+    if engine.speculative:
+        arguments.append(f"--speculative-config={json.dumps(_speculative_config(engine.speculative, plan))}")
     if engine.chat_template:
         arguments.append(f"--chat-template={chat_template.PATH}")
     if plan.hf_overrides:
         arguments.append(f"--hf-overrides={json.dumps(plan.hf_overrides)}")
-    if parallelism.expert:
-        arguments.append("--enable-expert-parallel")
-    if engine.enforce_eager:
-        arguments.append("--enforce-eager")
-    if not engine.enable_prefix_caching:
-        arguments.append("--no-enable-prefix-caching")
-    if engine.trust_remote_code:
-        arguments.append("--trust-remote-code")
-    if plan.force_include_usage:
-        arguments.append("--enable-force-include-usage")
+    switches = {
+        "--enable-expert-parallel": parallelism.expert,
+        "--enforce-eager": engine.enforce_eager,
+        "--no-enable-prefix-caching": not engine.enable_prefix_caching,
+        "--trust-remote-code": engine.trust_remote_code,
+        "--enable-force-include-usage": plan.force_include_usage,
+    }
+    arguments += [flag for flag, on in switches.items() if on]
     arguments += _streaming_arguments(model, plan)
     return arguments + [literal(argument) for argument in engine.extra_args]
 
 
+def _speculative_config(speculative: Speculative, plan: ModelPlan) -> dict[str, object]:
+    """Keys of vLLM's SpeculativeConfig; what is not given is left to it."""
+    config = {
+        "method": speculative.method,
+        "num_speculative_tokens": speculative.num_speculative_tokens,
+        "model": draft_location(speculative.model, plan) if speculative.model else None,
+        "prompt_lookup_min": speculative.prompt_lookup_min,
+        "prompt_lookup_max": speculative.prompt_lookup_max,
+    }
+    return {key: value for key, value in config.items() if value is not None}
+
+
 def _streaming_arguments(model: Model, plan: ModelPlan) -> list[str]:
     """The streamer buffers in the pod's memory, up to 40 GiB unless told otherwise; half of the request leaves room for the rest."""
-    if plan.weights.bucket is None:
+    if not plan.weights.streamed:
         return []
     config: dict[str, object] = {"memory_limit": int(plan.shape.memory_gib / 2 * GIB)}
     if model.parallelism.tensor > 1:

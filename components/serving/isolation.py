@@ -6,6 +6,8 @@ its endpoints, so these policies are what protects the rest.
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from pulumi_kubernetes.networking.v1 import (
     NetworkPolicyEgressRuleArgsDict,
     NetworkPolicyPeerArgsDict,
@@ -15,6 +17,7 @@ from pulumi_kubernetes.networking.v1 import (
 
 from components.naming import API_PORT, GATEWAY_NAMESPACE, MONITORING_NAMESPACE
 from config.cluster import Cluster, GkeCluster
+from config.weights import Weights
 
 PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"]
 # NodeLocal DNSCache and Cloud DNS answer on link-local addresses; kube-dns on an address of the Service range.
@@ -23,14 +26,16 @@ _LINK_LOCAL_DNS = ["169.254.20.10/32", "169.254.169.254/32"]
 _METADATA_SERVER = [("169.254.169.254/32", 80), ("169.254.169.252/32", 988), ("127.0.0.1/32", 988)]
 
 
-def network_policies(cluster: Cluster, *, streamed: bool) -> dict[str, NetworkPolicySpecArgsDict]:
-    """NetworkPolicySpecs by name. `streamed`: the weights come from Google Cloud Storage, with Workload Identity."""
-    return {
+def network_policies(cluster: Cluster, weights: Weights) -> dict[str, NetworkPolicySpecArgsDict]:
+    """NetworkPolicySpecs by name. Weights of a claim come over no network that pods see."""
+    policies: dict[str, NetworkPolicySpecArgsDict] = {
         "default-deny": {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
         "allow-dns": dns_policy(cluster),
         "allow-api": _api(),
-        "allow-weights": _weights(streamed=streamed),
     }
+    if weights.source != "claim":
+        policies["allow-weights"] = {"pod_selector": {}, "policy_types": ["Egress"], "egress": _to_weights(weights)}
+    return policies
 
 
 def dns_policy(cluster: Cluster) -> NetworkPolicySpecArgsDict:
@@ -56,10 +61,26 @@ def _api() -> NetworkPolicySpecArgsDict:
     }
 
 
-def _weights(*, streamed: bool) -> NetworkPolicySpecArgsDict:
-    """HTTPS to the internet, not to anything private. Hosts cannot be named in a NetworkPolicy."""
+def _to_weights(weights: Weights) -> list[NetworkPolicyEgressRuleArgsDict]:
+    """HTTPS to the internet, not to anything private, unless an endpoint is. Hosts cannot be named in a NetworkPolicy."""
     outside: NetworkPolicyPeerArgsDict = {"ip_block": {"cidr": "0.0.0.0/0", "except_": PRIVATE_RANGES}}
-    egress: list[NetworkPolicyEgressRuleArgsDict] = [{"to": [outside], "ports": [{"port": 443, "protocol": "TCP"}]}]
-    if streamed:
-        egress += [{"to": [{"ip_block": {"cidr": cidr}}], "ports": [{"port": port, "protocol": "TCP"}]} for cidr, port in _METADATA_SERVER]
-    return {"pod_selector": {}, "policy_types": ["Egress"], "egress": egress}
+    if weights.endpoint:
+        return [_to_endpoint(weights.endpoint, weights.endpoint_range, outside)]
+    egress = [_to(outside, 443)]
+    if weights.source == "google-cloud-storage":
+        egress += [_to({"ip_block": {"cidr": cidr}}, port) for cidr, port in _METADATA_SERVER]
+    return egress
+
+
+def _to_endpoint(endpoint: str, addresses: str | None, outside: NetworkPolicyPeerArgsDict) -> NetworkPolicyEgressRuleArgsDict:
+    """A Service's pods may listen on another port than it has, so its namespace is open on all."""
+    url = urlsplit(endpoint)
+    labels = (url.hostname or "").split(".")
+    if addresses is None and labels[2:3] == ["svc"]:
+        return {"to": [namespace_named(labels[1])]}
+    peer: NetworkPolicyPeerArgsDict = {"ip_block": {"cidr": addresses}} if addresses else outside
+    return _to(peer, url.port or (443 if url.scheme == "https" else 80))
+
+
+def _to(peer: NetworkPolicyPeerArgsDict, port: int) -> NetworkPolicyEgressRuleArgsDict:
+    return {"to": [peer], "ports": [{"port": port, "protocol": "TCP"}]}

@@ -36,6 +36,8 @@ class ModelStackArgs:
     image: str
     hugging_face_token: pulumi.Output[str] | None
     """Given to models that download from Hugging Face."""
+    bucket_credentials: tuple[pulumi.Output[str], pulumi.Output[str]] | None
+    """Access key and its secret, for weights by s3://."""
     scrape_interval_seconds: int | None
     """None where there is no Prometheus to scrape."""
     monitoring: pulumi.Resource | None
@@ -77,7 +79,7 @@ class ModelStack(pulumi.ComponentResource):
 
     def _isolation(self) -> list[pulumi.Resource]:
         """Policies that exist before the first pod does."""
-        specs = network_policies(self._args.cluster, streamed=self._args.plan.weights.bucket is not None)
+        specs = network_policies(self._args.cluster, self._args.model.weights)
         return [
             NetworkPolicy(f"{self._name}-{policy}", metadata=self._metadata(policy), spec=spec, opts=self._within)
             for policy, spec in specs.items()
@@ -88,15 +90,15 @@ class ModelStack(pulumi.ComponentResource):
         account = ServiceAccount(
             f"{self._name}-account", metadata=self._metadata(self._name), automount_service_account_token=False, opts=self._within
         )
-        bucket, identity = self._args.plan.weights.bucket, self._args.workload_identity
-        if bucket is None or identity is None:
+        source, identity = self._args.model.weights, self._args.workload_identity
+        if source.source != "google-cloud-storage" or source.bucket is None or identity is None:
             return [account]
         project, number = identity
-        reader = BucketReaderArgs(bucket, project, number, namespace=self.namespace, service_account=self._name)
+        reader = BucketReaderArgs(source.bucket, project, number, namespace=self.namespace, service_account=self._name)
         return [account, BucketReader(f"{self._name}-weights", reader, opts=self._child)]
 
     def _weights(self) -> list[pulumi.Resource]:
-        """The token that downloads them and the volume that all replicas share, where there is one."""
+        """What opens the place that they come from, and the volume of a download that all replicas share."""
         found: list[pulumi.Resource] = []
         token = self._token
         if token is not None:
@@ -108,6 +110,10 @@ class ModelStack(pulumi.ComponentResource):
                     opts=self._within,
                 )
             )
+        if keys := self._args.bucket_credentials:
+            data = {weights.ACCESS_KEY_ID: keys[0], weights.SECRET_ACCESS_KEY: keys[1]}
+            metadata = self._metadata(weights.BUCKET_SECRET)
+            found.append(Secret(f"{self._name}-bucket", metadata=metadata, string_data=data, opts=self._within))
         if claim := weights.claim_name(self._args.plan):
             spec = weights.claim_spec(self._args.model, self._args.plan)
             metadata = self._metadata(claim, rollout.SKIP_AWAIT)  # a class that waits for its first consumer would wait for ever
@@ -127,7 +133,7 @@ class ModelStack(pulumi.ComponentResource):
 
     @property
     def _token(self) -> pulumi.Output[str] | None:
-        return self._args.hugging_face_token if self._args.plan.weights.bucket is None else None
+        return self._args.hugging_face_token if self._args.plan.weights.downloaded else None
 
     def _tier(self, tier: Tier, needed: Sequence[pulumi.Resource]) -> None:
         plan, timeout = self._args.plan, f"{self._args.plan.startup.update_timeout}s"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pulumi_kubernetes.core.v1 import (
     ContainerArgsDict,
+    EnvVarArgsDict,
     PodSecurityContextArgsDict,
     PodTemplateSpecArgsDict,
     ProbeArgsDict,
@@ -58,7 +59,6 @@ class Tier:
 def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_token: bool) -> PodTemplateSpecArgsDict:
     """A PodTemplateSpec."""
     labels = tier_labels(plan.name, tier.name)
-    streamed = plan.weights.bucket is not None
     return {
         "metadata": {"labels": labels | MANAGED, "annotations": tier.annotations},
         "spec": {
@@ -72,15 +72,15 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
                 {"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect} for taint in tier.group.taints
             ],
             "topology_spread_constraints": [_spread(key, labels) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")],
-            "init_containers": []
-            if streamed
-            else weights.download_containers(model, plan, image, _SECURITY_CONTEXT, with_token=with_token),
+            "init_containers": weights.download_containers(model, plan, image, _SECURITY_CONTEXT, with_token=with_token)
+            if plan.weights.downloaded
+            else [],
             "containers": [_server(model, plan, tier, image)],
             "volumes": [
                 {"name": "home", "empty_dir": {}},
                 {"name": "tmp", "empty_dir": {}},
                 {"name": "shm", "empty_dir": {"medium": "Memory", "size_limit": f"{plan.shape.shared_memory_gib}Gi"}},
-                *([] if streamed else [weights.volume(plan)]),
+                *weights.volumes(model, plan),
                 *chat_template.volumes(model),
             ],
         },
@@ -96,11 +96,12 @@ def _spread(key: str, labels: dict[str, str]) -> TopologySpreadConstraintArgsDic
 
 
 def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> ContainerArgsDict:
-    streamed = plan.weights.bucket is not None
+    variables: list[EnvVarArgsDict] = [{"name": name, "value": value} for name, value in _environment(model, plan).items()]
     mounts: list[VolumeMountArgsDict] = [
         {"name": "home", "mount_path": HOME},
         {"name": "tmp", "mount_path": "/tmp"},
         {"name": "shm", "mount_path": "/dev/shm"},
+        *weights.mounts(plan),
         *chat_template.mounts(model),
     ]
     return {
@@ -108,11 +109,11 @@ def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> ContainerA
         "image": image,
         "command": ["vllm", "serve"],
         "args": engine_arguments(model, plan, tier.drain, weights.location(model, plan)),
-        "env": [{"name": name, "value": value} for name, value in _environment(model, plan).items()],
+        "env": [*variables, *weights.credentials(plan)],
         "ports": [{"name": "http", "container_port": API_PORT}],
         "resources": _resources(plan),
         "security_context": _SECURITY_CONTEXT,
-        "volume_mounts": mounts if streamed else [*mounts, {"name": weights.VOLUME, "mount_path": weights.MOUNT, "read_only": True}],
+        "volume_mounts": mounts,
         "startup_probe": _probe(period=PROBE_PERIOD, failures=plan.startup.failure_threshold),
         "liveness_probe": _probe(period=10, failures=6),
         "readiness_probe": _probe(period=5, failures=3),
@@ -133,8 +134,9 @@ def _environment(model: Model, plan: ModelPlan) -> dict[str, str]:
         "USER": "vllm",  # PyTorch asks for a name, which an image may not have for this UID
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_ENGINE_READY_TIMEOUT_S": str(plan.startup.budget),
+        **weights.streaming_environment(model),
     }
-    if plan.weights.bucket is None:
+    if not plan.weights.streamed:
         environment["HF_HUB_OFFLINE"] = "1"
     if plan.pool.machine.is_cpu:
         environment["VLLM_CPU_KVCACHE_SPACE"] = str(int(plan.memory.kv_cache))
@@ -144,6 +146,7 @@ def _environment(model: Model, plan: ModelPlan) -> dict[str, str]:
 def _resources(plan: ModelPlan) -> ResourceRequirementsArgsDict:
     shape = plan.shape
     gpus = {"nvidia.com/gpu": str(shape.gpus)} if shape.gpus else {}
-    disk = {} if plan.weights.bucket or plan.weights.shared else {"ephemeral-storage": f"{plan.weights.storage_gib}Gi"}
+    own_copy = plan.weights.downloaded and not plan.weights.shared
+    disk = {"ephemeral-storage": f"{plan.weights.storage_gib}Gi"} if own_copy else {}
     memory = {"memory": f"{int(shape.memory_gib * 1024)}Mi"}
     return {"requests": {"cpu": f"{int(shape.cpu * 1000)}m", **memory, **disk, **gpus}, "limits": {**memory, **gpus}}

@@ -1,4 +1,5 @@
-"""Weights on their way to the GPU: a pinned revision downloaded into a volume before vLLM starts, or a stream from a bucket.
+"""Weights on their way to the GPU: a pinned revision downloaded into a volume before vLLM starts, a stream from a bucket, or a volume
+that holds them already.
 
 The download runs in an init container, so a slow one delays a pod but never trips its startup probe; vLLM itself then works offline.
 """
@@ -11,36 +12,70 @@ from pulumi_kubernetes.core.v1 import (
     PersistentVolumeClaimSpecArgsDict,
     SecurityContextArgsDict,
     VolumeArgsDict,
+    VolumeMountArgsDict,
 )
 
 from components.naming import literal
 from config.environment import DOWNLOAD_PREFIX
 from config.models import LoraAdapter, Model
+from planning.engine_options import engine_options
 from planning.plan import ModelPlan
 
 MOUNT = "/models"
 VOLUME = "weights"
 TOKEN_SECRET = "hugging-face"
 TOKEN_KEY = "token"
-# Duplicates of the safetensors in other formats.
-_NOT_NEEDED = ("original/*", "consolidated*", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "metal/*")
+BUCKET_SECRET = "bucket"
+ACCESS_KEY_ID, SECRET_ACCESS_KEY = "access-key-id", "secret-access-key"
+# A signature names a region; servers other than Amazon's take this one.
+_ANY_REGION = "us-east-1"
+# Duplicates of the safetensors in other formats; Mistral's own is named so, and those of Hugging Face beside it.
+_CONSOLIDATED, _HUGGING_FACE = "consolidated*", "model*.safetensors"
+_NOT_NEEDED = ("*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "metal/*")
 
 
 def location(model: Model, plan: ModelPlan) -> str:
     """What `vllm serve` is given: a folder named after the revision, so that a new one never overwrites the one in use."""
+    if plan.weights.source == "claim":
+        return f"{MOUNT}/{model.weights.path}" if model.weights.path else MOUNT
     return model.weights.uri or f"{MOUNT}/{_folder(plan.revision)}"
 
 
 def claim_name(plan: ModelPlan) -> str | None:
-    """The PersistentVolumeClaim that all replicas share, if they share one."""
-    return f"{plan.name}-weights" if plan.weights.shared and not plan.weights.bucket else None
+    """The PersistentVolumeClaim that this program makes for a download that all replicas share, if they share one."""
+    return f"{plan.name}-weights" if plan.weights.shared and plan.weights.downloaded else None
 
 
-def volume(plan: ModelPlan) -> VolumeArgsDict:
-    claim = claim_name(plan)
-    if claim:
-        return {"name": VOLUME, "persistent_volume_claim": {"claim_name": claim}}
-    return {"name": VOLUME, "empty_dir": {"size_limit": f"{plan.weights.storage_gib}Gi"}}
+def volumes(model: Model, plan: ModelPlan) -> list[VolumeArgsDict]:
+    if plan.weights.streamed:
+        return []
+    if model.weights.claim:
+        return [{"name": VOLUME, "persistent_volume_claim": {"claim_name": model.weights.claim, "read_only": True}}]
+    if claim := claim_name(plan):
+        return [{"name": VOLUME, "persistent_volume_claim": {"claim_name": claim}}]
+    return [{"name": VOLUME, "empty_dir": {"size_limit": f"{plan.weights.storage_gib}Gi"}}]
+
+
+def mounts(plan: ModelPlan) -> list[VolumeMountArgsDict]:
+    return [] if plan.weights.streamed else [{"name": VOLUME, "mount_path": MOUNT, "read_only": True}]
+
+
+def streaming_environment(model: Model) -> dict[str, str]:
+    """What the streamer reads besides the credentials (vLLM 0.33.0 documentation, Run:ai Model Streamer)."""
+    source = model.weights
+    if source.source != "s3":
+        return {}
+    region = source.region or _ANY_REGION
+    environment = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region, "AWS_EC2_METADATA_DISABLED": "true"}
+    if source.endpoint:
+        environment["AWS_ENDPOINT_URL"] = source.endpoint.rstrip("/")
+        environment["RUNAI_STREAMER_S3_USE_VIRTUAL_ADDRESSING"] = "0" if source.path_style else "1"
+    return environment
+
+
+def credentials(plan: ModelPlan) -> list[EnvVarArgsDict]:
+    keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY} if plan.weights.source == "s3" else {}
+    return [{"name": name, "value_from": {"secret_key_ref": {"name": BUCKET_SECRET, "key": key}}} for name, key in keys.items()]
 
 
 def claim_spec(model: Model, plan: ModelPlan) -> PersistentVolumeClaimSpecArgsDict:
@@ -55,6 +90,10 @@ def adapter_location(adapter: LoraAdapter) -> str:
     return f"{MOUNT}/adapters/{adapter.source}/{_folder(adapter.revision)}"
 
 
+def draft_location(draft: str, plan: ModelPlan) -> str:
+    return f"{MOUNT}/drafts/{draft}/{_folder(plan.draft_revision)}"
+
+
 def _folder(revision: str | None) -> str:
     return (revision or "default-branch").replace("/", "-")
 
@@ -62,10 +101,13 @@ def _folder(revision: str | None) -> str:
 def download_containers(
     model: Model, plan: ModelPlan, image: str, security_context: SecurityContextArgsDict, *, with_token: bool
 ) -> list[ContainerArgsDict]:
-    """Init containers: the model, then its adapters. huggingface_hub resumes what is there and skips what is complete, so a shared
-    volume downloads once."""
-    excluded = [f"--exclude={pattern}" for pattern in _NOT_NEEDED]
+    """Init containers: the model, then its draft and its adapters. huggingface_hub resumes what is there and skips what is complete, so
+    a shared volume downloads once."""
+    other = _HUGGING_FACE if engine_options(model).load_format == "mistral" else _CONSOLIDATED
+    excluded = [f"--exclude={pattern}" for pattern in ("original/*", other, *_NOT_NEEDED)]
     wanted = [("download", model.source, plan.revision, location(model, plan), excluded)]
+    if (speculative := model.engine.speculative) and speculative.model:
+        wanted.append(("download-draft", speculative.model, plan.draft_revision, draft_location(speculative.model, plan), excluded))
     wanted += [
         (f"download-adapter-{index}", adapter.source, adapter.revision, adapter_location(adapter), [])
         for index, adapter in enumerate(model.lora_adapters.values())

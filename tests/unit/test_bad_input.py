@@ -9,6 +9,7 @@ from planning.plan import make_plan
 from tests.stacks import REVISION, settings, stack
 from tests.unit import (
     wrong_architectures,
+    wrong_drafts,
     wrong_engines,
     wrong_flags,
     wrong_gateways,
@@ -36,8 +37,9 @@ WRONG = (
     | wrong_platforms.WRONG
     | wrong_gateways.WRONG
     | wrong_settings.WRONG
-    | ARCHITECTURES
+    | wrong_drafts.WRONG
     | wrong_readings.WRONG
+    | ARCHITECTURES
 )
 
 

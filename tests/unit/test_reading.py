@@ -59,10 +59,11 @@ def test_what_lies_beside_config_json_counts():
 
 
 def test_layers_of_mixed_precision_count_each_with_its_bits():
-    layers: dict[str, dict[str, object]] = {f"model.layers.{n}.self_attn.{name}_proj": {"quant_algo": "FP8"} for n in range(32) for name in "qkvo"}
-    layers |= {
-        f"model.layers.{n}.mlp.{name}_proj": {"quant_algo": "NVFP4", "group_size": 16} for n in range(32) for name in ("gate", "up", "down")
+    layers: dict[str, dict[str, object]] = {
+        f"model.layers.{n}.self_attn.{name}_proj": {"quant_algo": "FP8"} for n in range(32) for name in "qkvo"
     }
+    four = {"quant_algo": "NVFP4", "group_size": 16}
+    layers |= {f"model.layers.{n}.mlp.{name}_proj": four for n in range(32) for name in ("gate", "up", "down")}
     found = architecture_from_config(LLAMA, {"quantization": {"quant_algo": "MIXED_PRECISION", "quantized_layers": layers}})
     each = bytes_per_weight(found)
     assert (round(each["attention"], 2), each["mlp"], each["lm_head"]) == (1.0, 4.5 / 8, 2)

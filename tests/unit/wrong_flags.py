@@ -123,4 +123,10 @@ WRONG = {argument: (_given(argument), FIRST, reason, fix) for argument, (reason,
         "say the same thing",
         "remove one",
     ),
+    "load format of weights that are streamed": (
+        _given("--load-format=safetensors") | {f"{MODEL}.weights": {"uri": "gs://bucket/model"}},
+        FIRST,
+        "streamed",
+        "remove it",
+    ),
 }

@@ -210,7 +210,7 @@ WRONG = {
         EXISTING | {f"{MODEL}.weights": {"uri": "gs://bucket/model"}},
         f"{MODEL}.weights.uri",
         "Workload Identity",
-        "Hugging Face",
+        "s3:// with weights.endpoint https://storage.googleapis.com",
     ),
     "engine without anything": ({f"{MODEL}.engine": [1]}, f"{MODEL}.engine", "[1]", "mapping"),
     "served name that would be a flag": (
@@ -239,10 +239,10 @@ WRONG = {
     ),
     "revision that leaves its folder": ({f"{MODEL}.revision": "../.."}, f"{MODEL}.revision", "not a revision", "commit"),
     "bucket of another cloud": (
-        {f"{MODEL}.weights": {"uri": "s3://bucket/x"}},
+        {f"{MODEL}.weights": {"uri": "az://container/x"}},
         f"{MODEL}.weights.uri",
-        "Google Cloud Storage",
-        "gs://bucket",
+        "not a folder in Google Cloud Storage or S3",
+        "s3://bucket",
     ),
     "no memory": ({f"{MODEL}.resources": {"memoryGiB": 0}}, f"{MODEL}.resources.memoryGiB", "0", "equal to 1"),
 }

@@ -1,7 +1,12 @@
 """Wrong stacks whose problem is in a typed setting of the engine, in where weights come from, or in what a replica is made of."""
 
-from tests.unit.wrong_models import H100, MODEL
+from tests.stacks import REVISION
+from tests.unit.wrong_models import EXISTING, H100, MODEL
 
+S3 = {"uri": "s3://acme-weights/qwen3-8b", "region": "eu-central-1"}
+HARDWARE = "nodePools.l4.hardware"
+# NVIDIA's datasheet of the L20.
+L20 = {"name": "nvidia-l20", "memoryGiB": 44.5, "computeCapability": 8.9, "memoryBandwidthGBps": 864, "bf16Tflops": 119.5}
 ENVIRONMENT = f"{MODEL}.engine.environment"
 
 # name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
@@ -71,6 +76,119 @@ WRONG = {
         "registry/repository:tag",
     ),
     "image in capitals": ({f"{MODEL}.image": "ghcr.io/Acme/vllm:v1"}, f"{MODEL}.image", "not an image", "registry/repository:tag"),
+    "short bucket on an existing cluster": (
+        EXISTING | {f"{MODEL}.weights": {"uri": "gs://b/m"}},
+        f"{MODEL}.weights.uri",
+        "Workload Identity, which a cluster of provider existing does not have",
+        "weights.claim",
+    ),
+    "bucket with a name that none has": ({f"{MODEL}.weights": {"uri": "gs://b/m"}}, f"{MODEL}.weights.uri", "'b': it has 1", "3 to 63"),
+    "s3 without an access key": ({f"{MODEL}.weights": S3}, f"{MODEL}.weights.uri", "access key", "secrets.s3AccessKeyId"),
+    "s3 without the secret of its key": (
+        {f"{MODEL}.weights": S3, "secrets.s3AccessKeyId": {"secure": "v1:x"}},
+        f"{MODEL}.weights.uri",
+        "access key",
+        "secrets.s3SecretAccessKey",
+    ),
+    "s3 without a region": ({f"{MODEL}.weights": {"uri": S3["uri"]}}, f"{MODEL}.weights", "bucket's region", "endpoint for another"),
+    "region of no s3 address": ({f"{MODEL}.weights": {"region": "eu-central-1"}}, f"{MODEL}.weights", "of an s3:// address", "as uri"),
+    "endpoint of Google's": (
+        {f"{MODEL}.weights": {"uri": "gs://bucket/x", "endpoint": "https://x.example"}},
+        f"{MODEL}.weights",
+        "of an s3:// address",
+        "as uri",
+    ),
+    "endpoint with a path": (
+        {f"{MODEL}.weights": {"uri": S3["uri"], "endpoint": "https://minio/bucket"}},
+        f"{MODEL}.weights.endpoint",
+        "not the address of a server",
+        "https://host",
+    ),
+    "addresses of no endpoint": (
+        {f"{MODEL}.weights": S3 | {"endpointRange": "10.0.0.0/8"}},
+        f"{MODEL}.weights",
+        "of an endpoint",
+        "give endpoint",
+    ),
+    "bucket and claim": (
+        {f"{MODEL}.weights": {"uri": "gs://bucket/x", "claim": "models"}},
+        f"{MODEL}.weights",
+        "two places",
+        "one of them",
+    ),
+    "claim that a download would fill": (
+        {f"{MODEL}.weights": {"claim": "models", "cache": "persistent-volume-claim"}},
+        f"{MODEL}.weights",
+        "nothing is downloaded",
+        "remove",
+    ),
+    "folder of no claim": ({f"{MODEL}.weights": {"path": "llama"}}, f"{MODEL}.weights", "none is given", "give claim"),
+    "folder outside the claim": (
+        {f"{MODEL}.weights": {"claim": "models", "path": "../etc"}},
+        f"{MODEL}.weights.path",
+        "not a folder of the claim",
+        "without / first",
+    ),
+    "claim of a name that none has": ({f"{MODEL}.weights": {"claim": "My_Claim"}}, f"{MODEL}.weights.claim", "not the name", "lower-case"),
+    "adapters beside a claim": (
+        {f"{MODEL}.weights": {"claim": "models"}, f"{MODEL}.loraAdapters": {"sql": {"source": "acme/sql", "revision": REVISION}}},
+        f"{MODEL}.loraAdapters",
+        "no volume for them",
+        "weights.claim",
+    ),
+    **{
+        f"GPU named {given}": (
+            EXISTING | {f"{HARDWARE}.accelerator": given},
+            f"{HARDWARE}.accelerator",
+            f"'{given}' is not in the catalogue",
+            f"did you mean '{meant}'" if meant else "describe it: {name, memoryGiB, computeCapability, memoryBandwidthGBps, bf16Tflops}",
+        )
+        for given, meant in {
+            "L40S": "nvidia-l40s",
+            "nvidia-L40S-48GB": "nvidia-l40s",
+            "NVIDIA A10G": "nvidia-a10g",
+            "gh200": "nvidia-gh200-96gb",
+            "nvidia-l20": None,
+            "nvidia-h800": None,
+            "mi300x": None,
+        }.items()
+    },
+    "GPU with a part of its figures": (
+        EXISTING | {f"{HARDWARE}.accelerator": {"name": "nvidia-l20", "memoryGiB": 44.5, "bf16Tflops": 119.5}},
+        f"{HARDWARE}.accelerator",
+        "needs computeCapability, memoryBandwidthGBps too",
+        "datasheet",
+    ),
+    "figures of a GPU that the catalogue has": (
+        EXISTING | {f"{HARDWARE}.accelerator": L20 | {"name": "nvidia-l40s"}},
+        f"{HARDWARE}.accelerator",
+        "in the catalogue",
+        "the name alone",
+    ),
+    "GPU without a name": (
+        EXISTING | {f"{HARDWARE}.accelerator": {"memoryGiB": 44}},
+        f"{HARDWARE}.accelerator.name",
+        "not given",
+        "add it",
+    ),
+    "GPU with a typo in its figures": (
+        EXISTING | {f"{HARDWARE}.accelerator": L20 | {"memoryGib": 44}},
+        f"{HARDWARE}.accelerator.memoryGib",
+        "unknown key",
+        "memoryGiB",
+    ),
+    "GPU that is too old": (
+        EXISTING | {f"{HARDWARE}.accelerator": L20 | {"computeCapability": 6.1}},
+        f"{HARDWARE}.accelerator.computeCapability",
+        "6.1",
+        "equal to 7",
+    ),
+    "described GPU that is too small": (
+        EXISTING | {f"{HARDWARE}.accelerator": L20 | {"memoryGiB": 15.7}},
+        f"{MODEL}.nodePool",
+        "on nvidia-l20 vLLM may take 14.4 of 15.7 GiB",
+        "more memory",
+    ),
     "ranks that the node has no GPUs for": (
         H100 | {f"{MODEL}.source": "Qwen/Qwen3-30B-A3B", f"{MODEL}.parallelism": {"tensor": 2, "data": 8, "expert": True}},
         f"{MODEL}.parallelism",

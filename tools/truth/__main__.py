@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tools.truth import memory, report
+from tools.truth import memory, report, throughput
 from tools.truth.models import Models
 from tools.truth.points import CannotRead
 
@@ -19,11 +19,12 @@ DATA = Path(__file__).parent / "data"
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="truth", description="Hold the plan against measured points.")
     parser.add_argument("--memory", type=Path, default=DATA / "memory.csv", help="start-up logs of vLLM, as a table")
+    parser.add_argument("--throughput", type=Path, default=DATA / "throughput.csv", help="measured throughput of vLLM, as a table")
     parser.add_argument("--configs", type=Path, help="folder of config.json files, named by the model")
     given = parser.parse_args(arguments)
     try:
         models = Models(given.configs)
-        tables = [memory.compare(given.memory, models)]
+        tables = [memory.compare(given.memory, models), throughput.compare(given.throughput, models)]
     except CannotRead as error:
         print(error, file=sys.stderr)
         return 2

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from pydantic import ValidationError
+
 from config.catalog import Accelerator
 from config.models import Model
 from planning.machines import Machine
@@ -86,15 +88,28 @@ def _start(row: Row, path: Path) -> Start:
 def compare(path: Path, models: Models) -> Table:
     rows, unknown, verdicts = [], [], []
     for start in starts(path):
-        known, gpu = models.find(start.model, start.quantization), gpus.find(start.gpu)
-        if known is None or gpu is None:
-            unknown.append(f"{start.name}: {'model ' + start.model if known is None else 'GPU ' + start.gpu}")
+        found = _planned(start, models)
+        if isinstance(found, str):
+            unknown.append(f"{start.name}: {found}")
             continue
-        ours = plan(start, known, gpu)
+        known, ours = found
         verdicts.append(_verdict(start, ours))
         rows.append(_compared(start, ours, known, verdicts[-1]))
     ratios = [row.ratio for row in rows if row.judged and row.ratio is not None]
     return Table("KV cache: planned / reported", HEADINGS, tuple(rows), tuple(unknown), *_judge(ratios, verdicts, len(unknown)))
+
+
+def _planned(start: Start, models: Models) -> tuple[KnownModel, MemoryPlan] | str:
+    """The model and what planning says of it, or why it says nothing."""
+    known, gpu = models.find(start.model, start.quantization), gpus.find(start.gpu)
+    if known is None:
+        return f"model {start.model}: {models.why_unknown(start.model)}"
+    if gpu is None:
+        return f"GPU {start.gpu}"
+    try:
+        return known, plan(start, known, gpu)
+    except ValidationError as error:
+        return f"its settings: {error.errors()[0]['loc'][-1]}: {error.errors()[0]['msg']}"
 
 
 def _judge(ratios: list[float], verdicts: list[str], unknown: int) -> tuple[str, tuple[str, ...]]:

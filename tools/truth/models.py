@@ -81,6 +81,7 @@ class Models:
         if configs is not None and not configs.is_dir():
             raise CannotRead(f"{configs} is not a folder")
         self._folders = (SHIPPED,) if configs is None else (configs, SHIPPED)
+        self._unread: dict[str, str] = {}
 
     def find(self, name: str, quantization: str = "") -> KnownModel | None:
         """The model of that name; None where none is known, or where two that differ could be meant.
@@ -99,18 +100,33 @@ class Models:
 
     @cached_property
     def _known(self) -> list[tuple[_Name, KnownModel]]:
-        known = [model for folder in self._folders for model in _from_folder(folder)]
+        known = [model for files in self._files for name, file in files if (model := self._from_file(name, file))]
         return [(_parse(model.source), model) for model in (*known, *_from_catalogue())]
 
+    @cached_property
+    def _files(self) -> list[list[tuple[str, Path]]]:
+        return [list(_named_files(folder)) for folder in self._folders]
 
-def _from_folder(folder: Path) -> Iterator[KnownModel]:
-    """Its `config.json` files: `<owner>--<name>.json`, `<name>.json`, or `config.json` in a folder of that name."""
+    def _from_file(self, name: str, file: Path) -> KnownModel | None:
+        try:
+            architecture = _read(file)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            self._unread[_parse(name).loosest] = f"{file.name} cannot be read: {' '.join(str(error).split())}"
+            return None
+        return KnownModel(name, architecture, None, "moe" if architecture.is_moe else "dense", str(file))
+
+    def why_unknown(self, name: str) -> str:
+        """Why `find` knows no such model, in a few words."""
+        _ = self._known
+        return self._unread.get(_parse(name).loosest, "neither in the catalogue nor among the config.json files")
+
+
+def _named_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Its `config.json` files with their models: `<owner>--<name>.json`, `<name>.json`, or `config.json` in a folder of that name."""
     for file in sorted(folder.rglob("*.json")):
-        if file.name.endswith(_QUANT_FILE) or (architecture := _read(file)) is None:
-            continue
-        name = _CONFIG_SUFFIX.sub("", file.stem).replace("--", "/")
-        source = file.parent.name.replace("--", "/") if file.name == "config.json" else name
-        yield KnownModel(source, architecture, None, "moe" if architecture.is_moe else "dense", str(file))
+        if not file.name.endswith(_QUANT_FILE):
+            stem = file.parent.name if file.name == "config.json" else _CONFIG_SUFFIX.sub("", file.stem)
+            yield stem.replace("--", "/"), file
 
 
 def _from_catalogue() -> Iterator[KnownModel]:
@@ -119,18 +135,10 @@ def _from_catalogue() -> Iterator[KnownModel]:
             yield KnownModel(source, row.architecture, row.parameters, row.family, "catalogue")
 
 
-def _read(file: Path) -> Architecture | None:
-    """The architecture of a `config.json`, with the quantization that a file beside it names; None where planning cannot read it."""
-    try:
-        config = json.loads(file.read_text())
-        if not isinstance(config, dict):
-            return None
-        beside = file.with_name(_QUANT_FILE if file.name == "config.json" else f"{_CONFIG_SUFFIX.sub('', file.stem)}_{_QUANT_FILE}")
-        if beside.is_file() and "quantization_config" not in config:
-            config["quantization_config"] = json.loads(beside.read_text())["quantization"]
-        return architecture_from_config(config)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
+def _read(file: Path) -> Architecture:
+    """The architecture of a `config.json`, with the quantization that a file beside it names."""
+    beside = file.with_name(_QUANT_FILE if file.name == "config.json" else f"{_CONFIG_SUFFIX.sub('', file.stem)}_{_QUANT_FILE}")
+    return architecture_from_config(json.loads(file.read_text()), json.loads(beside.read_text()) if beside.is_file() else None)
 
 
 def _choose(named: list[tuple[_Name, KnownModel]], kind: str | None) -> KnownModel | None:

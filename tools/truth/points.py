@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from pathlib import Path
 
@@ -45,9 +46,12 @@ def number(row: Row, column: str, path: Path) -> float | None:
     if not text:
         return None
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise CannotRead(f"{path}: {column} of {row.get('id') or row.get('source') or 'a row'} is {text!r}, not a number") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise CannotRead(f"{path}: {column} of {row.get('id') or row.get('source') or 'a row'} is {text!r}, not a number")
+    return value
 
 
 def version(text: str) -> tuple[int, ...]:

@@ -1,0 +1,50 @@
+"""How far off a planned speed is to be expected: the error on models and GPUs that nothing was fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from config.catalog import Accelerator
+from planning.work import Numbers, Work
+
+Kind = Literal["dense", "experts"]
+
+# Mean error of output tokens per second where the model was left out of the fit, by kind of model and what its weights are multiplied
+# as (`make fit`; 519 points of vLLM 0.11 to 0.19 on H100, H200, B200 and B300).
+_LEFT_OUT: dict[tuple[Kind, Numbers], float] = {
+    ("dense", "bf16"): 0.10,
+    ("dense", "fp8"): 0.10,
+    ("dense", "nvfp4"): 0.20,
+    ("experts", "mxfp4"): 0.25,
+    ("experts", "nvfp4"): 0.20,
+    ("experts", "unpacked"): 0.30,
+}
+# Where a class has no points, or the GPU none: the worst of the kind, and no less than this. Assumed.
+_EXTRAPOLATED = 0.30
+# Compute capabilities of the GPUs that have points.
+_MEASURED = frozenset({9.0, 10.0, 10.3})
+
+
+@dataclass(frozen=True)
+class SpeedError:
+    """`share` of the planned speed, up or down."""
+
+    share: float
+    extrapolated: bool
+    """No measurement of this kind of model, or on this kind of GPU."""
+
+
+def error_class(work: Work) -> tuple[Kind, Numbers]:
+    if work.experts:
+        return "experts", work.experts.numbers
+    return "dense", max(work.dense, key=lambda one: one.flops).numbers
+
+
+def speed_error(work: Work, accelerator: Accelerator) -> SpeedError:
+    kind, numbers = error_class(work)
+    worst = max(share for (other, _), share in _LEFT_OUT.items() if other == kind)
+    share = _LEFT_OUT.get((kind, numbers))
+    if share is None or accelerator.compute_capability not in _MEASURED:
+        return SpeedError(max(worst, _EXTRAPOLATED), extrapolated=True)
+    return SpeedError(share, extrapolated=False)
