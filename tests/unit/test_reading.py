@@ -166,4 +166,3 @@ def test_a_multimodal_model_is_told_below_its_text_config():
     vision = {"hidden_size": 1152, "num_hidden_layers": 27, "intermediate_size": 4304, "patch_size": 14, "image_size": 896}
     both = architecture_from_config({"model_type": "mistral3", "text_config": LLAMA, "vision_config": vision})
     assert hf_overrides(both, RopeScaling(factor=2))["text_config"]["max_position_embeddings"] == 262144
-    assert count_parameters(both).encoder == pytest.approx(0.62e9, rel=0.05), "27 layers of three matrices, and the projector"
