@@ -178,7 +178,8 @@ def _group(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _activations(raw: dict[str, Any]) -> int:
-    for group in raw.get("config_groups", {}).values():
+    groups = raw.get("config_groups")
+    for group in groups.values() if isinstance(groups, dict) else ():
         inputs = group.get("input_activations") if isinstance(group, dict) else None
         if isinstance(inputs, dict):
             return _whole(inputs.get("num_bits")) or 16

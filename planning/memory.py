@@ -84,7 +84,7 @@ def default_limits(accelerator: Accelerator, name: str, memory_gib: float | None
     memory = memory_gib or accelerator.memory_gib
     if memory >= 160:
         return EngineLimits(16384, 1024)
-    if memory >= 70 and "a100" not in name and accelerator.compute_capability != _GB10:
+    if memory >= 70 and "a100" not in name.casefold() and accelerator.compute_capability != _GB10:
         return EngineLimits(8192, 1024)
     return EngineLimits(2048, FEWER_SEQS)
 
@@ -187,7 +187,10 @@ def plan_memory(
 
 
 def _report(measured: Sequence[Measured], model: Model, machine: Machine) -> Measured | None:
-    """The newest report of this GPU and shape."""
+    """The newest report of this GPU and shape. Reports are of one data parallel rank, without a draft."""
+    speculative = model.engine.speculative
+    if model.parallelism.data > 1 or (speculative and speculative.method != "ngram"):
+        return None
     same = [
         one
         for one in measured

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from config.stack_config import read_stack_file
 from tests.stacks import BASE, stack
-from tests.unit.right_stacks import RIGHT
+from tests.unit.right_platforms import RIGHT
 from tools.schema import stack_schema
 
 ROOT = Path(__file__).parent.parent

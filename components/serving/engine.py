@@ -60,16 +60,14 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
         arguments.append(f"--chat-template={chat_template.PATH}")
     if plan.hf_overrides:
         arguments.append(f"--hf-overrides={json.dumps(plan.hf_overrides)}")
-    if parallelism.expert:
-        arguments.append("--enable-expert-parallel")
-    if engine.enforce_eager:
-        arguments.append("--enforce-eager")
-    if not engine.enable_prefix_caching:
-        arguments.append("--no-enable-prefix-caching")
-    if engine.trust_remote_code:
-        arguments.append("--trust-remote-code")
-    if plan.force_include_usage:
-        arguments.append("--enable-force-include-usage")
+    switches = {
+        "--enable-expert-parallel": parallelism.expert,
+        "--enforce-eager": engine.enforce_eager,
+        "--no-enable-prefix-caching": not engine.enable_prefix_caching,
+        "--trust-remote-code": engine.trust_remote_code,
+        "--enable-force-include-usage": plan.force_include_usage,
+    }
+    arguments += [flag for flag, on in switches.items() if on]
     arguments += _streaming_arguments(model, plan)
     return arguments + [literal(argument) for argument in engine.extra_args]
 

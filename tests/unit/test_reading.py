@@ -2,7 +2,9 @@
 
 import pytest
 
+from config.engine import RopeScaling
 from planning.kv_cache import KvCache
+from planning.long_context import hf_overrides, stretched
 from planning.parameters import count_parameters
 from planning.weight_size import bytes_per_weight, weight_bytes
 from tests.unit.test_describe_model import DEEPSEEK, GPT_OSS, LLAMA, QWEN_MOE, QWEN_NEXT
@@ -62,9 +64,8 @@ def test_layers_of_mixed_precision_count_each_with_its_bits():
     layers: dict[str, dict[str, object]] = {
         f"model.layers.{n}.self_attn.{name}_proj": {"quant_algo": "FP8"} for n in range(32) for name in "qkvo"
     }
-    layers |= {
-        f"model.layers.{n}.mlp.{name}_proj": {"quant_algo": "NVFP4", "group_size": 16} for n in range(32) for name in ("gate", "up", "down")
-    }
+    four: dict[str, object] = {"quant_algo": "NVFP4", "group_size": 16}
+    layers |= {f"model.layers.{n}.mlp.{name}_proj": four for n in range(32) for name in ("gate", "up", "down")}
     found = architecture_from_config(LLAMA, {"quantization": {"quant_algo": "MIXED_PRECISION", "quantized_layers": layers}})
     each = bytes_per_weight(found)
     assert (round(each["attention"], 2), each["mlp"], each["lm_head"]) == (1.0, 4.5 / 8, 2)
@@ -150,3 +151,18 @@ def test_mxfp4_leaves_attention_alone_and_a_linear_hybrid_has_its_mixers():
 def test_a_reason_is_given_and_not_a_traceback():
     with pytest.raises(CannotTranslate, match="planning does not know its compress_ratios"):
         architecture_from_config(LLAMA | {"compress_ratios": [1]})
+
+
+def test_a_stretched_context_is_what_vllm_is_told_and_what_is_planned():
+    scaling = RopeScaling.model_validate({"factor": 4, "originalMaxPositionEmbeddings": 32768})
+    plain = architecture_from_config({key: value for key, value in LLAMA.items() if key != "rope_scaling"})
+    told = hf_overrides(plain, scaling)
+    assert told["rope_parameters"] == {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
+    assert told["max_position_embeddings"] == stretched(plain, scaling).context_length == 131072
+    assert hf_overrides(plain, None) == {}
+
+
+def test_a_multimodal_model_is_told_below_its_text_config():
+    vision = {"hidden_size": 1152, "num_hidden_layers": 27, "intermediate_size": 4304, "patch_size": 14, "image_size": 896}
+    both = architecture_from_config({"model_type": "mistral3", "text_config": LLAMA, "vision_config": vision})
+    assert hf_overrides(both, RopeScaling(factor=2))["text_config"]["max_position_embeddings"] == 262144
