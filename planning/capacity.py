@@ -95,15 +95,17 @@ def _served(performance: Performance, model: Model, in_flight: int) -> Served:
 
 def _target(performance: Performance, model: Model, room: int) -> tuple[int, Literal["memory", "slo.ttftSeconds", "slo.tpotSeconds"]]:
     """The most requests in flight, up to `room`, that meet the objectives; times grow with them. 1 where not even one does."""
-    low, high, missed = 1, room, None
-    while low < high:
-        middle = (low + high + 1) // 2
+    limited_by = _missed(_served(performance, model, room), model.slo)
+    if limited_by is None:
+        return room, "memory"
+    met, missed = 1, room
+    while missed - met > 1:
+        middle = (met + missed) // 2
         if found := _missed(_served(performance, model, middle), model.slo):
-            high, missed = middle - 1, found
+            missed, limited_by = middle, found
         else:
-            low = middle
-    missed = _missed(_served(performance, model, 1), model.slo) or missed
-    return low, missed or "memory"
+            met = middle
+    return met, limited_by
 
 
 def _missed(served: Served, slo: Slo) -> Literal["slo.ttftSeconds", "slo.tpotSeconds"] | None:
