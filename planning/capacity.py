@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from config.architecture import Architecture
+from config.catalog import Accelerator
 from config.errors import Problem
 from config.models import Model, Slo
 from planning.kv_cache import KvCache
@@ -86,7 +87,15 @@ def _performance(model: Model, architecture: Architecture, cache: KvCache, machi
     if machine.accelerator is None or architecture.is_encoder:
         return None
     work = plan_work(architecture, model.parallelism, cache.dtype_bytes, model.engine.dtype)
-    return Performance(work, machine.accelerator)
+    return Performance(work, _slot(machine.accelerator, machine.gpus / machine.slots))
+
+
+def _slot(gpu: Accelerator, share: float) -> Accelerator:
+    """What a partition of a GPU is worth, or one client's share of it while all others are busy."""
+    if share == 1:
+        return gpu
+    figures = ("memory_bandwidth_gb_per_second", "bf16_tflops", "fp8_tflops", "fp4_tflops")
+    return gpu.model_copy(update={name: getattr(gpu, name) * share for name in figures if getattr(gpu, name)})
 
 
 def _served(performance: Performance, model: Model, in_flight: int) -> Served:

@@ -24,8 +24,8 @@ class Constants:
     expert_bandwidth: float = 0.895
     """The same for routed experts' weights."""
     unpacked_bandwidth: float = 0.634
-    """Share of the above that remains where experts' weights are unpacked to 16 bits first (int4; fp8 and fp4 on GPUs without them). Kernels
-    for dense weights unpack them as fast as they read them."""
+    """Share of the above that remains where experts are unpacked to 16 bits first (int4; fp8 and fp4 on GPUs without them). Kernels
+    for dense weights unpack them as fast as they are read."""
     kv_bandwidth: float = 0.912
     """Share of the memory bandwidth at which the KV cache is read."""
     bf16_arithmetic: float = 0.593
