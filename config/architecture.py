@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
@@ -24,8 +24,11 @@ ENCODERS = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "distilbert
 ROBERTA = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
 
 
-def _named(*names: str, description: str, default: Any = ..., le: int | None = None) -> Any:
-    return Field(default=default, validation_alias=AliasChoices(*names), serialization_alias=names[0], description=description, le=le)
+LayerCount = Annotated[int, Field(gt=0, le=1000)]
+
+
+def _named(*names: str, description: str, default: Any = ...) -> Any:
+    return Field(default=default, validation_alias=AliasChoices(*names), serialization_alias=names[0], description=description)
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,23 @@ class Heads:
     value_size: int
 
 
+# Keys of config.json that say something of sizes or caches and that an architecture spells otherwise, or does not know.
+_TRANSLATED_KEYS = frozenset(
+    {
+        "rope_scaling", "rope_parameters", "text_config", "linear_attn_config", "hybrid_layer_pattern", "layers_block_type", "moe_k",
+        "moe_layer_freq", "mlp_layer_types", "indexer_types", "moe_num_experts", "decoder_sparse_step", "use_sliding_window",
+        "model_max_length", "no_rope_layers", "num_local_experts", "top_k_experts", "max_window_layers",
+    }
+)  # fmt: skip
+_UNMODELLED_KEYS = frozenset(
+    {
+        "compress_ratios", "block_configs", "sparse_attention_config", "hc_mult", "attn_res_block_size", "altup_num_inputs", "laurel_rank",
+        "is_encoder_decoder", "cross_attention_layers", "decoder_layers", "num_attention_heads_per_layer", "attn_layer_period",
+        "state_size", "routed_expert_hidden_size", "mamba_d_ssm", "o_lora_rank", "num_hash_layers", "prefix_dense_sliding_window_pattern",
+    }
+)  # fmt: skip
+
+
 class Architecture(BaseModel):
     """Counts of a transformer, spelt as `config.json` spells them (the text model's own, where vision is nested around it)."""
 
@@ -46,7 +66,7 @@ class Architecture(BaseModel):
     model_type: str = Field(description="llama, qwen3, deepseek_v3, ...")
     torch_dtype: str = _named("torch_dtype", "dtype", default="bfloat16", description="Type of the unquantized weights.")
     hidden_size: Positive = _named("hidden_size", "n_embd", description="Width of the residual stream.")
-    num_hidden_layers: Positive = _named("num_hidden_layers", "n_layer", le=1000, description="Layers.")
+    num_hidden_layers: LayerCount = _named("num_hidden_layers", "n_layer", description="Layers.")
     num_attention_heads: Positive = _named("num_attention_heads", "n_head", description="Query heads.")
     num_key_value_heads: Positive | None = Field(default=None, description="KV heads. Default: as many as query heads.")
     head_dim: Positive | None = Field(default=None, description="Width of a head. Default: hidden_size / num_attention_heads.")
@@ -65,9 +85,6 @@ class Architecture(BaseModel):
     attn_output_gate: bool = Field(default=False, description="Attention's output is gated (Qwen3-Next).")
     original_max_position_embeddings: Positive | None = Field(
         default=None, description="longrope: the context that vLLM takes where maxModelLen asks for no longer one."
-    )
-    model_max_length: Positive | None = Field(
-        default=None, description="A longer context that config.json allows beside max_position_embeddings."
     )
 
     global_head_dim: Positive | None = Field(default=None, description="Width of a head in full layers where others slide (Gemma 4).")
@@ -139,6 +156,15 @@ class Architecture(BaseModel):
     audio_config: Encoder | None = Field(default=None, description="Encoder of audio.")
     quantization_config: QuantizationConfig | None = Field(default=None, description="How the checkpoint is quantized.")
 
+    @classmethod
+    def unknown_key(cls, key: str) -> tuple[str, str] | None:
+        """What is wrong with a key that config.json files have and an architecture has not, and what to do."""
+        if key in _UNMODELLED_KEYS:
+            return "planning does not model what this key of config.json says", "choose a model without it: its memory would be guessed"
+        if key in _TRANSLATED_KEYS:
+            return "is spelt otherwise here than in config.json", "take the row that `make describe-model MODEL=<id or file>` prints"
+        return None
+
     @model_validator(mode="after")
     def _counts_are_possible(self) -> Architecture:
         for impossible in self._contradictions():
@@ -189,7 +215,7 @@ class Architecture(BaseModel):
     @property
     def context_length(self) -> int:
         """Longest context that vLLM accepts, tokens (_get_and_verify_max_len of vllm/config/model.py 0.33.0)."""
-        return max(int(self.positions * self.rope_scaling_factor), self.model_max_length or 0)
+        return int(self.positions * self.rope_scaling_factor)
 
     @property
     def default_context_length(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -79,9 +80,9 @@ class ModelRow(Row):
     revision_source: str | None = None
     gated: bool = False
     family: str = "dense"
-    measured: tuple[Measured, ...] = ()
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
+    measured: tuple[Measured, ...] = ()
 
 
 class Parsers(BaseModel):
@@ -94,6 +95,18 @@ class Parsers(BaseModel):
     date: str
     tool_call: tuple[str, ...]
     reasoning: tuple[str, ...]
+
+
+class ModelClasses(BaseModel):
+    """Model types whose class in the pinned vLLM lacks an interface."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel)
+
+    version: str
+    source: str
+    date: str
+    without_lora: frozenset[str]
+    without_pipeline: frozenset[str]
 
 
 class EnvironmentVariables(BaseModel):
@@ -156,20 +169,30 @@ def _prices() -> dict[str, dict[str, Price]]:
 
 
 @cache
+def _models() -> dict[str, str]:
+    """The YAML of each model's row: parsed when it is asked for, since the file is long."""
+    rows = re.split(r"^(?=[^\s#])", (FOLDER / "models.yaml").read_text(), flags=re.MULTILINE)
+    return {row.partition(":")[0]: row for row in rows[1:]}
+
+
+@cache
+def _model(source: str) -> dict[str, Any]:
+    return yaml.load(_models()[source], Loader)[source]  # noqa: S506 - CSafeLoader is the safe loader in C
+
+
+@cache
 def model_ids() -> tuple[str, ...]:
-    return tuple(_read("models"))
+    return tuple(_models())
 
 
 @cache
 def model(source: str) -> ModelRow | None:
     """The row of a Hugging Face id, with what it inherits filled in; None where the catalogue does not know it."""
-    row = _read("models").get(source)
-    return ModelRow.model_validate(_inherited(row)) if row else None
+    return ModelRow.model_validate(_inherited(_model(source))) if source in _models() else None
 
 
 def _inherited(row: dict[str, Any]) -> dict[str, Any]:
-    base = _read("models")[row["inherits"]] if "inherits" in row else {}
-    base = _inherited(base) if base else {}
+    base = _inherited(_model(row["inherits"])) if "inherits" in row else {}
     merged = base | {key: value for key, value in row.items() if key not in ("inherits", "architecture", "quantization")}
     if base and "revision" not in row:
         merged = {key: value for key, value in merged.items() if key not in ("revision", "revisionSource")}
@@ -182,6 +205,11 @@ def _inherited(row: dict[str, Any]) -> dict[str, Any]:
 @cache
 def parsers() -> Parsers:
     return Parsers.model_validate(_read("vllm_parsers"))
+
+
+@cache
+def model_classes() -> ModelClasses:
+    return ModelClasses.model_validate(_read("vllm_models"))
 
 
 @cache

@@ -10,6 +10,7 @@ from config import catalog, engine_flags
 from config.chat_template import ChatTemplate
 from config.environment import VariableName, VariableValue
 from config.section import OneOf, Positive, Section
+from config.speculative import Speculative
 
 OFF = "none"
 ToolCallParser = Annotated[str, OneOf(lambda: (OFF, *catalog.parsers().tool_call), "a parser of tool calls in the pinned vLLM")]
@@ -49,6 +50,7 @@ class Engine(Section):
     environment: dict[VariableName, VariableValue] = Field(
         default={}, description="Variables of the model server's container, such as VLLM_LOGGING_LEVEL or NCCL_DEBUG. Never a secret."
     )
+    speculative: Speculative | None = Field(default=None, description="Speculative decoding. Default: none.")
     extra_args: list[Annotated[str, AfterValidator(engine_flags.checked)]] = Field(
         default=[], description="Further `vllm serve` flags, each `--flag` or `--flag=value`."
     )

@@ -1,61 +1,48 @@
-"""The flags of `vllm serve` in the pinned version, and the rule that `extraArgs` may only hold flags that exist and are free.
+"""The flags of `vllm serve` in the pinned version, and what `extraArgs` may hold of them.
 
-The list in `catalog/vllm_flags.json` comes from vLLM's own argument parser.
+`catalog/vllm_flags.json` lists what vLLM's own argument parser accepts, and gives each flag one of four classes: `owned` (a setting
+writes it), `counted` (planning reads it), `free`, and `refused`.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from config.errors import rule, suggestion
 
-# Flags that follow from other settings, and where those are.
-OWNED = {
-    "--model": "source",
-    "--revision": "revision",
-    "--tokenizer-revision": "revision",
-    "--served-model-name": "servedNames",
-    "--max-model-len": "engine.maxModelLen",
-    "--gpu-memory-utilization": "engine.gpuMemoryUtilization",
-    "--max-num-seqs": "engine.maxNumSeqs",
-    "--max-num-batched-tokens": "engine.maxNumBatchedTokens",
-    "--max-num-queued-reqs": "engine.maxQueuedRequests",
-    "--dtype": "engine.dtype",
-    "--kv-cache-dtype": "engine.kvCacheDtype",
-    "--enforce-eager": "engine.enforceEager",
-    "--enable-prefix-caching": "engine.enablePrefixCaching",
-    "--trust-remote-code": "engine.trustRemoteCode",
-    "--tensor-parallel-size": "parallelism.tensor",
-    "--pipeline-parallel-size": "parallelism.pipeline",
-    "--enable-expert-parallel": "parallelism.expert",
-    "--enable-lora": "loraAdapters",
-    "--lora-modules": "loraAdapters",
-    "--max-lora-rank": "loraAdapters",
-    "--max-loras": "loraAdapters",
-    "--load-format": "weights",
-    "--model-loader-extra-config": "weights",
-    "--download-dir": "weights",
-    "--hf-token": "secrets.huggingFaceToken, which no pod spec shows",
-}
-FIXED = {
-    "--host": "the probes and the Service rely on it",
-    "--port": "the probes and the Service rely on it",
-    "--uds": "the probes and the Service rely on it",
-    "--api-key": "it protects only /v1; the gateway authenticates clients and a NetworkPolicy keeps others out",
-    "--shutdown-timeout": "it must agree with preStop and the grace period, so it is planned",
-    "--nnodes": "a replica lives on one node",
-    "--headless": "a replica lives on one node",
-    "--enable-force-include-usage": "the gateway's audit log relies on it: see gateway.countStreamedTokens",
-    "--config": "flags in a file would escape this check",
-}
+_BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """An entry of `extraArgs`, as vLLM's parser reads it."""
+
+    name: str
+    """The flag's main name, whichever spelling was used."""
+    keys: tuple[str, ...] = ()
+    """What follows it in a dotted spelling: `--compilation-config.mode=3`."""
+    value: Any = None
+    """Of a boolean, whether it is on."""
+
+    def __str__(self) -> str:
+        return ".".join((self.name, *self.keys))
 
 
 @cache
 def catalogue() -> dict[str, Any]:
     return json.loads((Path(__file__).parent / "catalog" / "vllm_flags.json").read_text())
+
+
+@cache
+def flags_of_class(name: str) -> frozenset[str]:
+    return frozenset(flag for flag, row in catalogue()["flags"].items() if row["class"] == name)
 
 
 @cache
@@ -66,40 +53,119 @@ def _spellings() -> dict[str, str]:
 
 
 def checked(argument: str) -> str:
-    """`argument`, if it is one free flag of the pinned vLLM, well formed; else raises the rule that it breaks."""
-    spelling, has_value, value = argument.partition("=")
-    version = catalogue()["version"]
-    if not spelling.startswith("--") or " " in spelling:
-        raise rule(f"'{argument}' is not a flag", "write each entry as --flag or --flag=value")
-    if spelling in catalogue()["removed"]:
-        raise rule(f"vLLM {version} has removed {spelling}", catalogue()["removed"][spelling])
-    flag = _spellings().get(spelling) or _spellings().get(spelling.partition(".")[0])
-    if flag is None:
-        raise rule(f"vLLM {version} has no flag {spelling}", suggestion(spelling, _spellings(), otherwise="see `vllm serve --help=all`"))
-    if flag in OWNED:
-        raise rule(f"{spelling} is set by this program", f"use {OWNED[flag]}")
-    if flag in FIXED:
-        raise rule(f"{spelling} may not be set: {FIXED[flag]}", "remove it")
-    _check_value(spelling, catalogue()["flags"][flag], value if has_value else None)
+    """`argument`, if it is one flag of the pinned vLLM that `extraArgs` may hold, well formed; else raises the rule that it breaks."""
+    parse(argument)
     return argument
 
 
-def _check_value(spelling: str, row: dict[str, Any], value: str | None) -> None:
-    if row["boolean"]:
-        if value is not None:
-            raise rule(
-                f"{spelling} takes no value, '{value}' would stop the server",
-                f"write {spelling}, or {row.get('negation', 'nothing')} to turn it off",
-            )
-        return
-    if value is None:
+@cache
+def parse(argument: str) -> Flag:
+    """Reads one entry of `extraArgs`; raises the rule that it breaks."""
+    spelling, has_value, text = argument.partition("=")
+    version = catalogue()["version"]
+    if not spelling.startswith("--") or " " in spelling:
+        raise rule(f"'{spelling}' is not a flag", "write each entry as --flag or --flag=value")
+    if spelling in catalogue()["removed"]:
+        raise rule(f"vLLM {version} has removed {spelling}", catalogue()["removed"][spelling])
+    plain, *keys = spelling.split(".")
+    if "" in keys:
+        raise rule(f"'{spelling}' is not a flag", "write a key after each dot")
+    name = _spellings().get(plain)
+    if name is None:
+        raise rule(f"vLLM {version} has no flag {plain}", suggestion(plain, _spellings(), otherwise="see `vllm serve --help=all`"))
+    row = catalogue()["flags"][name]
+    _check_class(plain, row)
+    if keys:
+        return Flag(name, tuple(keys), _dotted(plain, row, spelling, text if has_value else None))
+    return Flag(name, (), _value(plain, name, row, text if has_value else None))
+
+
+def _check_class(spelling: str, row: dict[str, Any]) -> None:
+    if row["class"] == "owned":
+        raise rule(f"{spelling} is set by this program", f"use {row['setting']}")
+    if row["class"] == "refused":
+        reason = catalogue()["reasons"][row["reason"]]
+        raise rule(f"{spelling} may not be set: {reason['because']}", reason["instead"])
+
+
+def _dotted(plain: str, row: dict[str, Any], spelling: str, text: str | None) -> Any:
+    """One key of a flag that takes JSON. As vLLM does: JSON where it is some, a number with a suffix, else text."""
+    if row.get("type") not in _JSON_TYPES:
+        raise rule(f"{plain} has no keys", f"write {plain}" if row["boolean"] else f"write {plain}=<value>")
+    if text is None:
         raise rule(f"{spelling} needs a value", f"write {spelling}=<value>")
-    choices = [str(choice) for choice in row.get("choices") or []]
-    if choices and value not in choices:
-        raise rule(f"{spelling} cannot be '{value}'", suggestion(value, choices, otherwise="one of: " + ", ".join(choices)))
-    convert = {"int": int, "float": float}.get(row.get("type") or "")
-    if convert:
+    _check_keys(plain, row, [spelling.removesuffix("+").split(".")[1]])
+    if spelling.endswith("+"):
+        return text.split(",")
+    for read in (json.loads, whole_number):
         try:
-            convert(value)
-        except ValueError:
-            raise rule(f"{spelling} cannot be '{value}'", f"give {'an integer' if convert is int else 'a number'}") from None
+            return read(text)
+        except (ValueError, RecursionError):
+            continue
+    return text
+
+
+def _value(spelling: str, name: str, row: dict[str, Any], text: str | None) -> Any:
+    if row["boolean"]:
+        if text is None:
+            return spelling == name or not spelling.startswith(("--no-", "--disable-"))
+        off = row.get("negation", "nothing")
+        raise rule(f"{spelling} takes no value, '{text}' would stop the server", f"write {spelling}, or {off} to turn it off")
+    if text is None:
+        raise rule(f"{spelling} needs a value", f"write {spelling}=<value>")
+    _check_choice(spelling, text, [str(choice) for choice in row.get("choices", [])], "")
+    _check_choice(spelling, text, row.get("allowed", []), f": {row.get('because')}")
+    wanted, read = _READERS[row["type"]]
+    try:
+        value = read(text)
+    except (ValueError, RecursionError):
+        raise rule(f"{spelling} cannot be '{text}'", f"give {wanted}") from None
+    if isinstance(value, dict):
+        _check_keys(spelling, row, value)
+    return value
+
+
+def _check_choice(spelling: str, text: str, choices: list[str], because: str) -> None:
+    if choices and text not in choices:
+        raise rule(f"{spelling} cannot be '{text}'{because}", suggestion(text, choices, otherwise="one of: " + ", ".join(choices)))
+
+
+def _check_keys(spelling: str, row: dict[str, Any], keys: Iterable[str]) -> None:
+    for key in keys:
+        if "keys" in row and key not in row["keys"]:
+            advice = suggestion(key, row["keys"], otherwise="one of: " + ", ".join(row["keys"]))
+            raise rule(f"{spelling} has no key '{key}'", advice)
+
+
+def whole_number(text: str) -> int:
+    """A count as vLLM reads it (human_readable_int): 1k is 1,000 and 1K is 1,024; only k, m, g and t take a fraction."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmMgGtT])", text.strip())
+    if match is None:
+        return int(text)
+    number, suffix = match.groups()
+    return int(float(number) * _DECIMAL[suffix]) if suffix in _DECIMAL else int(number) * _BINARY[suffix]
+
+
+def _object(text: str) -> Any:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError
+    return value
+
+
+def _json_or_text(text: str) -> Any:
+    return json.loads(text) if text.lstrip().startswith("{") else text
+
+
+_MAPPING = "a mapping in JSON, such as '{\"key\": 1}'"
+# By the type of a flag: what it wants, in words, and how vLLM reads it.
+_READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "int": ("an integer", int),
+    "float": ("a number", float),
+    "whole number": ("an integer, such as 4096 or 4k", whole_number),
+    "object": (_MAPPING, _object),
+    "json": ("JSON", json.loads),
+    "json or text": (_MAPPING, _json_or_text),
+    "text": ("text", str),
+}
+_JSON_TYPES = ("object", "json", "json or text")

@@ -100,6 +100,9 @@ def _problem(detail: ErrorDetails, prefix: str, model: type[BaseModel] | None) -
     if kind == "rule":
         return Problem(path, str(context["message"]), str(context["fix"]))
     if kind == "extra_forbidden":
+        owner = model_at(model, location[:-1])
+        if explained := getattr(owner, "unknown_key", lambda _: None)(str(location[-1])):
+            return Problem(path, *explained)
         known = known_keys(model, location[:-1])
         listed = "known here: " + ", ".join(known) if known else "remove it"
         return Problem(path, "unknown key", suggestion(str(location[-1]), known, otherwise=listed))
@@ -113,9 +116,15 @@ def _problem(detail: ErrorDetails, prefix: str, model: type[BaseModel] | None) -
 
 def known_keys(model: type[BaseModel] | None, location: Sequence[str | int]) -> list[str]:
     """The keys that `model` accepts at `location` (a path of YAML keys inside it)."""
+    model = model_at(model, location)
+    return sorted(field.alias or name for name, field in model.model_fields.items()) if model else []
+
+
+def model_at(model: type[BaseModel] | None, location: Sequence[str | int]) -> type[BaseModel] | None:
+    """The settings model at a path of YAML keys inside `model`."""
     for part in location:
         model = _member(model, part)
-    return sorted(field.alias or name for name, field in model.model_fields.items()) if model else []
+    return model
 
 
 def _member(model: type[BaseModel] | None, part: str | int) -> type[BaseModel] | None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from config.accelerator import GivenOrNamed
 from config.errors import rule
 from config.section import Bounds, Cpus, Form, MemoryGib, NonNegative, Section, Text, distinct
 
@@ -33,18 +34,21 @@ class Hardware(Section):
 
     vcpus: Cpus = Field(description="Virtual CPUs of a node.")
     memory_gib: MemoryGib = Field(description="Memory of a node.")
-    accelerator: str | None = Field(default=None, description="An accelerator of the catalogue. Default: none; vLLM runs on the CPU.")
+    accelerator: GivenOrNamed | None = Field(
+        default=None, description="A name of the catalogue, or a mapping that describes another GPU. Default: none; vLLM runs on the CPU."
+    )
     gpus: int = Field(default=0, ge=0, le=64, description="Accelerators of a node.")
 
     @model_validator(mode="after")
     def _accelerator_and_count_agree(self) -> Hardware:
         if (self.accelerator is None) != (self.gpus == 0):
-            raise rule(f"accelerator {self.accelerator} with gpus {self.gpus}", "give both, or neither for CPU nodes")
+            name = self.accelerator.name if self.accelerator else None
+            raise rule(f"accelerator {name} with gpus {self.gpus}", "give both, or neither for CPU nodes")
         return self
 
 
 class GpuSharing(Section):
-    """Several model servers on one GPU, whose memory is not kept apart: each one's gpuMemoryUtilization leaves room for the others."""
+    """Several model servers on one GPU, whose memory is not kept apart: their gpuMemoryUtilization must fit together."""
 
     strategy: Literal["TIME_SHARING", "MPS"] = Field(description="How the GPU is shared.")
     max_clients_per_gpu: int = Field(ge=2, le=48, description="Pods that may share one GPU.")

@@ -6,12 +6,13 @@ Owns the translation into bits by groups of modules. What these bits are worth f
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from config.section import Positive
 
+Bits = Annotated[int, Field(gt=0, le=32)]
 # Modules that a checkpoint quantizes, or leaves alone, together.
 ModuleClass = Literal["attention", "mixer", "mlp", "shared_experts", "experts", "embedding", "lm_head", "encoder"]
 
@@ -63,7 +64,7 @@ class QuantizedGroup(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     targets: tuple[str, ...] = Field(default=(), description="Names, patterns (re:...) or classes (Linear) of the modules.")
-    bits: Positive | None = Field(default=None, description="Bits of a weight.")
+    bits: Bits | None = Field(default=None, description="Bits of a weight.")
     group_size: int | None = Field(default=None, ge=-1, description="Weights that share a scale; -1: those of a row.")
 
 
@@ -88,9 +89,7 @@ class QuantizationConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     quant_method: str = Field(description="fp8, awq, gptq, mxfp4, modelopt, compressed-tensors, ...")
-    bits: Positive | None = Field(
-        default=None, le=32, description="Bits of a weight. Unknown bits count as unquantized. Default: the method's."
-    )
+    bits: Bits | None = Field(default=None, description="Bits of a weight. Unknown bits count as unquantized. Default: the method's.")
     group_size: int | None = Field(default=None, ge=-1, description="Weights that share a scale; -1: those of a row.")
     weight_block_size: tuple[Positive, Positive] | None = Field(default=None, description="Block of weights that shares a scale.")
     activation_bits: Positive | None = Field(

@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from config import catalog
+from config.accelerator import accelerator_problems
 from config.cluster import ExistingCluster, GkeCluster
 from config.errors import Problem, suggestion
+from config.flag_rules import flag_rules
 from config.gateway_rules import gateway_rules
 from config.models import Model
 from config.node_pools import NodePool
@@ -78,11 +80,8 @@ def _pool_rules(settings: Settings, name: str, pool: NodePool) -> Iterator[Probl
             f"'{pool.machine_type}' is not in the catalogue",
             suggestion(pool.machine_type, known, otherwise=_machine_advice(settings)),
         )
-    if pool.hardware and pool.hardware.accelerator not in (None, *catalog.accelerators()):
-        advice = suggestion(
-            str(pool.hardware.accelerator), catalog.accelerators(), otherwise="one of: " + ", ".join(catalog.accelerators())
-        )
-        yield Problem(f"{path}.hardware.accelerator", f"'{pool.hardware.accelerator}' is not in the catalogue", advice)
+    if pool.hardware and pool.hardware.accelerator:
+        yield from accelerator_problems(f"{path}.hardware.accelerator", pool.hardware.accelerator)
     if isinstance(settings.cluster, GkeCluster):
         yield from _gke_pool_rules(settings, path, pool, settings.cluster)
     else:
@@ -145,6 +144,7 @@ def _model_rules(settings: Settings, name: str, model: Model) -> Iterator[Proble
         yield Problem(f"{path}.source", f"'{model.source}' is not in the catalogue", f"{advice} or {by_hand}" if advice else by_hand)
     yield from _revision_is_pinned(settings, path, model, row)
     yield from _volume_can_be_shared(path, model)
+    yield from flag_rules(path, model)
     if row and row.gated and model.weights.source == "hugging-face" and not settings.secrets.has("huggingFaceToken"):
         message = f"{model.source} is gated, and Hugging Face answers 401 without a token"
         yield Problem(f"{path}.source", message, "pulumi config set --secret --path 'secrets.huggingFaceToken' <token>")
@@ -183,6 +183,9 @@ def _revision_is_pinned(settings: Settings, path: str, model: Model, row: catalo
         return
     wanted = {f"{path}.revision": model.revision or (row.revision if row else None)}
     wanted |= {f"{path}.loraAdapters.{name}.revision": adapter.revision for name, adapter in model.lora_adapters.items()}
+    if (speculative := model.engine.speculative) and speculative.model:
+        draft = catalog.model(speculative.model)
+        wanted[f"{path}.engine.speculative.revision"] = speculative.revision or (draft.revision if draft else None)
     for where, revision in wanted.items():
         if settings.platform.require_pinned_revisions and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
             said = f"'{revision}' is a branch or tag" if revision else "no revision is given, so the default branch is meant"

@@ -10,9 +10,10 @@ from config.architecture import Architecture
 from config.catalog import Accelerator
 from config.errors import Problem
 from config.models import Model, Slo
+from planning.batches import EngineLimits
 from planning.kv_cache import KvCache
 from planning.machines import Machine
-from planning.memory import GIB, EngineLimits, MemoryPlan
+from planning.memory import GIB, MemoryPlan
 from planning.performance import Performance, Served
 from planning.performance_error import SpeedError, speed_error
 from planning.work import plan_work

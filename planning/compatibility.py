@@ -1,23 +1,17 @@
-"""Whether vLLM can run a model this way on this machine at all: parallel sizes, context length, data types, quantization."""
+"""Whether vLLM can run a model this way on this machine at all: parallel sizes, context length, what its class supports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from config import engine_flags
+from config import catalog, engine_flags
 from config.architecture import Architecture
 from config.errors import Problem
 from config.image import names_version
 from config.models import Model
 from config.node_pools import NodePool
+from planning.engine_options import EngineOptions, flag_path
 from planning.machines import Machine
-
-# Least compute capability of each quantization method: get_min_capability of vLLM 0.33.0's QuantizationConfigs.
-MIN_CAPABILITY = {"fp8": 7.5, "awq": 7.5, "gptq": 7.5, "compressed-tensors": 7.5, "mxfp4": 8.0, "modelopt": 7.5}
-BFLOAT16_CAPABILITY = 8.0
-FP8_KV_CAPABILITY = 8.9
-# _FLOAT16_NOT_SUPPORTED_MODELS of vllm/config/model.py 0.33.0.
-NEEDS_BFLOAT16 = frozenset({"gemma2", "gemma3", "gemma3_text"})
 
 
 def parallel_sizes(path: str, model: Model, architecture: Architecture, machine: Machine, pool: NodePool | None) -> Iterator[Problem]:
@@ -57,6 +51,30 @@ def _sizes(model: Model) -> str:
     return f"tensor {sizes.tensor} x pipeline {sizes.pipeline}{data}"
 
 
+def model_class(path: str, model: Model, architecture: Architecture) -> Iterator[Problem]:
+    """What the model's class in vLLM does not support."""
+    classes, name = catalog.model_classes(), architecture.model_type
+    if model.lora_adapters and name in classes.without_lora:
+        message = f"vLLM {classes.version} supports no LoRA for {name} models"
+        yield Problem(f"{path}.loraAdapters", message, "serve the adapter merged into the model, as a model of its own")
+    if model.parallelism.pipeline > 1 and name in classes.without_pipeline:
+        message = f"vLLM {classes.version} supports no pipeline parallelism for {name} models"
+        yield Problem(f"{path}.parallelism.pipeline", message, "use parallelism.tensor")
+
+
+def expert_balance(path: str, model: Model, options: EngineOptions) -> Iterator[Problem]:
+    """--enable-eplb, which copies experts between GPUs (_validate_parallel_config of vllm/config/parallel.py 0.33.0)."""
+    if options.enable_eplb and model.parallelism.tensor * model.parallelism.data == 1:
+        yield Problem(
+            flag_path(path, model, "--enable-eplb"),
+            "experts are balanced between GPUs, and a replica has one",
+            "remove it, or raise parallelism.tensor or parallelism.data",
+        )
+    if dict(options.eplb_config).get("num_redundant_experts"):
+        message = "redundant experts take GPU memory that planning does not count"
+        yield Problem(flag_path(path, model, "--eplb-config"), message, "remove num_redundant_experts")
+
+
 def splits_heads(architecture: Architecture, tensor: int) -> bool:
     """vLLM's conditions: the heads divide evenly; KV heads divide, or are copied evenly. MLA has one latent for all heads."""
     if architecture.num_attention_heads % tensor:
@@ -93,38 +111,6 @@ def context_length(path: str, model: Model, architecture: Architecture) -> Itera
         )
 
 
-def data_types(path: str, model: Model, architecture: Architecture, machine: Machine) -> Iterator[Problem]:
-    """Types that the GPU generation does not have."""
-    if machine.accelerator is None:
-        return
-    capability, name = machine.accelerator.compute_capability, machine.accelerator.display_name
-    if capability < BFLOAT16_CAPABILITY:
-        if model.engine.dtype == "bfloat16":
-            yield Problem(
-                f"{path}.engine.dtype",
-                f"{name} (compute capability {capability}) has no bfloat16",
-                "use float16, or a GPU of compute capability 8.0 or more",
-            )
-        if architecture.model_type in NEEDS_BFLOAT16 and model.engine.dtype != "float32":
-            yield Problem(f"{path}.nodePool", f"{model.source} overflows in float16 and {name} has no bfloat16", "choose a newer GPU")
-    if model.engine.kv_cache_dtype == "bfloat16" and capability < BFLOAT16_CAPABILITY:
-        yield Problem(f"{path}.engine.kvCacheDtype", f"{name} has no bfloat16", "use auto")
-    if model.engine.kv_cache_dtype.startswith("fp8") and capability < FP8_KV_CAPABILITY:
-        yield Problem(
-            f"{path}.engine.kvCacheDtype",
-            f"{name} (compute capability {capability}) has no fp8",
-            f"use auto, or a GPU of compute capability {FP8_KV_CAPABILITY} or more",
-        )
-    config = architecture.quantization_config
-    least = MIN_CAPABILITY.get(config.quant_method, 0.0) if config else 0.0
-    if config and capability < least:
-        yield Problem(
-            f"{path}.nodePool",
-            f"{name} (compute capability {capability}) cannot run {config.quant_method} weights",
-            f"choose a GPU of compute capability {least} or more, or an unquantized checkpoint",
-        )
-
-
 def image_warnings(path: str, model: Model) -> Iterator[Problem]:
     version = engine_flags.catalogue()["version"]
     if model.image and not names_version(model.image, version):
@@ -132,32 +118,16 @@ def image_warnings(path: str, model: Model) -> Iterator[Problem]:
         yield Problem(f"{path}.image", message, f"build it from vLLM {version}, and say so at the beginning of its tag")
 
 
-def data_type_warnings(path: str, model: Model, architecture: Architecture, machine: Machine) -> Iterator[Problem]:
-    if machine.accelerator is None:
-        return
-    capability, name = machine.accelerator.compute_capability, machine.accelerator.display_name
-    if capability < BFLOAT16_CAPABILITY and model.engine.dtype == "auto" and architecture.torch_dtype == "bfloat16":
-        yield Problem(f"{path}.engine.dtype", f"{name} has no bfloat16, so vLLM falls back to float16", "say float16 if that is meant")
-    config = architecture.quantization_config
-    if config and config.quant_method == "fp8" and capability < FP8_KV_CAPABILITY:
-        yield Problem(
-            f"{path}.nodePool", f"{name} has no fp8 arithmetic: the weights are smaller, but not faster", "an Ada or Hopper GPU has it"
-        )
-    if config and not config.understood:
-        yield Problem(
-            f"{path}.source",
-            f"how large {config.quant_method} weights are is not known, so they are counted as if they were not quantized",
-            "expect more room than planned",
-        )
+def parallel_warnings(path: str, model: Model, architecture: Architecture, machine: Machine) -> Iterator[Problem]:
     if model.parallelism.data > 1 and not architecture.is_moe:
         yield Problem(
             f"{path}.parallelism.data",
             f"{model.source} has no experts, so its ranks are whole copies that start, drain and change together",
             "replicas of one rank each do the same and move one by one: raise scaling.floor instead",
         )
-    if machine.accelerator.interconnect == "pcie" and model.parallelism.tensor > 2:
+    if machine.accelerator and machine.accelerator.interconnect == "pcie" and model.parallelism.tensor > 2:
         yield Problem(
             f"{path}.parallelism.tensor",
-            f"{name} has no NVLink, so {model.parallelism.tensor} GPUs exchange every layer over PCIe",
+            f"{machine.accelerator.display_name} has no NVLink, so {model.parallelism.tensor} GPUs exchange every layer over PCIe",
             "expect less than linear speed-up",
         )

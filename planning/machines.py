@@ -77,6 +77,8 @@ class Machine:
     ephemeral_gib: float
     """Disk that pods may use for emptyDir volumes: bundled local SSDs where there are any, else the boot disk."""
     has_local_ssd: bool
+    clients_per_gpu: int = 1
+    """Pods that share a GPU and its memory."""
 
     @property
     def is_cpu(self) -> bool:
@@ -163,13 +165,16 @@ def _group(name: str, pool: NodePool, capacity: Capacity, machine: Machine) -> N
 
 def _machine(name: str, pool: NodePool) -> Machine | None:
     if pool.hardware:
-        size, accelerator_type, gpus, ssds = pool.hardware, pool.hardware.accelerator, pool.hardware.gpus, 0
+        size, gpus, ssds = pool.hardware, pool.hardware.gpus, 0
+        accelerator_type = pool.hardware.accelerator.name if pool.hardware.accelerator else None
+        accelerator = pool.hardware.accelerator.row() if pool.hardware.accelerator else None
     else:
         row = catalog.machine_types().get(pool.machine_type or "")
         if row is None:
             return None
-        size, accelerator_type, gpus, ssds = row, row.accelerator, row.gpus, row.local_ssds
-    accelerator = catalog.accelerators().get(accelerator_type) if accelerator_type else None
+        size, gpus, ssds = row, row.gpus, row.local_ssds
+        accelerator_type = row.accelerator
+        accelerator = catalog.accelerators().get(row.accelerator) if row.accelerator else None
     if accelerator_type and accelerator is None:
         return None
     slots, slot_memory = _slots(pool, accelerator, gpus)
@@ -184,6 +189,7 @@ def _machine(name: str, pool: NodePool) -> Machine | None:
         slot_memory_gib=slot_memory,
         ephemeral_gib=allocatable_disk_gib(pool.boot_disk_gib, ssds),
         has_local_ssd=ssds > 0,
+        clients_per_gpu=pool.gpu_sharing.max_clients_per_gpu if pool.gpu_sharing else 1,
     )
 
 

@@ -16,9 +16,12 @@ from config.catalog import Accelerator
 from config.measured import Measured
 from config.models import Model
 from planning.adapters import adapter_bytes
-from planning.kv_cache import KvCache
+from planning.batches import EngineLimits, raised_and_lowered, within_states
+from planning.engine_options import engine_options
+from planning.kv_cache import BLOCK_SIZE, KvCache
 from planning.machines import Machine
 from planning.reserves import CURRENT, GIB, Version, reserves
+from planning.speculative import draft_kv_cache, draft_of, draft_weights, with_draft
 from planning.weight_size import DTYPE_BYTES, weight_bytes, weights_per_gpu
 
 # On CPU: API server, engine and worker took 2.07 GiB beside weights and KV cache of a tiny model (vLLM 0.32.0), activations come on
@@ -34,16 +37,9 @@ ESTIMATE_ERROR = 0.15
 
 
 @dataclass(frozen=True)
-class EngineLimits:
-    """vLLM's defaults for one step of the scheduler, by device (EngineArgs.get_batch_defaults 0.33.0)."""
-
-    max_num_batched_tokens: int
-    max_num_seqs: int
-
-
-@dataclass(frozen=True)
 class MemoryPlan:
-    """Where the memory of one GPU goes. `weights_bytes` is the whole model's, over all GPUs."""
+    """Where the memory of one GPU goes. `weights_bytes` is the whole model's, over all GPUs. Weights are
+    those of its draft too."""
 
     device: float
     requested: float
@@ -76,7 +72,7 @@ class MemoryPlan:
     @property
     def concurrent_sequences(self) -> float:
         """Sequences of `max_model_len` that the KV cache holds at once."""
-        return max(0.0, self.kv_cache) / self.sequence
+        return max(0.0, self.kv_cache) / self.sequence if self.sequence else 0.0  # an encoder has no KV cache
 
     @property
     def kv_tokens(self) -> int:
@@ -88,7 +84,7 @@ def default_limits(accelerator: Accelerator, name: str, memory_gib: float | None
     memory = memory_gib or accelerator.memory_gib
     if memory >= 160:
         return EngineLimits(16384, 1024)
-    if memory >= 70 and "a100" not in name and accelerator.compute_capability != _GB10:
+    if memory >= 70 and "a100" not in name.casefold() and accelerator.compute_capability != _GB10:
         return EngineLimits(8192, 1024)
     return EngineLimits(2048, FEWER_SEQS)
 
@@ -104,26 +100,31 @@ def engine_limits(model: Model, machine: Machine) -> EngineLimits:
 
 
 def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> KvCache:
-    return KvCache(
+    draft = draft_of(model, architecture)
+    cache = KvCache(
         architecture,
         model.parallelism.tensor,
         model.parallelism.pipeline,
         dtype_bytes=1 if model.engine.kv_cache_dtype.startswith("fp8") else DTYPE_BYTES.get(model.engine.dtype, 2),
         max_num_batched_tokens=limits.max_num_batched_tokens,
+        smallest_block=engine_options(model).block_size or BLOCK_SIZE,
     )
+    return with_draft(cache, draft_kv_cache(draft, model, limits.max_num_batched_tokens)) if draft else cache
 
 
 def plan_limits(
     model: Model, architecture: Architecture, parameters: int | None, machine: Machine, measured: Sequence[Measured] = ()
 ) -> tuple[EngineLimits, MemoryPlan]:
     """The scheduler's limits and the memory that they leave: vLLM's default of sequences, or fewer where only those fit."""
-    limits = engine_limits(model, machine)
+    longest = model.engine.max_model_len or architecture.context_length
+    limits = raised_and_lowered(engine_limits(model, machine), model, architecture, longest)
     memory = plan_memory(model, architecture, parameters, machine, limits, measured)
-    if memory.fits or model.engine.max_num_seqs or limits.max_num_seqs <= FEWER_SEQS:
-        return limits, memory
-    fewer = replace(limits, max_num_seqs=FEWER_SEQS)
-    smaller = plan_memory(model, architecture, parameters, machine, fewer, measured)
-    return (fewer, smaller) if smaller.kv_cache > memory.kv_cache else (limits, memory)
+    if not memory.fits and not model.engine.max_num_seqs and limits.max_num_seqs > FEWER_SEQS:
+        fewer = replace(limits, max_num_seqs=FEWER_SEQS)
+        smaller = plan_memory(model, architecture, parameters, machine, fewer, measured)
+        if smaller.kv_cache > memory.kv_cache:
+            limits, memory = fewer, smaller
+    return within_states(limits, model, kv_cache(architecture, model, limits), memory.kv_cache * GIB), memory
 
 
 def plan_memory(
@@ -139,10 +140,14 @@ def plan_memory(
     cache = kv_cache(architecture, model, limits)
     max_model_len = model.engine.max_model_len or architecture.context_length
     total = weight_bytes(architecture, parameters, model.engine.dtype)
-    weights = weights_per_gpu(architecture, total, model.parallelism, model.engine.dtype) / GIB
+    per_gpu = weights_per_gpu(architecture, total, model.parallelism, model.engine.dtype)
+    if draft := draft_of(model, architecture):
+        draft_total, draft_per_gpu = draft_weights(draft, architecture, model.parallelism, model.engine.dtype)
+        total, per_gpu = total + draft_total, per_gpu + draft_per_gpu
+    weights = per_gpu / GIB
     adapters = adapter_bytes(model, architecture) / GIB
     sequence = cache.bytes_per_sequence(max_model_len) / GIB
-    report = None
+    report, options = None, engine_options(model)
     if machine.is_cpu:
         device = model.resources.memory_gib or machine.memory_per_slot
         requested, activation, graphs, outside = device, _CPU_OVERHEAD_GIB, 0.0, 0.0
@@ -155,7 +160,12 @@ def plan_memory(
             weights = report.weights_gib
             outside += _excess(report, model, architecture, machine)
             sequence = _measured_sequence(report, model, max_model_len) or sequence
+        weights -= min(weights, options.cpu_offload_gb)
+        outside += options.mm_ipc_gpu_memory_gb
         available = requested - weights - activation - graphs - outside - adapters
+        if options.kv_cache_memory_bytes is not None:  # then gpu_memory_utilization counts no more
+            requested += options.kv_cache_memory_bytes / GIB - available
+            available = options.kv_cache_memory_bytes / GIB
     return MemoryPlan(
         device=device,
         requested=requested,
@@ -175,7 +185,10 @@ def plan_memory(
 
 
 def _report(measured: Sequence[Measured], model: Model, machine: Machine) -> Measured | None:
-    """The newest report of this GPU and shape."""
+    """The newest report of this GPU and shape. Reports are of one data parallel rank, without a draft."""
+    speculative = model.engine.speculative
+    if model.parallelism.data > 1 or (speculative and speculative.method != "ngram"):
+        return None
     same = [
         one
         for one in measured

@@ -21,13 +21,13 @@ _PARTS = {
     "self_attn": ("self_attn", "attn", "attention", "mixer"),
     "mlp": ("mlp", "block_sparse_moe", "feed_forward", "ffn", "moe"),
     "mixer": ("mixer",),
+    "experts": ("experts", "moe.experts"),
 }
 _NAMES: dict[str, tuple[str, ...]] = {
     "lm_head": ("lm_head", "language_model.lm_head", "output", "head"),
     "embedding": ("model.embed_tokens", "embed_tokens", "language_model.model.embed_tokens", "model.language_model.embed_tokens"),
     "encoder": ("model.visual.blocks.0", "visual", "vision_tower.blocks.0", "model.vision_tower.encoder", "vision_model", "vision_tower"),
 }
-_CLASSES = {"Linear": None, "experts": ("experts",)}
 
 
 def ignored_share(architecture: Architecture, module: ModuleClass, patterns: tuple[str, ...]) -> float:

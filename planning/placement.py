@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 
 from config.errors import Problem
 from config.models import Model
-from config.node_pools import NodePool
+from config.node_pools import Capacity, NodePool
+from planning.engine_options import engine_options
 from planning.machines import Machine, NodeGroup, Pool
+from planning.sharing import Share, overfull_by_one_more, sharing_problems
 
 # /dev/shm is memory of the pod; NCCL and the worker processes need some of it. 20 GiB is what peers give at most.
 _SHARED_MEMORY_SHARE = 0.25
@@ -57,6 +59,8 @@ class PoolPlan:
     """Slots of the floor's nodes that no floor uses."""
     surge_sizes: tuple[int, ...]
     """Sizes (slots of a replica) for which one replica more finds room on on-demand nodes that can exist."""
+    crowded: tuple[str, ...]
+    """Models of which one on-demand replica more could overfill a GPU that pods share."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,10 @@ class Placed:
     def burst(self) -> int:
         return self.model.scaling.ceiling - self.model.scaling.floor
 
+    def on(self, capacity: Capacity) -> int:
+        """Replicas that nodes of one capacity can have to hold."""
+        return (self.model.scaling.floor if capacity == "on-demand" else 0) + (self.burst if self.model.scaling.burst == capacity else 0)
+
 
 def replica_shape(model: Model, machine: Machine) -> ReplicaShape:
     """The replica's share of its node, unless the model asks for another one."""
@@ -80,6 +88,7 @@ def replica_shape(model: Model, machine: Machine) -> ReplicaShape:
     memory = model.resources.memory_gib or _down(machine.memory_per_slot * slots)
     slots = max(slots, math.ceil(cpu / machine.cpu_per_slot - 1e-6), math.ceil(memory / machine.memory_per_slot - 1e-6))
     shared = _down(min(_SHARED_MEMORY_MOST_GIB, memory * _SHARED_MEMORY_SHARE))
+    shared += model.parallelism.data * engine_options(model).kv_offloading_size
     return ReplicaShape(gpus, cpu, memory, shared, slots)
 
 
@@ -138,6 +147,7 @@ def plan_pool(pool: Pool, placed: list[Placed]) -> PoolPlan:
         ceiling_spot_nodes=nodes_for(spot, slots),
         free_slots=floor_nodes * slots - sum(size * count for size, count in floors.items()),
         surge_sizes=tuple(size for size in sorted(floors) if _room_for_one_more(pool, on_demand, size)),
+        crowded=overfull_by_one_more(_shares(placed, "on-demand"), pool.machine.clients_per_gpu),
     )
 
 
@@ -151,6 +161,11 @@ def _sizes(counts: Iterable[tuple[Placed, int]]) -> Counter[int]:
     for one, count in counts:
         sizes[one.shape.slots] += count
     return sizes
+
+
+def _shares(placed: list[Placed], capacity: Capacity) -> dict[str, Share]:
+    """Of the replicas that can exist at once on nodes of one capacity."""
+    return {one.name: Share(one.model.engine.gpu_memory_utilization, one.on(capacity)) for one in placed}
 
 
 def _raised(group: NodeGroup | None, nodes: int) -> NodeGroup | None:
@@ -173,6 +188,8 @@ def placement_problems(plan: PoolPlan, placed: list[Placed]) -> Iterator[Problem
     """Floors and ceilings that the pool cannot hold."""
     for one in placed:
         yield from _replica_problems(plan.pool, one)
+    for shares in (_shares(placed, "on-demand"), _shares(placed, "spot")):
+        yield from sharing_problems(plan.pool.name, shares, plan.pool.machine.clients_per_gpu)
     group = plan.pool.on_demand
     if group and plan.packed_floor_nodes > group.max_nodes:
         names = ", ".join(one.name for one in placed if one.model.scaling.floor)
@@ -255,7 +272,7 @@ def _fragmentation_warnings(plan: PoolPlan) -> Iterator[Problem]:
 def plan_rollout(plan: PoolPlan, one: Placed) -> Rollout:
     """A surge replica needs free slots on a node that can exist; where there are none, one must go before its successor starts."""
     floor = one.model.scaling.floor
-    if one.shape.slots in plan.surge_sizes:
+    if one.shape.slots in plan.surge_sizes and one.name not in plan.crowded:
         return Rollout(max_surge=1, max_unavailable=0, capacity_share=1.0)
     return Rollout(max_surge=0, max_unavailable=1, capacity_share=(floor - 1) / floor if floor else 1.0)
 

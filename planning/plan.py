@@ -10,18 +10,23 @@ from config.architecture import Architecture
 from config.errors import Problem, StackError
 from config.models import Model
 from config.settings import Settings
-from planning import compatibility, cost, placement, zones
+from planning import compatibility, cost, data_types, placement, zones
 from planning.adapters import adapter_problems
+from planning.batches import EngineLimits, batch_problems
 from planning.capacity import CapacityPlan, plan_capacity, slo_problems, slo_warnings
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain
+from planning.engine_options import EngineOptions, engine_options, flag_path, served
 from planning.fit import memory_problems
 from planning.gateway import GatewayPlan, gateway_problems, gateway_warnings, plan_gateway
+from planning.host_memory import host_memory, host_memory_problems
 from planning.machines import Pool, read_pool
-from planning.memory import GIB, EngineLimits, MemoryPlan, kv_cache, plan_limits
+from planning.memory import GIB, MemoryPlan, kv_cache, plan_limits
+from planning.parameters import count_parameters
 from planning.parsers import Parsers, plan_parsers
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
-from planning.startup import StartupPlan, plan_startup
+from planning.speculative import draft_revision, speculative_problems, speculative_warnings
+from planning.startup import StartupPlan, engine_seconds, plan_startup, startup_problems
 from planning.weights import WeightsPlan, disk_problems, plan_weights
 
 
@@ -31,6 +36,7 @@ class ModelPlan:
 
     name: str
     revision: str | None
+    draft_revision: str | None
     served_names: tuple[str, ...]
     pool: Pool
     shape: ReplicaShape
@@ -66,7 +72,11 @@ class _Sized:
     """A model measured against its GPU, before it shares a pool with others."""
 
     model: Model
+    checkpoint: Architecture
+    """As it is stored."""
     architecture: Architecture
+    """As it is served."""
+    options: EngineOptions
     row: catalog.ModelRow | None
     pool: Pool
     limits: EngineLimits
@@ -76,7 +86,7 @@ class _Sized:
 
     @property
     def parameters(self) -> int | None:
-        return self.row.parameters if self.row else None
+        return _parameters(self.row, self.checkpoint, self.architecture)
 
 
 def make_plan(settings: Settings) -> Plan:
@@ -122,15 +132,24 @@ def make_plan(settings: Settings) -> Plan:
 def _size(model: Model, pools: dict[str, Pool]) -> _Sized | None:
     """None where the settings' rules have already said what is missing."""
     row = catalog.model(model.source)
-    architecture = model.architecture or (row.architecture if row else None)
+    checkpoint = model.architecture or (row.architecture if row else None)
     pool = pools.get(model.node_pool)
-    if architecture is None or pool is None:
+    if checkpoint is None or pool is None:
         return None
+    options = engine_options(model)
+    architecture = served(checkpoint, options)
     row = row if model.architecture is None else None
     measured = (*model.measured, *(row.measured if row else ()))
-    limits, memory = plan_limits(model, architecture, row.parameters if row else None, pool.machine, measured)
+    limits, memory = plan_limits(model, architecture, _parameters(row, checkpoint, architecture), pool.machine, measured)
     capacity = plan_capacity(model, architecture, memory, kv_cache(architecture, model, limits), limits, pool.machine)
-    return _Sized(model, architecture, row, pool, limits, memory, replica_shape(model, pool.machine), capacity)
+    return _Sized(model, checkpoint, architecture, options, row, pool, limits, memory, replica_shape(model, pool.machine), capacity)
+
+
+def _parameters(row: catalog.ModelRow | None, checkpoint: Architecture, served: Architecture) -> int | None:
+    """The catalogue's number, less those that this engine does not load."""
+    if row is None or row.parameters is None:
+        return None
+    return row.parameters - count_parameters(checkpoint).total + count_parameters(served).total
 
 
 def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Problem]:
@@ -139,26 +158,35 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     yield from invalid
     too_long = [*compatibility.context_length(path, one.model, one.architecture)]
     yield from too_long
-    yield from compatibility.data_types(path, one.model, one.architecture, machine)
-    yield from _shared_gpu_problems(settings, path, one)
+    yield from compatibility.model_class(path, one.model, one.architecture)
+    yield from compatibility.expert_balance(path, one.model, one.options)
+    yield from data_types.data_types(path, one.model, one.architecture, machine)
+    yield from data_types.quantization(path, one.model, one.checkpoint, one.options)
     yield from adapter_problems(path, one.model, one.architecture)
+    yield from speculative_problems(path, one.model, one.architecture, one.limits.max_num_batched_tokens, one.limits.max_num_seqs)
     weights = plan_weights(one.model, one.memory.weights_bytes)
     yield from disk_problems(path, one.model, weights, one.memory.weights_bytes / GIB, machine, one.shape.slots)
     if not invalid and not too_long and path not in settings.doubtful:
         if one.memory.fits:
             yield from slo_problems(path, one.model, one.capacity)
         yield from memory_problems(path, one.model, one.architecture, one.parameters, machine, one.memory)
+        yield from _engine_problems(path, one)
+        yield from startup_problems(path, one.model, engine_seconds(one.model, one.architecture, one.memory.weights_bytes, machine))
 
 
-def _shared_gpu_problems(settings: Settings, path: str, one: _Sized) -> Iterator[Problem]:
-    sharing = settings.node_pools[one.pool.name].gpu_sharing
-    if sharing and one.model.engine.gpu_memory_utilization * sharing.max_clients_per_gpu > 1:
-        share = 1 / sharing.max_clients_per_gpu
-        yield Problem(
-            f"{path}.engine.gpuMemoryUtilization",
-            f"{sharing.max_clients_per_gpu} pods share a GPU, and each would take {one.model.engine.gpu_memory_utilization:.0%} of it",
-            f"set it to at most {int(share * 100) / 100}",
-        )
+def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
+    """What vLLM refuses, or is killed for, although the model fits."""
+    memory, machine = one.memory, one.pool.machine
+    cache = kv_cache(one.architecture, one.model, one.limits)
+    yield from batch_problems(path, one.model, one.architecture, one.limits, cache, memory.kv_cache * GIB, memory.max_model_len)
+    if machine.is_cpu:
+        return
+    if one.options.kv_cache_memory_bytes is not None and memory.requested > memory.device:
+        given, left = one.options.kv_cache_memory_bytes / GIB, memory.device - memory.weights - memory.reserves
+        message = f"{given:.1f} GiB of KV cache beside weights and reserves exceed the GPU's {memory.device:.1f} GiB"
+        yield Problem(flag_path(path, one.model, "--kv-cache-memory-bytes"), message, f"lower it to {max(0, int(left))}G, or remove it")
+    needed = host_memory(one.model, one.options, memory.weights + one.options.cpu_offload_gb)
+    yield from host_memory_problems(path, one.model, needed, one.shape.memory_gib)
 
 
 def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, costs: CostPlan) -> ModelPlan:
@@ -173,6 +201,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
     return ModelPlan(
         name=one.name,
         revision=model.revision or (catalogued.revision if catalogued else None),
+        draft_revision=draft_revision(model),
         served_names=tuple(model.served_names or [one.name]),
         pool=pool.pool,
         shape=one.shape,
@@ -200,9 +229,10 @@ def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], s
             model = plan.models[one.name]
             yield from placement.rollout_warnings(one, model.rollout, pool_plan.pool, model.startup.expected - model.startup.node)
             yield from compatibility.image_warnings(f"models.{one.name}", one.model)
-            yield from compatibility.data_type_warnings(
-                f"models.{one.name}", one.model, sized[one.name].architecture, pool_plan.pool.machine
-            )
+            yield from speculative_warnings(f"models.{one.name}", one.model, sized[one.name].architecture)
+            about = (f"models.{one.name}", one.model, sized[one.name].architecture, pool_plan.pool.machine)
+            yield from compatibility.parallel_warnings(*about)
+            yield from data_types.data_type_warnings(*about)
             yield from slo_warnings(f"models.{one.name}", one.model, model.capacity)
     yield from gateway_warnings(settings)
     yield from cost.cost_warnings(plan.cost, settings.budget)

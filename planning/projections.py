@@ -142,7 +142,8 @@ def _mlps(a: Architecture) -> Iterator[Projection]:
         return
     inner, experts = a.moe_latent_size or a.hidden_size, a.num_experts or 0
     yield from _mlp(a, f"{prefix}.shared_experts", "shared_experts", a.hidden_size * shared_expert_width(a), sparse)
-    yield from _mlp(a, f"{prefix}.experts.0", "experts", experts * inner * expert_width(a), sparse)
+    beside = "experts.0" if a.enable_moe_block else f"{prefix}.experts.0"
+    yield from _mlp(a, beside, "experts", experts * inner * expert_width(a), sparse)
     if a.moe_latent_size:
         for name in ("fc1_latent_proj", "fc2_latent_proj"):
             yield Projection(f"{prefix}.{name}", "shared_experts", a.hidden_size * a.moe_latent_size, sparse, sliced=False)

@@ -51,7 +51,7 @@ class Reserves:
 def reserves(model: Model, architecture: Architecture, batched_tokens: int, seqs: int, version: Version = CURRENT) -> Reserves:
     """What vLLM's profile run takes for itself, with `batched_tokens` and `seqs` in a step of the scheduler."""
     tensor, pipeline = model.parallelism.tensor, model.parallelism.pipeline
-    # GPUs that exchange activations: only experts connect data parallel ranks.
+    # Only experts connect data parallel ranks.
     connected = model.parallelism.gpus if architecture.is_moe else model.parallelism.gpus_per_rank
     steps = (
         encoder_peak(model, architecture, batched_tokens),

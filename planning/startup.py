@@ -7,9 +7,11 @@ wait. They must be longer than the start and agree with one another, so they are
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from config.architecture import Architecture
+from config.errors import Problem
 from config.models import Model
 from planning.machines import Machine
 
@@ -70,7 +72,7 @@ def plan_startup(
     image = IMAGE_STREAMING_SECONDS if streamed else IMAGE_PULL_SECONDS
     downloaded = model.weights.source == "hugging-face"
     download = mib / (model.weights.mib_per_second or HUB_MIB_PER_SECOND) if downloaded else 0.0
-    engine = FIXED_SECONDS + mib / _load_bandwidth(model, machine) + _compile_seconds(model, architecture, machine)
+    engine = engine_seconds(model, architecture, weights_bytes, machine)
     budget = _rounded(max(LEAST_BUDGET, SAFETY * engine))
     if model.startup_budget_seconds:
         budget = _rounded(model.startup_budget_seconds)
@@ -85,6 +87,18 @@ def plan_startup(
         progress_deadline=progress_deadline,
         update_timeout=_rounded(NODE_SECONDS + waves * (image + SAFETY * download + budget + grace)),
     )
+
+
+def engine_seconds(model: Model, architecture: Architecture, weights_bytes: int, machine: Machine) -> float:
+    """From the container's start until /health answers."""
+    return FIXED_SECONDS + weights_bytes / 1024**2 / _load_bandwidth(model, machine) + _compile_seconds(model, architecture, machine)
+
+
+def startup_problems(path: str, model: Model, seconds: float) -> Iterator[Problem]:
+    """A budget in which no start ends: the replica is restarted for ever."""
+    if model.startup_budget_seconds and model.startup_budget_seconds < seconds:
+        message = f"{model.startup_budget_seconds} seconds, and loading and compiling take about {math.ceil(seconds)}"
+        yield Problem(f"{path}.startupBudgetSeconds", message, f"remove it, or raise it to {_rounded(SAFETY * seconds)}")
 
 
 def _load_bandwidth(model: Model, machine: Machine) -> float:

@@ -20,7 +20,9 @@ from config.catalog import ModelRow
 from planning.memory import GIB
 from planning.parameters import count_parameters
 from planning.weight_size import weight_bytes
-from tools.hugging_face_config import architecture_from_config, as_row
+from tools.hugging_face_config import CannotTranslate, architecture_from_config, as_row
+
+_QUANTIZATION_FILE = "hf_quant_config.json"
 
 
 class CannotDescribe(Exception):  # noqa: N818 - reads as what happened
@@ -44,26 +46,38 @@ def catalogue_row(architecture: Architecture, *, parameters: int | None, source:
 
 def from_file(path: Path) -> tuple[str, dict[str, Any]]:
     file = path / "config.json" if path.is_dir() else path
+    config = _read(file)
+    beside = file.with_name(file.name.replace("config.json", "hf_quant_config.json"))
+    architecture = _architecture(config, _read(beside) if beside != file and beside.exists() else None)
+    return config.get("_name_or_path") or file.parent.name or "model", catalogue_row(architecture, parameters=None, source=file.name)
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
-        config = json.loads(file.read_text())
+        content = json.loads(file.read_text())
     except OSError as error:
         raise CannotDescribe(f"{file} cannot be read: {error.strerror}") from None
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CannotDescribe(f"{file} is not JSON: {error}") from None
-    return config.get("_name_or_path") or file.parent.name or "model", catalogue_row(
-        _architecture(config), parameters=None, source=file.name
-    )
+    if not isinstance(content, dict):
+        raise CannotDescribe(f"{file} is not a mapping of keys to values")
+    return content
 
 
 def from_hub(source: str) -> tuple[str, dict[str, Any]]:
-    """Reads config.json and the parameter count at the newest commit; $HF_TOKEN opens gated models."""
+    """Reads config.json, what lies beside it, and the parameter count at the newest commit; $HF_TOKEN opens gated models."""
     from httpx2 import TransportError
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
     try:
         info = HfApi().model_info(source)
-        config = json.loads(Path(hf_hub_download(source, "config.json", revision=info.sha)).read_text())
+        names = {file.rfilename for file in info.siblings or ()}
+        refuse_formats(source, names)
+        config = _read(Path(hf_hub_download(source, "config.json", revision=info.sha)))
+        quantization = None
+        if _QUANTIZATION_FILE in names and not config.get("quantization_config"):
+            quantization = _read(Path(hf_hub_download(source, _QUANTIZATION_FILE, revision=info.sha)))
     except GatedRepoError:
         raise CannotDescribe(f"{source} is gated: accept its terms on the hub and set HF_TOKEN") from None
     except RepositoryNotFoundError:
@@ -72,17 +86,33 @@ def from_hub(source: str) -> tuple[str, dict[str, Any]]:
         raise CannotDescribe(f"{source!r} is neither a Hugging Face id, such as Qwen/Qwen3-8B, nor a file") from None
     except (HfHubHTTPError, TransportError, OSError) as error:
         raise CannotDescribe(f"the hub did not answer ({type(error).__name__}): give the path of a config.json instead") from None
-    parameters = info.safetensors.total if info.safetensors and not config.get("quantization_config") else None
+    architecture = _architecture(config, quantization)
+    parameters = info.safetensors.total if info.safetensors and architecture.quantization_config is None else None
     facts = {"revision": info.sha, "gated": bool(info.gated)}
-    return source, catalogue_row(_architecture(config), parameters=parameters, source="config.json of the hub", **facts)
+    return source, catalogue_row(architecture, parameters=parameters, source="config.json of the hub", **facts)
 
 
-def _architecture(config: dict[str, Any]) -> Architecture:
+def refuse_formats(source: str, names: set[str]) -> None:
+    """Repositories without the weights that are downloaded: safetensors, or PyTorch's own."""
+    if any(name.endswith((".safetensors", ".bin", ".pt", ".pth")) for name in names) and "config.json" in names:
+        return
+    if any(name.endswith(".gguf") for name in names):
+        raise CannotDescribe(
+            f"{source} holds GGUF files, which vLLM 0.33 reads by a plugin only: take the repository that they were made of"
+        )
+    if "params.json" in names:
+        raise CannotDescribe(f"{source} has Mistral's params.json and no config.json: take a repository in Hugging Face's format")
+
+
+def _architecture(config: dict[str, Any], quantization: dict[str, Any] | None = None) -> Architecture:
     try:
-        return architecture_from_config(config)
+        return architecture_from_config(config, quantization)
+    except CannotTranslate as error:
+        raise CannotDescribe(f"this config.json does not describe a transformer that planning knows: {error}") from None
     except ValidationError as error:
         missing = ", ".join(str(detail["loc"][0]) for detail in error.errors() if detail["type"] == "missing")
-        reason = f"it lacks {missing}" if missing else str(error.errors()[0]["msg"])
+        first = error.errors()[0]
+        reason = f"it lacks {missing}" if missing else ": ".join([*map(str, first["loc"]), str(first["msg"])])
         raise CannotDescribe(f"this config.json does not describe a transformer that planning knows: {reason}") from None
 
 
@@ -102,6 +132,8 @@ def main() -> int:
     size = weight_bytes(architecture, row["parameters"]) / GIB
     print(f"# {size:,.1f} GiB of weights, {architecture.context_length:,} positions. For config/catalog/models.yaml;")
     print("# or put `architecture:` under the model in the stack file.")
+    if architecture.quantization_config and not architecture.quantization_config.understood:
+        print(f"# How many bits {architecture.quantization_config.quant_method} leaves of a weight is not known: counted as unquantized.")
     print(yaml.safe_dump({name: row}, sort_keys=False, default_flow_style=False, width=120), end="")
     return 0
 

@@ -96,7 +96,7 @@ def _spelt(text: dict[str, Any]) -> dict[str, Any]:
 
 def _says_something(key: str, value: Any) -> bool:
     """Not null, and not a zero that stands for nothing, such as `shared_expert_intermediate_size: 0`."""
-    if value is None or key.endswith("_config") or key == "layer_types":
+    if value is None or value == "auto" or key.endswith("_config") or key == "layer_types":
         return False
     return not (value == 0 and Architecture.model_fields[key].default is None)
 
@@ -105,8 +105,11 @@ def _linear_attention(text: dict[str, Any]) -> dict[str, Any]:
     """Kimi's delta attention, in the keys of linear attention."""
     linear = text.get("linear_attn_config")
     if not isinstance(linear, dict):
-        return {}
+        linear = {"num_heads": text.get("linear_num_heads"), "head_dim": text.get("linear_head_dim")}
+        linear["short_conv_kernel_size"] = text.get("linear_conv_kernel_dim")
     heads, width = linear.get("num_heads"), linear.get("head_dim")
+    if not heads:
+        return {}
     return {
         "linear_num_key_heads": heads,
         "linear_num_value_heads": heads,
@@ -117,7 +120,9 @@ def _linear_attention(text: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mlp(text: dict[str, Any], architecture: dict[str, Any]) -> dict[str, Any]:
-    """The width that LFM2's class makes of the file's."""
+    """The width that LFM2's class makes of the file's; a Granite hybrid without experts has its shared one."""
+    if text.get("model_type") == "granitemoehybrid" and not architecture.get("num_experts"):
+        return {"intermediate_size": architecture.pop("shared_expert_intermediate_size", None)}
     width = architecture.get("intermediate_size")
     if not text.get("block_auto_adjust_ff_dim") or not width:
         return {}

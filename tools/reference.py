@@ -53,15 +53,20 @@ def _rows(node: dict[str, Any], prefix: str, schema: dict[str, Any]) -> Iterator
 
 
 def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema behind a reference, or behind 'this or null'."""
+    """The schema behind a reference, or behind 'this or null' and 'text or this'."""
     if "$ref" in node:
         return schema["$defs"][node["$ref"].rpartition("/")[2]]
     options = [option for option in node.get("anyOf", ()) if option.get("type") != "null"]
-    return _resolved(options[0], schema) if len(options) == 1 else node
+    referenced = [option for option in options if "$ref" in option]
+    chosen = options if len(options) == 1 else referenced
+    return _resolved(chosen[0], schema) if len(chosen) == 1 else node
 
 
 def _type(node: dict[str, Any], schema: dict[str, Any]) -> str:
+    is_text_too = {"string", None} <= {option.get("type") for option in node.get("anyOf", ())}
     node = _resolved(node, schema)
+    if is_text_too:
+        return f"string or {node['type']}"
     if "enum" in node:
         if len(node["enum"]) > _MOST_LISTED:
             return f"one of {len(node['enum'])} names"

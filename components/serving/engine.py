@@ -10,8 +10,9 @@ import json
 
 from components.naming import API_PORT, literal
 from components.serving import chat_template
-from components.serving.weights import adapter_location
+from components.serving.weights import adapter_location, draft_location
 from config.models import Model
+from config.speculative import Speculative
 from planning.adapters import max_lora_rank, max_loras
 from planning.drain import Drain
 from planning.memory import GIB
@@ -53,6 +54,8 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
         arguments += ["--enable-auto-tool-choice", f"--tool-call-parser={plan.parsers.tool_call}"]
     if plan.parsers.reasoning:
         arguments.append(f"--reasoning-parser={plan.parsers.reasoning}")
+    if engine.speculative:
+        arguments.append(f"--speculative-config={json.dumps(_speculative_config(engine.speculative, plan))}")
     if engine.chat_template:
         arguments.append(f"--chat-template={chat_template.PATH}")
     if parallelism.expert:
@@ -67,6 +70,18 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
         arguments.append("--enable-force-include-usage")
     arguments += _streaming_arguments(model, plan)
     return arguments + [literal(argument) for argument in engine.extra_args]
+
+
+def _speculative_config(speculative: Speculative, plan: ModelPlan) -> dict[str, object]:
+    """Keys of vLLM's SpeculativeConfig; what is not given is left to it."""
+    config = {
+        "method": speculative.method,
+        "num_speculative_tokens": speculative.num_speculative_tokens,
+        "model": draft_location(speculative.model, plan) if speculative.model else None,
+        "prompt_lookup_min": speculative.prompt_lookup_min,
+        "prompt_lookup_max": speculative.prompt_lookup_max,
+    }
+    return {key: value for key, value in config.items() if value is not None}
 
 
 def _streaming_arguments(model: Model, plan: ModelPlan) -> list[str]:

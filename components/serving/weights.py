@@ -18,6 +18,7 @@ from pulumi_kubernetes.core.v1 import (
 from components.naming import literal
 from config.environment import DOWNLOAD_PREFIX
 from config.models import LoraAdapter, Model
+from planning.engine_options import engine_options
 from planning.plan import ModelPlan
 
 MOUNT = "/models"
@@ -28,8 +29,9 @@ BUCKET_SECRET = "bucket"
 ACCESS_KEY_ID, SECRET_ACCESS_KEY = "access-key-id", "secret-access-key"
 # A signature names a region; servers other than Amazon's take this one.
 _ANY_REGION = "us-east-1"
-# Duplicates of the safetensors in other formats.
-_NOT_NEEDED = ("original/*", "consolidated*", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "metal/*")
+# Duplicates of the safetensors in other formats; Mistral's own is named so, and those of Hugging Face beside it.
+_CONSOLIDATED, _HUGGING_FACE = "consolidated*", "model*.safetensors"
+_NOT_NEEDED = ("*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "metal/*")
 
 
 def location(model: Model, plan: ModelPlan) -> str:
@@ -88,6 +90,10 @@ def adapter_location(adapter: LoraAdapter) -> str:
     return f"{MOUNT}/adapters/{adapter.source}/{_folder(adapter.revision)}"
 
 
+def draft_location(draft: str, plan: ModelPlan) -> str:
+    return f"{MOUNT}/drafts/{draft}/{_folder(plan.draft_revision)}"
+
+
 def _folder(revision: str | None) -> str:
     return (revision or "default-branch").replace("/", "-")
 
@@ -95,10 +101,13 @@ def _folder(revision: str | None) -> str:
 def download_containers(
     model: Model, plan: ModelPlan, image: str, security_context: SecurityContextArgsDict, *, with_token: bool
 ) -> list[ContainerArgsDict]:
-    """Init containers: the model, then its adapters. huggingface_hub resumes what is there and skips what is complete, so a shared
-    volume downloads once."""
-    excluded = [f"--exclude={pattern}" for pattern in _NOT_NEEDED]
+    """Init containers: the model, then its draft and its adapters. huggingface_hub resumes what is there and skips what is complete, so
+    a shared volume downloads once."""
+    other = _HUGGING_FACE if engine_options(model).load_format == "mistral" else _CONSOLIDATED
+    excluded = [f"--exclude={pattern}" for pattern in ("original/*", other, *_NOT_NEEDED)]
     wanted = [("download", model.source, plan.revision, location(model, plan), excluded)]
+    if (speculative := model.engine.speculative) and speculative.model:
+        wanted.append(("download-draft", speculative.model, plan.draft_revision, draft_location(speculative.model, plan), excluded))
     wanted += [
         (f"download-adapter-{index}", adapter.source, adapter.revision, adapter_location(adapter), [])
         for index, adapter in enumerate(model.lora_adapters.values())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from config import catalog
 from config.engine_flags import catalogue
 from tests.program.conftest import configuration
-from tests.stacks import stack
+from tests.stacks import REVISION, stack
 from tools import offline
 from tools.manifests import manifests
 
@@ -131,3 +133,42 @@ OWN = "ghcr.io/acme/vllm-openai:v0.33.0-acme1"
 def test_an_image_of_ones_own_runs_the_server_and_its_download_and_goes_through_the_mirror(mirror, image):
     spec = pod(objects({f"{MODEL}.image": OWN, "platform": {"imageMirror": mirror} if mirror else {}}))
     assert {one["image"] for one in [*spec["containers"], *spec["initContainers"]]} == {image}
+
+
+def speculative(**given):
+    h100 = {"nodePools.l4.machineType": "a3-highgpu-8g"}
+    return h100 | {f"{MODEL}.engine.speculative": {"numSpeculativeTokens": 3, **given}}
+
+
+def speculative_config(changes):
+    return json.loads(next(one.partition("=")[2] for one in arguments(changes) if one.startswith("--speculative-config=")))
+
+
+def test_a_draft_model_is_downloaded_beside_the_model_and_named_by_its_folder():
+    changes = speculative(method="draft_model", model="Qwen/Qwen3-0.6B", revision=REVISION)
+    config = speculative_config(changes)
+    assert config == {"method": "draft_model", "num_speculative_tokens": 3, "model": config["model"]}
+    spec = pod(objects(changes))
+    download = next(one for one in spec["initContainers"] if one["command"] == ["hf", "download", "Qwen/Qwen3-0.6B"])
+    assert {f"--local-dir={config['model']}", f"--revision={REVISION}"} <= set(download["args"])
+    model = next(one for one in spec["initContainers"] if one["command"][-1] == "Qwen/Qwen3-8B")
+    assert f"--local-dir={config['model']}" not in model["args"]
+
+
+def test_n_grams_and_a_models_own_layers_need_no_download():
+    ngram = speculative(method="ngram", promptLookupMin=2, promptLookupMax=4)
+    assert speculative_config(ngram) == {"method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_min": 2, "prompt_lookup_max": 4}
+    own = speculative(method="mtp") | {f"{MODEL}.source": "zai-org/GLM-4.5", "nodePools.l4.machineType": "a3-ultragpu-8g",
+        f"{MODEL}.parallelism": {"tensor": 8}, "cluster.zones": ["us-central1-b"], "nodePools.l4.spot": {"max": 2},
+        f"{MODEL}.weights": {"cache": "persistent-volume-claim"}}  # fmt: skip
+    assert speculative_config(own) == {"method": "mtp", "num_speculative_tokens": 3}
+    assert [one["name"] for one in pod(objects(own))["initContainers"]] == ["download"]
+
+
+def test_mistrals_own_format_is_downloaded_where_it_is_loaded():
+    def downloads(*extra):
+        return pod(objects({f"{MODEL}.engine.extraArgs": list(extra)}))["initContainers"][0]["args"]
+
+    assert "--exclude=consolidated*" in downloads()
+    assert "--exclude=consolidated*" not in downloads("--load-format=mistral")
+    assert "--exclude=model*.safetensors" in downloads("--load-format=mistral")

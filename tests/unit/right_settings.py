@@ -1,6 +1,8 @@
 """Stacks that work: what is changed in a stack that works already."""
 
+from tests.unit.wrong_drafts import DRAFT
 from tests.unit.wrong_models import EXISTING, H100, MODEL
+from tests.unit.wrong_settings import L20
 
 H200 = {"nodePools.l4.machineType": "a3-ultragpu-8g", "cluster.zones": ["us-central1-b"]}
 
@@ -8,6 +10,25 @@ H200 = {"nodePools.l4.machineType": "a3-ultragpu-8g", "cluster.zones": ["us-cent
 KEYS = {"secrets.s3AccessKeyId": {"secure": "v1:x"}, "secrets.s3SecretAccessKey": {"secure": "v1:y"}}
 
 RIGHT = {
+    "n-grams of the prompt": {f"{MODEL}.engine.speculative": {"method": "ngram", "numSpeculativeTokens": 4, "promptLookupMax": 4}},
+    "small model of the family": H100 | {f"{MODEL}.engine.speculative": DRAFT},
+    "head that nobody knows": H100 | {f"{MODEL}.engine.speculative": DRAFT | {"method": "eagle3", "model": "AngelSlim/Qwen3-8B_eagle3"}},
+    "multi-token prediction by a model's own layers": H200
+    | {
+        f"{MODEL}.source": "deepseek-ai/DeepSeek-R1",
+        f"{MODEL}.parallelism": {"data": 8, "expert": True},
+        f"{MODEL}.engine": {"maxModelLen": 8192, "speculative": {"method": "mtp", "numSpeculativeTokens": 1}},
+    },
+    "multi-token prediction, weights of a bucket": H200
+    | {
+        f"{MODEL}.source": "zai-org/GLM-4.5",
+        f"{MODEL}.parallelism": {"tensor": 8},
+        f"{MODEL}.weights": {"uri": "gs://bucket/glm"},
+        f"{MODEL}.engine": {"maxModelLen": 8192, "speculative": {"method": "mtp", "numSpeculativeTokens": 1}},
+    },
+    "GPU that the catalogue does not have": EXISTING | {"nodePools.l4.hardware.accelerator": L20},
+    "GPU of the catalogue, by a mapping": EXISTING | {"nodePools.l4.hardware.accelerator": {"name": "nvidia-l40s"}},
+    "GPUs of the catalogue that Google does not sell": EXISTING | {"nodePools.l4.hardware.accelerator": "nvidia-a10g"},
     "weights of Amazon S3 on GKE": KEYS | {f"{MODEL}.weights": {"uri": "s3://acme-weights/qwen3", "region": "eu-central-1"}},
     "weights of MinIO on an existing cluster": EXISTING
     | KEYS

@@ -7,7 +7,17 @@ from config.settings import Settings
 from config.stack_config import read_stack_file, without_secret_values
 from planning.plan import make_plan
 from tests.stacks import REVISION, settings, stack
-from tests.unit import wrong_architectures, wrong_gateways, wrong_models, wrong_objectives, wrong_platforms, wrong_settings
+from tests.unit import (
+    wrong_architectures,
+    wrong_drafts,
+    wrong_engines,
+    wrong_flags,
+    wrong_gateways,
+    wrong_models,
+    wrong_objectives,
+    wrong_platforms,
+    wrong_settings,
+)
 from tests.unit.wrong_architectures import TINY
 from tests.unit.wrong_models import EXISTING, MODEL, T4
 
@@ -20,8 +30,17 @@ ARCHITECTURES = {
     )
     for name, (changes, path, reason, fix) in wrong_architectures.WRONG.items()
 }
-_TABLES = (wrong_models, wrong_platforms, wrong_gateways, wrong_settings, wrong_objectives)
-WRONG = {name: row for table in _TABLES for name, row in table.WRONG.items()} | ARCHITECTURES
+WRONG = (
+    wrong_models.WRONG
+    | wrong_objectives.WRONG
+    | wrong_flags.WRONG
+    | wrong_engines.WRONG
+    | wrong_platforms.WRONG
+    | wrong_gateways.WRONG
+    | wrong_settings.WRONG
+    | wrong_drafts.WRONG
+    | ARCHITECTURES
+)
 
 
 def problems(changes) -> tuple[Problem, ...]:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from config import catalog, engine_flags
+from config import catalog
 
 NEEDED = {"nvidia-tesla-t4", "nvidia-l4", "nvidia-rtx-pro-6000", "nvidia-tesla-a100", "nvidia-a100-80gb", "nvidia-h100-80gb"}
 NEEDED |= {"nvidia-h200-141gb", "nvidia-b200"}
@@ -61,19 +61,6 @@ def test_quantized_variants_inherit_the_architecture_but_not_the_revision():
     assert plain.architecture.hidden_size == quantized.architecture.hidden_size
     assert quantized.architecture.quantization_config is not None
     assert quantized.revision != plain.revision or plain.revision is None
-
-
-def test_flags_are_those_of_the_pinned_image():
-    assert catalog.image("vllm").tag == f"v{engine_flags.catalogue()['version']}"
-    assert set(engine_flags.OWNED) | set(engine_flags.FIXED) <= set(engine_flags.catalogue()["flags"])
-    assert not set(engine_flags.catalogue()["removed"]) & set(engine_flags.catalogue()["flags"])
-
-
-@pytest.mark.parametrize(
-    "flag", ["--enable-sleep-mode", "--no-enable-chunked-prefill", "--block-size=16", "--kv-transfer-config.kv_connector=X"]
-)
-def test_a_flag_that_exists_and_is_free_passes(flag):
-    assert engine_flags.checked(flag) == flag
 
 
 def test_the_parsers_are_those_of_the_pinned_image_and_every_models_is_one_of_them():

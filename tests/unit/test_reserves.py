@@ -6,7 +6,7 @@ from config import catalog
 from config.architecture import Architecture
 from config.errors import StackError
 from config.models import Model
-from planning.encoders import encoder_peak, prompt_limits
+from planning.encoders import encoder_peak
 from planning.memory import FEWER_SEQS
 from planning.plan import make_plan
 from planning.reserves import GIB, capture_sizes, forward_peak, reserves, sampler_peak
@@ -104,11 +104,6 @@ def test_the_largest_image_sets_the_peak_of_a_model_that_sees(batched):
 )
 def test_an_encoder_that_no_prompt_reaches_takes_nothing(argument):
     assert encoder_peak(model(extraArgs=[argument]), with_vision(), 2048) == 0
-
-
-def test_limits_of_a_prompt_are_read_as_json_and_by_dotted_keys():
-    assert prompt_limits(['--limit-mm-per-prompt={"image": 2}', "--limit-mm-per-prompt.video=0", "--seed=1"]) == {"image": 2, "video": 0}
-    assert prompt_limits(["--limit-mm-per-prompt=nonsense", "--limit-mm-per-prompt.video=x"]) == {}
 
 
 def test_a_model_that_fits_only_with_fewer_sequences_gets_fewer_unless_it_asks_for_more():

@@ -97,7 +97,7 @@ WRONG = {
     ),
     "model too large for the pool": (LLAMA_70B, f"{MODEL}.nodePool", "does not fit", "more memory"),
     "dtype that the GPU lacks": (T4 | {f"{MODEL}.engine.dtype": "bfloat16"}, f"{MODEL}.engine.dtype", "no bfloat16", "float16"),
-    "fp8 cache on an old GPU": (T4 | {f"{MODEL}.engine.kvCacheDtype": "fp8"}, f"{MODEL}.engine.kvCacheDtype", "no fp8", "8.9"),
+    "fp8 cache on an old GPU": (T4 | {f"{MODEL}.engine.kvCacheDtype": "fp8"}, f"{MODEL}.engine.kvCacheDtype", "reads fp8", "8.0"),
     "mxfp4 on an old GPU": (T4 | {f"{MODEL}.source": "openai/gpt-oss-20b"}, f"{MODEL}.nodePool", "cannot run mxfp4", "8.0"),
     "Gemma in float16": (
         T4 | {f"{MODEL}.source": "google/gemma-3-27b-it", "secrets.huggingFaceToken": "x"},

@@ -4,6 +4,9 @@ from tests.stacks import REVISION
 from tests.unit.wrong_models import EXISTING, H100, MODEL
 
 S3 = {"uri": "s3://acme-weights/qwen3-8b", "region": "eu-central-1"}
+HARDWARE = "nodePools.l4.hardware"
+# NVIDIA's datasheet of the L20.
+L20 = {"name": "nvidia-l20", "memoryGiB": 44.5, "computeCapability": 8.9, "memoryBandwidthGBps": 864, "bf16Tflops": 119.5}
 ENVIRONMENT = f"{MODEL}.engine.environment"
 
 # name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
@@ -132,6 +135,59 @@ WRONG = {
         f"{MODEL}.loraAdapters",
         "no volume for them",
         "weights.claim",
+    ),
+    **{
+        f"GPU named {given}": (
+            EXISTING | {f"{HARDWARE}.accelerator": given},
+            f"{HARDWARE}.accelerator",
+            f"'{given}' is not in the catalogue",
+            f"did you mean '{meant}'" if meant else "describe it: {name, memoryGiB, computeCapability, memoryBandwidthGBps, bf16Tflops}",
+        )
+        for given, meant in {
+            "L40S": "nvidia-l40s",
+            "nvidia-L40S-48GB": "nvidia-l40s",
+            "NVIDIA A10G": "nvidia-a10g",
+            "gh200": "nvidia-gh200-96gb",
+            "nvidia-l20": None,
+            "nvidia-h800": None,
+            "mi300x": None,
+        }.items()
+    },
+    "GPU with a part of its figures": (
+        EXISTING | {f"{HARDWARE}.accelerator": {"name": "nvidia-l20", "memoryGiB": 44.5, "bf16Tflops": 119.5}},
+        f"{HARDWARE}.accelerator",
+        "needs computeCapability, memoryBandwidthGBps too",
+        "datasheet",
+    ),
+    "figures of a GPU that the catalogue has": (
+        EXISTING | {f"{HARDWARE}.accelerator": L20 | {"name": "nvidia-l40s"}},
+        f"{HARDWARE}.accelerator",
+        "in the catalogue",
+        "the name alone",
+    ),
+    "GPU without a name": (
+        EXISTING | {f"{HARDWARE}.accelerator": {"memoryGiB": 44}},
+        f"{HARDWARE}.accelerator.name",
+        "not given",
+        "add it",
+    ),
+    "GPU with a typo in its figures": (
+        EXISTING | {f"{HARDWARE}.accelerator": L20 | {"memoryGib": 44}},
+        f"{HARDWARE}.accelerator.memoryGib",
+        "unknown key",
+        "memoryGiB",
+    ),
+    "GPU that is too old": (
+        EXISTING | {f"{HARDWARE}.accelerator": L20 | {"computeCapability": 6.1}},
+        f"{HARDWARE}.accelerator.computeCapability",
+        "6.1",
+        "equal to 7",
+    ),
+    "described GPU that is too small": (
+        EXISTING | {f"{HARDWARE}.accelerator": L20 | {"memoryGiB": 15.7}},
+        f"{MODEL}.nodePool",
+        "on nvidia-l20 vLLM may take 14.4 of 15.7 GiB",
+        "more memory",
     ),
     "ranks that the node has no GPUs for": (
         H100 | {f"{MODEL}.source": "Qwen/Qwen3-30B-A3B", f"{MODEL}.parallelism": {"tensor": 2, "data": 8, "expert": True}},

@@ -62,6 +62,8 @@ def _by_pattern(text: dict[str, Any], architecture: dict[str, Any]) -> dict[str,
         flags = text.get("no_rope_layers")
         interval = text.get("no_rope_layer_interval") or (_interval([flag == 0 for flag in flags]) if flags else 4)
         return {"no_rope_layer_interval": interval} if interval else {}
+    if isinstance(pattern := architecture.get("sliding_window_pattern"), str):  # EXAONE 4: LLLG
+        return {"sliding_window_pattern": len(pattern)}
     defaults = _PATTERNS.get(str(text.get("model_type")), {})
     if text.get("_sliding_window_pattern"):
         defaults = {"sliding_window_pattern": text["_sliding_window_pattern"]}

@@ -1,0 +1,133 @@
+"""What the counted flags among a model's `extraArgs` change of the plan.
+
+`catalog/vllm_flags.json` says of each flag whether it is counted; those are read here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from config.architecture import Architecture
+from config.engine_flags import parse
+from config.models import Model
+from config.quantization import BitsPerWeight, QuantizationConfig
+
+GIB = 1024**3
+# What the online methods of --quantization make of 16-bit weights (vLLM 0.33.0, config/quantization.py and
+# model_executor/layers/quantization/online): name of the method, bits of a weight with its share of the scales; and of experts alone.
+_FP8 = 8.0
+_ONLINE: dict[str, float] = {
+    "fp8": _FP8,
+    "fp8_per_tensor": _FP8,
+    "fp8_per_channel": _FP8,
+    "fp8_per_block": 8 + 32 / 128**2,
+    "mxfp8": 8 + 8 / 32,
+    "mxfp4": 4 + 8 / 32,
+}
+_ONLINE_EXPERTS: dict[str, float] = {"int8_per_channel_weight_only": 8.0, "experts_int8": 8.0}
+_BLOCKS = {"fp8_per_block": (128, 128)}
+ONLINE_METHODS = (*_ONLINE, *_ONLINE_EXPERTS)
+# Modes of CUDA graphs in which decoding steps are not captured whole.
+_NOT_FULL = frozenset({"NONE", "PIECEWISE", "0", "1"})
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """The counted flags of a model. Sizes in GiB, of a GPU or of the pod as vLLM means them."""
+
+    quantization: str | None = None
+    allow_deprecated_quantization: bool = False
+    language_model_only: bool = False
+    limit_mm_per_prompt: tuple[tuple[str, int], ...] = ()
+    skip_mm_profiling: bool = False
+    mm_encoder_tp_mode: str = "weights"
+    cpu_offload_gb: float = 0.0
+    kv_cache_memory_bytes: int | None = None
+    block_size: int | None = None
+    mamba_cache_dtype: str = "auto"
+    mamba_ssm_cache_dtype: str = "auto"
+    kv_offloading_size: float = 0.0
+    mm_processor_cache_gb: float = 4.0
+    api_server_count: int = 1
+    mm_ipc_gpu_memory_gb: float = 0.0
+    load_format: str | None = None
+    runner: str = "auto"
+    convert: str = "auto"
+    enable_chunked_prefill: bool | None = None
+    max_num_active_seqs: int | None = None
+    long_prefill_token_threshold: int = 0
+    compilation_config: tuple[tuple[str, Any], ...] = ()
+    optimization_level: str = "2"
+    enable_eplb: bool = False
+    eplb_config: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def pooling(self) -> bool:
+        return self.runner == "pooling" or (self.runner == "auto" and self.convert in ("embed", "classify"))
+
+    @property
+    def without_images(self) -> bool:
+        """Whether no encoder of images is loaded."""
+        limits = dict(self.limit_mm_per_prompt)
+        return self.language_model_only or (limits.get("image", 1) == 0 and limits.get("video", 1) == 0)
+
+    @property
+    def without_audio(self) -> bool:
+        return self.language_model_only or dict(self.limit_mm_per_prompt).get("audio", 1) == 0
+
+    @property
+    def full_cuda_graphs(self) -> bool:
+        """Whether decoding steps are captured whole, as they are by default."""
+        mode = str(dict(self.compilation_config).get("cudagraph_mode", "")).upper()
+        return mode not in _NOT_FULL and self.optimization_level not in ("0", "O0")
+
+
+def engine_options(model: Model) -> EngineOptions:
+    """Reads `extraArgs`; of JSON given in keys, the keys together."""
+    found: dict[str, Any] = {}
+    for argument in model.engine.extra_args:
+        flag = parse(argument)
+        field = flag.name.removeprefix("--").replace("-", "_")
+        if field not in EngineOptions.__dataclass_fields__:
+            continue
+        value = {".".join(flag.keys): flag.value} if flag.keys else flag.value
+        found[field] = found.get(field, {}) | value if isinstance(value, dict) else value
+    if isinstance(limits := found.get("limit_mm_per_prompt"), dict):
+        found["limit_mm_per_prompt"] = {name: count for name, value in limits.items() if isinstance(count := _count(value), int)}
+    frozen: dict[str, Any] = {name: tuple(value.items()) if isinstance(value, dict) else value for name, value in found.items()}
+    return EngineOptions(**frozen)
+
+
+def flag_path(path: str, model: Model, name: str) -> str:
+    """Where `extraArgs` says a flag: `models.m.engine.extraArgs[2]`."""
+    names = [parse(argument).name for argument in model.engine.extra_args]
+    return f"{path}.engine.extraArgs[{names.index(name)}]"
+
+
+def _count(value: Any) -> Any:
+    """Of a modality: a number, or a mapping that holds its `count`."""
+    return value.get("count", 999) if isinstance(value, dict) else value
+
+
+def served(architecture: Architecture, options: EngineOptions) -> Architecture:
+    """The model as this engine holds it: quantized while it is loaded, without the encoders that it does not load."""
+    changes: dict[str, Any] = {}
+    if options.quantization in ONLINE_METHODS and architecture.quantization_config is None:
+        changes["quantization_config"] = _online(options.quantization)
+    if options.without_images and architecture.vision_config:
+        changes["vision_config"] = None
+    if options.without_audio and architecture.audio_config:
+        changes["audio_config"] = None
+    state = options.mamba_ssm_cache_dtype if options.mamba_ssm_cache_dtype != "auto" else options.mamba_cache_dtype
+    if state != "auto":
+        changes["mamba_ssm_cache_dtype"] = state
+    return architecture.model_copy(update=changes) if changes else architecture
+
+
+def _online(method: str) -> QuantizationConfig:
+    experts = _ONLINE_EXPERTS.get(method)
+    bits = _ONLINE.get(method)
+    each = BitsPerWeight(attention=bits, mixer=bits, mlp=bits, shared_experts=bits, experts=experts or bits)
+    name = "fp8" if method.startswith("fp8") else method
+    return QuantizationConfig(quant_method=name, bits_per_weight=each, weight_block_size=_BLOCKS.get(method))

@@ -1,0 +1,64 @@
+"""Which shares of a GPU's memory can meet on one GPU that pods share.
+
+The device plugin hands out the slots of a node as it likes, so any `clients` replicas of a node group may come to share a GPU, those of
+one model too. They fit wherever they land if the largest of them that can exist at once add up to no more than the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from config.errors import Problem
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Share:
+    """What each of a model's replicas takes of its GPU, and how many of them can exist at once in a node group."""
+
+    utilization: float
+    replicas: int
+
+
+def worst_gpu(shares: Mapping[str, Share], clients: int) -> dict[str, int]:
+    """The replicas, by model, that take most of one GPU when they meet there."""
+    found: dict[str, int] = {}
+    free = clients
+    for name in sorted(shares, key=lambda name: -shares[name].utilization):
+        if taken := min(free, shares[name].replicas):
+            found[name] = taken
+            free -= taken
+    return found
+
+
+def is_overfull(shares: Mapping[str, Share], clients: int) -> bool:
+    return _taken(shares, worst_gpu(shares, clients)) > 1 + _ROUNDING
+
+
+def overfull_by_one_more(shares: Mapping[str, Share], clients: int) -> tuple[str, ...]:
+    """Models of which one replica more, as while it is being replaced, could overfill a GPU."""
+    more = {name: {**shares, name: Share(share.utilization, share.replicas + 1)} for name, share in shares.items()}
+    return tuple(name for name, changed in more.items() if is_overfull(changed, clients))
+
+
+def sharing_problems(pool: str, shares: Mapping[str, Share], clients: int) -> Iterator[Problem]:
+    """At each model that takes part in the worst case: changing one of them is enough."""
+    if not is_overfull(shares, clients):
+        return
+    worst = worst_gpu(shares, clients)
+    listed = ", ".join(f"{count} of {name} with {shares[name].utilization:.0%} each" for name, count in worst.items())
+    for name, count in worst.items():
+        others = _taken(shares, {other: taken for other, taken in worst.items() if other != name})
+        left = (1 - others) / count
+        most = left if left > 0 else 1 / clients
+        yield Problem(
+            f"models.{name}.engine.gpuMemoryUtilization",
+            f"{clients} pods share a GPU of pool '{pool}', and these may meet on one: {listed}",
+            f"set it to at most {int(most * 100 + _ROUNDING) / 100}" + ("" if left > 0 else ", and the others' too"),
+        )
+
+
+def _taken(shares: Mapping[str, Share], replicas: Mapping[str, int]) -> float:
+    return sum(shares[name].utilization * count for name, count in replicas.items())

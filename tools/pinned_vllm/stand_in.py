@@ -1,0 +1,59 @@
+"""A CUDA platform of vLLM that is a table: name, compute capability, memory and number of GPUs.
+
+It stands in for the driver, so that vLLM's configuration can be made on a machine without a GPU. Its kernels are not loaded: what vLLM
+refuses only when it loads weights, chooses an attention backend or captures graphs is not seen.
+"""
+
+# ruff: noqa: E402
+from __future__ import annotations
+
+import sys
+import types
+from dataclasses import dataclass
+
+# Kernels linked against the driver's library.
+for _name in ("vllm._C_stable_libtorch", "vllm._moe_C_stable_libtorch", "vllm._qutlass_C"):
+    sys.modules[_name] = types.ModuleType(_name)
+
+import vllm.platforms
+from vllm.platforms.cuda import NonNvmlCudaPlatform
+from vllm.platforms.interface import DeviceCapability
+
+
+@dataclass(frozen=True)
+class Gpu:
+    name: str
+    capability: float
+    memory_gib: float
+    count: int
+
+
+class StandIn(NonNvmlCudaPlatform):
+    gpu = Gpu("NVIDIA H100 80GB HBM3", 9.0, 79.6, 8)
+
+    @classmethod
+    def get_device_capability(cls, device_id: int = 0) -> DeviceCapability:
+        return DeviceCapability(*(int(part) for part in str(cls.gpu.capability).split(".")))
+
+    @classmethod
+    def get_device_name(cls, device_id: int = 0) -> str:
+        return cls.gpu.name
+
+    @classmethod
+    def get_device_total_memory(cls, device_id: int = 0) -> int:
+        return int(cls.gpu.memory_gib * 1024**3)
+
+    @classmethod
+    def device_count(cls) -> int:
+        return cls.gpu.count
+
+    @classmethod
+    def is_fully_connected(cls, physical_device_ids: list[int]) -> bool:
+        return True
+
+    @classmethod
+    def log_warnings(cls) -> None:
+        pass
+
+
+vllm.platforms._current_platform = StandIn()
