@@ -17,11 +17,24 @@ ToolCallParser = Annotated[str, OneOf(lambda: (OFF, *catalog.parsers().tool_call
 ReasoningParser = Annotated[str, OneOf(lambda: (OFF, *catalog.parsers().reasoning), "a parser of reasoning in the pinned vLLM")]
 
 
+class RopeScaling(Section):
+    """How rotary positions are stretched over a longer context than the model was made for."""
+
+    rope_type: Literal["yarn", "linear", "dynamic"] = Field(default="yarn", description="Method; the model's maker says which.")
+    factor: float = Field(gt=1, le=64, description="Times the original context.")
+    original_max_position_embeddings: Positive | None = Field(
+        default=None, description="yarn: the context that is stretched, tokens. Default: the model's own limit."
+    )
+
+
 class Engine(Section):
     """Settings of `vllm serve`; each becomes a flag."""
 
     max_model_len: Positive | None = Field(
         default=None, description="Longest prompt plus completion, tokens. Default: the model's own limit."
+    )
+    rope_scaling: RopeScaling | None = Field(
+        default=None, description="A longer context than the model's own limit. Default: none, or the checkpoint's."
     )
     gpu_memory_utilization: float = Field(default=0.92, gt=0, le=0.98, description="Share of the GPU's memory that vLLM may take.")
     max_num_seqs: Positive | None = Field(default=None, description="Most sequences in one batch. Default: vLLM's, by GPU.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from config import catalog
 from config.accelerator import accelerator_problems
+from config.architecture_rules import catalogue_problems
 from config.cluster import ExistingCluster, GkeCluster
 from config.errors import Problem, suggestion
 from config.flag_rules import flag_rules
@@ -142,6 +143,8 @@ def _model_rules(settings: Settings, name: str, model: Model) -> Iterator[Proble
         advice = suggestion(model.source, catalog.model_ids(), otherwise="")
         by_hand = f"give its `architecture`: `make describe-model MODEL={model.source}` prints it"
         yield Problem(f"{path}.source", f"'{model.source}' is not in the catalogue", f"{advice} or {by_hand}" if advice else by_hand)
+    if row and model.architecture:
+        yield from catalogue_problems(path, model.source, model.architecture, row)
     yield from _revision_is_pinned(settings, path, model, row)
     yield from _volume_can_be_shared(path, model)
     yield from flag_rules(path, model)

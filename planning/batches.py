@@ -18,6 +18,8 @@ class EngineLimits:
 
     max_num_batched_tokens: int
     max_num_seqs: int
+    block_size: int = BLOCK_SIZE
+    """Tokens of a block of the KV cache, unless --block-size says otherwise."""
 
 
 def reads_whole_prompts(architecture: Architecture, options: EngineOptions) -> bool:
@@ -32,7 +34,7 @@ def raised_and_lowered(limits: EngineLimits, model: Model, architecture: Archite
         tokens = max(tokens, max_model_len)
     if model.engine.max_num_batched_tokens is None and model.engine.max_num_seqs is not None:
         tokens = max(tokens, seqs)
-    return EngineLimits(tokens, seqs if model.engine.max_num_seqs else min(seqs, tokens))
+    return replace(limits, max_num_batched_tokens=tokens, max_num_seqs=seqs if model.engine.max_num_seqs else min(seqs, tokens))
 
 
 def _captures_states(model: Model, cache: KvCache) -> bool:

@@ -101,16 +101,6 @@ def unsplittable_block(model: Model, architecture: Architecture, tensor: int) ->
     return f"{name} {width} over {slices} GPUs is not a multiple of the checkpoint's {block}-wide fp8 blocks"
 
 
-def context_length(path: str, model: Model, architecture: Architecture) -> Iterator[Problem]:
-    longest = architecture.context_length
-    if model.engine.max_model_len and model.engine.max_model_len > longest:
-        yield Problem(
-            f"{path}.engine.maxModelLen",
-            f"{model.engine.max_model_len} tokens, but {model.source} was made for {longest} positions",
-            f"set it to at most {longest}",
-        )
-
-
 def image_warnings(path: str, model: Model) -> Iterator[Problem]:
     version = engine_flags.catalogue()["version"]
     if model.image and not names_version(model.image, version):

@@ -18,7 +18,7 @@ from config.models import Model
 from planning.adapters import adapter_bytes
 from planning.batches import EngineLimits, raised_and_lowered, within_states
 from planning.engine_options import engine_options
-from planning.kv_cache import BLOCK_SIZE, KvCache
+from planning.kv_cache import CPU_BLOCK_SIZE, KvCache
 from planning.machines import Machine
 from planning.reserves import CURRENT, GIB, Version, reserves
 from planning.speculative import draft_kv_cache, draft_of, draft_weights, with_draft
@@ -92,11 +92,12 @@ def default_limits(accelerator: Accelerator, name: str, memory_gib: float | None
 def engine_limits(model: Model, machine: Machine) -> EngineLimits:
     """What a step of the scheduler may hold: the model's setting, else vLLM's default for the device."""
     if machine.accelerator is None:
-        defaults = EngineLimits(2048, 128)
+        defaults = EngineLimits(2048, 128, CPU_BLOCK_SIZE)
     else:
         defaults = default_limits(machine.accelerator, machine.accelerator_type or "", machine.slot_memory_gib)
     engine = model.engine
-    return EngineLimits(engine.max_num_batched_tokens or defaults.max_num_batched_tokens, engine.max_num_seqs or defaults.max_num_seqs)
+    tokens, seqs = engine.max_num_batched_tokens or defaults.max_num_batched_tokens, engine.max_num_seqs or defaults.max_num_seqs
+    return replace(defaults, max_num_batched_tokens=tokens, max_num_seqs=seqs)
 
 
 def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> KvCache:
@@ -107,7 +108,8 @@ def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> 
         model.parallelism.pipeline,
         dtype_bytes=1 if model.engine.kv_cache_dtype.startswith("fp8") else DTYPE_BYTES.get(model.engine.dtype, 2),
         max_num_batched_tokens=limits.max_num_batched_tokens,
-        smallest_block=engine_options(model).block_size or BLOCK_SIZE,
+        prefix_caching=model.engine.enable_prefix_caching,
+        smallest_block=engine_options(model).block_size or limits.block_size,
     )
     return with_draft(cache, draft_kv_cache(draft, model, limits.max_num_batched_tokens)) if draft else cache
 
@@ -116,7 +118,7 @@ def plan_limits(
     model: Model, architecture: Architecture, parameters: int | None, machine: Machine, measured: Sequence[Measured] = ()
 ) -> tuple[EngineLimits, MemoryPlan]:
     """The scheduler's limits and the memory that they leave: vLLM's default of sequences, or fewer where only those fit."""
-    longest = model.engine.max_model_len or architecture.context_length
+    longest = model.engine.max_model_len or architecture.default_context_length
     limits = raised_and_lowered(engine_limits(model, machine), model, architecture, longest)
     memory = plan_memory(model, architecture, parameters, machine, limits, measured)
     if not memory.fits and not model.engine.max_num_seqs and limits.max_num_seqs > FEWER_SEQS:
@@ -138,7 +140,7 @@ def plan_memory(
 ) -> MemoryPlan:
     """Memory of one GPU of a replica (of the whole pod on a CPU node)."""
     cache = kv_cache(architecture, model, limits)
-    max_model_len = model.engine.max_model_len or architecture.context_length
+    max_model_len = model.engine.max_model_len or architecture.default_context_length
     total = weight_bytes(architecture, parameters, model.engine.dtype)
     per_gpu = weights_per_gpu(architecture, total, model.parallelism, model.engine.dtype)
     if draft := draft_of(model, architecture):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from config import catalog
 from config.architecture import Architecture
 from config.errors import Problem, StackError
 from config.models import Model
 from config.settings import Settings
-from planning import compatibility, cost, data_types, placement, zones
+from planning import compatibility, cost, data_types, long_context, placement, zones
 from planning.adapters import adapter_problems
 from planning.batches import EngineLimits, batch_problems
 from planning.capacity import CapacityPlan, plan_capacity, slo_problems, slo_warnings
@@ -51,6 +52,8 @@ class ModelPlan:
     burst: int
     floor_drain: Drain
     burst_drain: Drain
+    hf_overrides: dict[str, Any]
+    """What the engine is told of the checkpoint's config.json, for a stretched context."""
     force_include_usage: bool
     """Every stream ends with its token counts, for the gateway's audit log."""
     cost: ModelCost
@@ -137,7 +140,7 @@ def _size(model: Model, pools: dict[str, Pool]) -> _Sized | None:
     if checkpoint is None or pool is None:
         return None
     options = engine_options(model)
-    architecture = served(checkpoint, options)
+    architecture = long_context.stretched(served(checkpoint, options), model.engine.rope_scaling)
     row = row if model.architecture is None else None
     measured = (*model.measured, *(row.measured if row else ()))
     limits, memory = plan_limits(model, architecture, _parameters(row, checkpoint, architecture), pool.machine, measured)
@@ -156,7 +159,7 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     path, machine = f"models.{name}", one.pool.machine
     invalid = [*compatibility.parallel_sizes(path, one.model, one.architecture, machine, settings.node_pools[one.pool.name])]
     yield from invalid
-    too_long = [*compatibility.context_length(path, one.model, one.architecture)]
+    too_long = [*long_context.rope_problems(path, one.model, one.checkpoint), *long_context.too_long(path, one.model, one.architecture)]
     yield from too_long
     yield from compatibility.model_class(path, one.model, one.architecture)
     yield from compatibility.expert_balance(path, one.model, one.options)
@@ -216,6 +219,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         burst=one.burst,
         floor_drain=floor_drain,
         burst_drain=burst_drain,
+        hf_overrides=long_context.hf_overrides(sized.checkpoint, model.engine.rope_scaling),
         force_include_usage=settings.gateway is not None and settings.gateway.count_streamed_tokens,
         cost=costs.models[one.name],
     )

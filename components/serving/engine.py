@@ -58,6 +58,8 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
         arguments.append(f"--speculative-config={json.dumps(_speculative_config(engine.speculative, plan))}")
     if engine.chat_template:
         arguments.append(f"--chat-template={chat_template.PATH}")
+    if plan.hf_overrides:
+        arguments.append(f"--hf-overrides={json.dumps(plan.hf_overrides)}")
     if parallelism.expert:
         arguments.append("--enable-expert-parallel")
     if engine.enforce_eager:

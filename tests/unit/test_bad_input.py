@@ -16,6 +16,7 @@ from tests.unit import (
     wrong_models,
     wrong_objectives,
     wrong_platforms,
+    wrong_readings,
     wrong_settings,
 )
 from tests.unit.wrong_architectures import TINY
@@ -32,6 +33,7 @@ ARCHITECTURES = {
 }
 WRONG = (
     wrong_models.WRONG
+    | wrong_readings.WRONG
     | wrong_objectives.WRONG
     | wrong_flags.WRONG
     | wrong_engines.WRONG

@@ -50,9 +50,9 @@ def test_a_gpu_that_is_not_told_apart_is_unknown(name):
     [
         ("Llama-3.1-8B", "none", "meta-llama/Llama-3.1-8B", None),
         ("Llama3.1-8B", "", "meta-llama/Llama-3.1-8B", None),
-        ("Meta-Llama-3.1-8B-Instruct", "", "meta-llama/Llama-3.1-8B", None),
-        ("Llama-3.3-70B-Instruct FP8", "compressed-tensors", "meta-llama/Llama-3.3-70B-Instruct", 8),
-        ("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", "", "meta-llama/Llama-3.3-70B-Instruct", 8),
+        ("Meta-Llama-3.1-8B-Instruct", "", "meta-llama/Meta-Llama-3.1-8B-Instruct", None),
+        ("Llama-3.3-70B-Instruct FP8", "compressed-tensors", "nvidia/Llama-3.3-70B-Instruct-FP8", 8),
+        ("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", "", "RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", 8),
         ("Llama-3.1-70B w8a8", "compressed-tensors", "meta-llama/Llama-3.1-70B", 8),
         ("openai/gpt-oss-120b", "fp4", "openai/gpt-oss-120b", 4),
         ("Qwen3-14B-AWQ", "awq", "Qwen/Qwen3-14B-AWQ", 4),
@@ -68,7 +68,7 @@ def test_a_model_is_found_by_its_words_with_the_quantization_told_apart(name, qu
     assert (found.source, config.bits if config else None) == (source, bits)
 
 
-@pytest.mark.parametrize("name", ["Llama-3.1", "Qwen3", "Llama-3.1-9B", "Qwen3-Coder-8B", "", "DeepSeek-R1-Distill-Llama-8B", "FP8"])
+@pytest.mark.parametrize("name", ["Llama-3.1", "Qwen3", "Llama-3.1-9B", "Qwen3-Coder-8B", "", "DeepSeek-R1-Distill-Llama-9B", "FP8"])
 def test_a_model_that_is_only_alike_is_unknown(name):
     assert Models().find(name) is None
 
@@ -77,11 +77,11 @@ def test_a_model_that_is_only_alike_is_unknown(name):
 def test_a_model_of_a_folder_is_found_where_its_config_lies(tmp_path, place):
     path = tmp_path / place
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text((DATA / "configs" / "Qwen--Qwen2.5-0.5B-Instruct.json").read_text())
-    (path.parent / "hf_quant_config.json").write_text(json.dumps({"quantization": {"quant_algo": "FP8"}}))
+    path.write_text((DATA / "configs" / "Qwen--Qwen3.5-9B.json").read_text())
+    (path.parent / "hf_quant_config.json").write_text(json.dumps({"quantization": {"quant_algo": None}}))
     found = Models(tmp_path).find("Tiny-1B")
     assert found is not None
-    assert found.architecture.hidden_size == 896
+    assert found.architecture.hidden_size == 4096
 
 
 def test_a_config_that_cannot_be_read_is_said(tmp_path):

@@ -93,19 +93,17 @@ class Models:
         wanted = _parse(name)
         kind = wanted.quantization or _QUANTIZATIONS.get(quantization.lower())
         for key in ("strict", "loose", "loosest"):
-            named = [(parsed, known) for parsed, known in self._known if getattr(parsed, key) == getattr(wanted, key)]
-            if found := _choose(named, kind):
-                return found
+            for layer in self._known:
+                named = [(parsed, known) for parsed, known in layer if getattr(parsed, key) == getattr(wanted, key)]
+                if found := _choose(named, kind):
+                    return found
         return None
 
     @cached_property
-    def _known(self) -> list[tuple[_Name, KnownModel]]:
-        known = [model for files in self._files for name, file in files if (model := self._from_file(name, file))]
-        return [(_parse(model.source), model) for model in (*known, *_from_catalogue())]
-
-    @cached_property
-    def _files(self) -> list[list[tuple[str, Path]]]:
-        return [list(_named_files(folder)) for folder in self._folders]
+    def _known(self) -> list[list[tuple[_Name, KnownModel]]]:
+        """Where to look, one after another: the folders, then the catalogue."""
+        folders = [[model for name, file in _named_files(folder) if (model := self._from_file(name, file))] for folder in self._folders]
+        return [[(_parse(model.source), model) for model in layer] for layer in (*folders, [*_from_catalogue()])]
 
     def _from_file(self, name: str, file: Path) -> KnownModel | None:
         try:
