@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from config.architecture import Architecture
+from config.catalog import Accelerator
 from config.errors import Problem
 from config.models import Model, Slo
 from planning.batches import EngineLimits
@@ -87,7 +88,15 @@ def _performance(model: Model, architecture: Architecture, cache: KvCache, machi
     if machine.accelerator is None or architecture.is_encoder:
         return None
     work = plan_work(architecture, model.parallelism, cache.dtype_bytes, model.engine.dtype)
-    return Performance(work, machine.accelerator)
+    return Performance(work, _slot(machine.accelerator, machine.gpus / machine.slots))
+
+
+def _slot(gpu: Accelerator, share: float) -> Accelerator:
+    """What a partition of a GPU is worth, or one client's share of it while all others are busy."""
+    if share == 1:
+        return gpu
+    figures = ("memory_bandwidth_gb_per_second", "bf16_tflops", "fp8_tflops", "fp4_tflops")
+    return gpu.model_copy(update={name: getattr(gpu, name) * share for name in figures if getattr(gpu, name)})
 
 
 def _served(performance: Performance, model: Model, in_flight: int) -> Served:
@@ -96,15 +105,17 @@ def _served(performance: Performance, model: Model, in_flight: int) -> Served:
 
 def _target(performance: Performance, model: Model, room: int) -> tuple[int, Literal["memory", "slo.ttftSeconds", "slo.tpotSeconds"]]:
     """The most requests in flight, up to `room`, that meet the objectives; times grow with them. 1 where not even one does."""
-    low, high, missed = 1, room, None
-    while low < high:
-        middle = (low + high + 1) // 2
+    limited_by = _missed(_served(performance, model, room), model.slo)
+    if limited_by is None:
+        return room, "memory"
+    met, missed = 1, room
+    while missed - met > 1:
+        middle = (met + missed) // 2
         if found := _missed(_served(performance, model, middle), model.slo):
-            high, missed = middle - 1, found
+            missed, limited_by = middle, found
         else:
-            low = middle
-    missed = _missed(_served(performance, model, 1), model.slo) or missed
-    return low, missed or "memory"
+            met = middle
+    return met, limited_by
 
 
 def _missed(served: Served, slo: Slo) -> Literal["slo.ttftSeconds", "slo.tpotSeconds"] | None:

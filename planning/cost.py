@@ -194,7 +194,7 @@ def budget_problems(cost: CostPlan, budget: Budget) -> Iterator[Problem]:
     dearest = max(cost.models, key=lambda name: cost.models[name].monthly.expected, default="none")
     yield Problem(
         "budget.monthlyUsd",
-        f"the expected month costs ${cost.total.expected:,.0f}, the budget is ${budget.monthly_usd:,.0f}",
+        f"the expected month costs ${cost.total.expected:,.0f} at the spot prices last seen, the budget is ${budget.monthly_usd:,.0f}",
         f"raise it, or lower a floor, a pool's minimum or a ceiling: '{dearest}' costs most (${cost.models[dearest].monthly.expected:,.0f})"
         if cost.models
         else "raise it, or lower a pool's minimum",

@@ -46,7 +46,7 @@ class KvCache:
         """Growth per token of context: only layers that see the whole context grow."""
         return self._layers.get("full", 0) * self._bytes_per_token("full") + self._indexer_bytes
 
-    @property
+    @cached_property
     def bytes_per_token_and_layer(self) -> int:
         """Of a layer of the kind that takes most."""
         return max((self._bytes_per_token(kind) for kind in self._attending), default=0)
@@ -86,7 +86,7 @@ class KvCache:
                 counts[kind] = counts.get(kind, 0) + 1
         return {kind: math.ceil(count / self.pipeline_parallel_size) for kind, count in counts.items()}
 
-    @property
+    @cached_property
     def _attending(self) -> tuple[LayerKind, ...]:
         return tuple(kind for kind in self._layers if kind not in STATE_KINDS)
 
@@ -114,10 +114,11 @@ class KvCache:
         """One block of one layer, as large for every kind."""
         return max(self.block_size * self.bytes_per_token_and_layer, self.state_bytes)
 
-    def _tokens_per_block(self, kind: LayerKind) -> int:
+    @cached_property
+    def _tokens_per_block(self) -> dict[LayerKind, int]:
         """A kind that takes less for a token has more of them in a block, if their sizes divide; else its blocks are padded."""
-        ratio, rest = divmod(self.bytes_per_token_and_layer, self._bytes_per_token(kind))
-        return self.block_size * (ratio if rest == 0 else 1)
+        ratios = {kind: divmod(self.bytes_per_token_and_layer, self._bytes_per_token(kind)) for kind in self._attending}
+        return {kind: self.block_size * (ratio if rest == 0 else 1) for kind, (ratio, rest) in ratios.items()}
 
     @cached_property
     def _group_size(self) -> int:
@@ -144,7 +145,7 @@ class KvCache:
         if kind in STATE_KINDS:
             return 2 if self.prefix_caching else 1
         a, in_flight = self.architecture, (self.batches_in_flight + self.pipeline_parallel_size - 1) * self.max_num_batched_tokens
-        block = self._tokens_per_block(kind)
+        block = self._tokens_per_block[kind]
         if kind == "sliding":
             held = min(max(0, (a.sliding_window or 0) - 1) + in_flight, tokens)
             return math.ceil(held / block) + 1

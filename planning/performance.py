@@ -24,7 +24,8 @@ class Constants:
     expert_bandwidth: float = 0.895
     """The same for routed experts' weights."""
     unpacked_bandwidth: float = 0.634
-    """Share of the above that remains where weights are unpacked to 16 bits first (int4; fp8 and fp4 on GPUs without them)."""
+    """Share of the above that remains where experts are unpacked to 16 bits first (int4; fp8 and fp4 on GPUs without them). Kernels
+    for dense weights unpack them as fast as they are read."""
     kv_bandwidth: float = 0.912
     """Share of the memory bandwidth at which the KV cache is read."""
     bf16_arithmetic: float = 0.593
@@ -133,7 +134,7 @@ class Performance:
         """Seconds in which `tokens` are multiplied with that share of the weights which they touch."""
         c, flops = self.constants, self._flops[matrices.numbers]
         memory = matrices.size * read / self._bandwidth(c.expert_bandwidth if expert else c.weight_bandwidth)
-        if matrices.numbers != "bf16" and flops == self._flops["unpacked"]:
+        if expert and matrices.numbers != "bf16" and flops == self._flops["unpacked"]:
             memory /= c.unpacked_bandwidth
         arithmetic = tokens * matrices.flops / (flops * c.expert_arithmetic if expert else flops)
         return math.hypot(memory, arithmetic)

@@ -41,6 +41,8 @@ def error_class(work: Work) -> tuple[Kind, Numbers]:
 
 def speed_error(work: Work, accelerator: Accelerator) -> SpeedError:
     kind, numbers = error_class(work)
+    if (numbers == "nvfp4" and not accelerator.fp4_tflops) or (numbers == "fp8" and not accelerator.fp8_tflops):
+        numbers = "unpacked"
     worst = max(share for (other, _), share in _LEFT_OUT.items() if other == kind)
     share = _LEFT_OUT.get((kind, numbers))
     if share is None or accelerator.compute_capability not in _MEASURED:

@@ -8,6 +8,7 @@ from planning.capacity import LEAST_MOST_IN_FLIGHT
 from planning.plan import make_plan
 from tests.stacks import settings
 from tests.unit.wrong_models import H100
+from tools.manifests import plan_as_json
 
 MODEL = "models.qwen3-8b"
 ON_H100 = H100 | {"nodePools.l4.onDemand": {"max": 2}}
@@ -70,3 +71,18 @@ def test_an_objective_that_may_just_be_missed_is_doubted_and_one_request_aimed_f
     changes = {f"{MODEL}.slo.tpotSeconds": round(speed.alone.tpot * 0.9, 4)}
     assert f"{MODEL}.slo.tpotSeconds" in warnings(changes)
     assert capacity(changes).target_in_flight == 1
+
+
+def test_who_shares_a_gpu_has_a_share_of_its_speed():
+    alone = {f"{MODEL}.source": "Qwen/Qwen3-0.6B", f"{MODEL}.engine": {"maxModelLen": 4096, "gpuMemoryUtilization": 0.45}}
+    shared = alone | {"nodePools.l4.gpuSharing": {"strategy": "TIME_SHARING", "maxClientsPerGpu": 2}}
+    whole, half = capacity(alone).speed, capacity(shared).speed
+    assert whole is not None
+    assert half is not None
+    assert half.served.output_tokens_per_second < 0.75 * whole.served.output_tokens_per_second
+
+
+def test_a_plan_as_json_says_the_error_of_its_speed():
+    written = plan_as_json(make_plan(settings()))["models"]["qwen3-8b"]
+    assert written["capacity"]["speed"]["error"] == {"share": 0.33, "extrapolated": True}
+    assert set(written["cost"]["usd_per_million_output_tokens"]) == {"least", "most"}

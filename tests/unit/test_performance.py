@@ -132,6 +132,13 @@ def test_what_has_no_measurement_is_said_to_be_extrapolated(source, gpu, extrapo
     assert 0.05 < error.share < 0.6
 
 
+def test_weights_that_a_gpu_cannot_multiply_have_the_error_of_unpacked_ones():
+    replica = performance("nvidia/Kimi-K2.5-NVFP4", "nvidia-b200", 8)
+    assert (
+        speed_error(replica.work, catalog.accelerators()["nvidia-h200-141gb"]).share > speed_error(replica.work, replica.accelerator).share
+    )
+
+
 def test_the_points_that_ship_name_their_sources():
     lines = (Path(DATA) / "throughput.csv").read_text().splitlines()
     assert all(line.startswith(("pypi:aiconfigurator-core", "github:")) for line in lines[1:])
