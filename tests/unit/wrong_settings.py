@@ -129,7 +129,12 @@ WRONG = {
         "not a folder of the claim",
         "without / first",
     ),
-    "claim of a name that none has": ({f"{MODEL}.weights": {"claim": "My_Claim"}}, f"{MODEL}.weights.claim", "not the name", "lower-case"),
+    "claim of a name that none has": (
+        {f"{MODEL}.weights": {"claim": "My_Claim"}},
+        f"{MODEL}.weights.claim",
+        "not the name of a Kubernetes object",
+        "lower-case",
+    ),
     "adapters beside a claim": (
         {f"{MODEL}.weights": {"claim": "models"}, f"{MODEL}.loraAdapters": {"sql": {"source": "acme/sql", "revision": REVISION}}},
         f"{MODEL}.loraAdapters",
