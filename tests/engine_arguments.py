@@ -19,6 +19,7 @@ from planning.drain import drain
 from planning.machines import read_pool
 from planning.parsers import plan_parsers
 from planning.plan import _size, make_plan
+from planning.weights import plan_weights
 from tests.stacks import settings
 from tests.unit.engine_cases import CASES, Case
 from tools.hugging_face_config import architecture_from_config, as_row
@@ -59,7 +60,7 @@ def question(case: Case) -> dict[str, Any]:
         memory=sized.memory,
         capacity=sized.capacity,
         shape=sized.shape,
-        weights=SimpleNamespace(bucket=None),
+        weights=plan_weights(model, sized.memory.weights_bytes),
         parsers=plan_parsers(model),
         force_include_usage=False,
     )
