@@ -46,8 +46,9 @@ def refusals(case: Case) -> list[str]:
 
 def question(case: Case) -> dict[str, Any]:
     """What vLLM is asked: config.json, the GPU, and the arguments of `vllm serve` as the program writes them, those that it refuses too."""
-    read = case_settings(Case(case.engine | {"extraArgs": []}, case.more, case.config, case.machine))
+    read = case_settings(case)
     model: Model = read.models["qwen3-8b"]
+    refused = case.engine.get("extraArgs", [])[len(model.engine.extra_args) :]
     pool = read_pool(read, "l4")
     assert pool is not None
     assert pool.machine.accelerator is not None
@@ -70,7 +71,7 @@ def question(case: Case) -> dict[str, Any]:
     return {
         "config": case.config,
         "gpu": gpu | {"count": pool.machine.gpus},
-        "arguments": [*arguments, *case.engine.get("extraArgs", [])],
+        "arguments": [*arguments, *refused],
     }
 
 

@@ -24,4 +24,5 @@ def test_the_plan_says_what_vllm_says(name):
     if "answer" not in kept or kept["question"] != question(case):
         pytest.skip("vLLM is to be asked again: tests/engine_arguments.py")
     found = refusals(case)
-    assert bool(found) is not kept["answer"]["accepted"], found or kept["answer"]["message"]
+    accepted = kept["answer"]["accepted"] and not case.later
+    assert bool(found) is not accepted, found or kept["answer"]["message"]

@@ -62,5 +62,10 @@ vllm.platforms._current_platform = StandIn()
 import vllm._custom_ops
 
 # What kernels say of a compute capability (times ten), for those that are asked while model classes are imported.
-for _name, _least in {"scaled_mm_supports_fp8": 89, "scaled_mm_supports_block_fp8": 90, "group_gemm_supported": 90, "scaled_mm_supports_fp4": 100}.items():
+for _name, _least in {
+    "scaled_mm_supports_fp8": 89,
+    "scaled_mm_supports_block_fp8": 90,
+    "group_gemm_supported": 90,
+    "scaled_mm_supports_fp4": 100,
+}.items():
     setattr(vllm._custom_ops, f"cutlass_{_name}", lambda capability, least=_least: capability >= least)
