@@ -178,6 +178,9 @@ def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
     cache = kv_cache(one.architecture, one.model, one.limits)
     yield from batch_problems(path, one.model, one.architecture, one.limits, cache, memory.kv_cache * GIB, memory.max_model_len)
     if machine.is_cpu:
+        for flag in ("--cpu-offload-gb", "--kv-offloading-size"):
+            if getattr(one.options, flag.removeprefix("--").replace("-", "_")):
+                yield Problem(flag_path(path, one.model, flag), f"{machine.name} has no GPU whose memory could be spared", "remove it")
         return
     if one.options.kv_cache_memory_bytes is not None and memory.requested > memory.device:
         given, left = one.options.kv_cache_memory_bytes / GIB, memory.device - memory.weights - memory.reserves
