@@ -17,6 +17,7 @@ from typing import Any
 from config.errors import rule, suggestion
 
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_TOO_LARGE = 2**63
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -120,6 +121,8 @@ def _value(spelling: str, name: str, row: dict[str, Any], text: str | None) -> A
         value = read(text)
     except (ValueError, RecursionError):
         raise rule(f"{spelling} cannot be '{text}'", f"give {wanted}") from None
+    if "least" in row and value < row["least"]:
+        raise rule(f"{spelling} cannot be '{text}'", f"give at least {row['least']}")
     if isinstance(value, dict):
         _check_keys(spelling, row, value)
     return value
@@ -146,6 +149,25 @@ def whole_number(text: str) -> int:
     return int(float(number) * _DECIMAL[suffix]) if suffix in _DECIMAL else int(number) * _BINARY[suffix]
 
 
+def _bounded(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Without infinities, and numbers that no size or count reaches."""
+
+    def bounded(text: str) -> Any:
+        value = read(text)
+        if not abs(value) < _TOO_LARGE:
+            raise ValueError
+        return value
+
+    return bounded
+
+
+def _collection(text: str) -> Any:
+    value = json.loads(text)
+    if not isinstance(value, (dict, list)):
+        raise ValueError
+    return value
+
+
 def _object(text: str) -> Any:
     value = json.loads(text)
     if not isinstance(value, dict):
@@ -160,11 +182,11 @@ def _json_or_text(text: str) -> Any:
 _MAPPING = "a mapping in JSON, such as '{\"key\": 1}'"
 # By the type of a flag: what it wants, in words, and how vLLM reads it.
 _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "int": ("an integer", int),
-    "float": ("a number", float),
-    "whole number": ("an integer, such as 4096 or 4k", whole_number),
+    "int": ("an integer", _bounded(int)),
+    "float": ("a number", _bounded(float)),
+    "whole number": ("an integer, such as 4096 or 4k", _bounded(whole_number)),
     "object": (_MAPPING, _object),
-    "json": ("JSON", json.loads),
+    "json": ("JSON", _collection),
     "json or text": (_MAPPING, _json_or_text),
     "text": ("text", str),
 }

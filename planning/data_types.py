@@ -63,7 +63,8 @@ def data_types(path: str, model: Model, architecture: Architecture, machine: Mac
                 "use float16, or a GPU of compute capability 8.0 or more",
             )
         if architecture.model_type in NEEDS_BFLOAT16 and model.engine.dtype != "float32":
-            yield Problem(f"{path}.nodePool", f"{model.source} overflows in float16 and {name} has no bfloat16", "choose a newer GPU")
+            message = f"{model.source} overflows in float16 and {name} has no bfloat16"
+            yield Problem(f"{path}.nodePool", message, "choose a newer GPU, or set engine.dtype to float32, which takes twice the memory")
     if model.engine.kv_cache_dtype == "bfloat16" and capability < BFLOAT16_CAPABILITY:
         yield Problem(f"{path}.engine.kvCacheDtype", f"{name} has no bfloat16", "use auto")
     least = _least_fp8_capability(architecture)

@@ -28,6 +28,7 @@ _ONLINE: dict[str, float] = {
 _ONLINE_EXPERTS: dict[str, float] = {"int8_per_channel_weight_only": 8.0, "experts_int8": 8.0}
 _BLOCKS = {"fp8_per_block": (128, 128)}
 ONLINE_METHODS = (*_ONLINE, *_ONLINE_EXPERTS)
+_MAPPINGS = frozenset({"limit_mm_per_prompt", "compilation_config", "eplb_config"})
 # Modes of CUDA graphs in which decoding steps are not captured whole.
 _NOT_FULL = frozenset({"NONE", "PIECEWISE", "0", "1"})
 
@@ -92,9 +93,13 @@ def engine_options(model: Model) -> EngineOptions:
         if field not in EngineOptions.__dataclass_fields__:
             continue
         value = {".".join(flag.keys): flag.value} if flag.keys else flag.value
+        if field in _MAPPINGS and not isinstance(value, dict):
+            continue
         found[field] = found.get(field, {}) | value if isinstance(value, dict) else value
     if isinstance(limits := found.get("limit_mm_per_prompt"), dict):
-        found["limit_mm_per_prompt"] = {name: count for name, value in limits.items() if isinstance(count := _count(value), int)}
+        found["limit_mm_per_prompt"] = {
+            name.removesuffix(".count"): count for name, value in limits.items() if isinstance(count := _count(value), int)
+        }
     frozen: dict[str, Any] = {name: tuple(value.items()) if isinstance(value, dict) else value for name, value in found.items()}
     return EngineOptions(**frozen)
 

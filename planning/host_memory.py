@@ -1,4 +1,4 @@
-"""What a model server takes of its pod's memory (not the GPU's), at the least: a pod with less is killed while it starts.
+"""What a model server takes of its pod's memory (not the GPU's), at the least: a pod with less is killed.
 
 Processes: resident sizes without the GPU's driver, of the API server, the engine and one worker a GPU (vLLM 0.32 with a model of 4 M
 parameters: 677, 635 and 759 MiB). Weights are read through the page cache, which may be reclaimed.
@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from config.architecture import Architecture
 from config.errors import Problem
 from config.models import Model
 from planning.engine_options import EngineOptions
@@ -28,17 +29,20 @@ class HostMemory:
     """Weights that stay outside the GPUs."""
     kv_offloading: float
     """KV cache outside the GPUs, in /dev/shm."""
+    inputs: float = 0.0
+    """Cache of images and audio that are ready for an encoder, in every API server and engine."""
 
     @property
     def total(self) -> float:
-        return self.processes + self.cpu_offload + self.kv_offloading
+        return self.processes + self.cpu_offload + self.kv_offloading + self.inputs
 
 
-def host_memory(model: Model, options: EngineOptions, weights_gib: float) -> HostMemory:
+def host_memory(model: Model, architecture: Architecture, options: EngineOptions, weights_gib: float) -> HostMemory:
     """`weights_gib`: of one GPU, before any are offloaded."""
     ranks, gpus = model.parallelism.data, model.parallelism.gpus
+    inputs = (options.api_server_count + ranks) * options.mm_processor_cache_gb if architecture.encoders else 0.0
     processes = options.api_server_count * _API_SERVER_GIB + ranks * _ENGINE_GIB + gpus * _WORKER_GIB
-    return HostMemory(processes, gpus * min(options.cpu_offload_gb, weights_gib), ranks * options.kv_offloading_size)
+    return HostMemory(processes, gpus * min(options.cpu_offload_gb, weights_gib), ranks * options.kv_offloading_size, inputs)
 
 
 def host_memory_problems(path: str, model: Model, needed: HostMemory, pod_gib: float) -> Iterator[Problem]:
@@ -47,6 +51,7 @@ def host_memory_problems(path: str, model: Model, needed: HostMemory, pod_gib: f
     parts = [f"{needed.processes:.1f} for processes"]
     parts += [f"{needed.cpu_offload:.1f} for weights"] if needed.cpu_offload else []
     parts += [f"{needed.kv_offloading:.1f} for KV cache"] if needed.kv_offloading else []
+    parts += [f"{needed.inputs:.1f} for --mm-processor-cache-gb"] if needed.inputs else []
     message = f"a pod of {pod_gib:.1f} GiB is too small for the engine, which takes {needed.total:.1f} GiB: {', '.join(parts)}"
     raised = f"raise it to {math.ceil(needed.total)}"
     if model.resources.memory_gib:

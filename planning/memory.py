@@ -22,7 +22,7 @@ from planning.kv_cache import CPU_BLOCK_SIZE, KvCache
 from planning.machines import Machine
 from planning.reserves import CURRENT, GIB, Version, reserves
 from planning.speculative import draft_kv_cache, draft_of, draft_weights, with_draft
-from planning.weight_size import DTYPE_BYTES, weight_bytes, weights_per_gpu
+from planning.weight_size import DTYPE_BYTES, encoder_bytes, weight_bytes, weights_per_gpu
 
 # On CPU: API server, engine and worker took 2.07 GiB beside weights and KV cache of a tiny model (vLLM 0.32.0), activations come on
 # top; and a KV cache that is plenty for trying out. Assumed.
@@ -142,14 +142,17 @@ def plan_memory(
     cache = kv_cache(architecture, model, limits)
     max_model_len = model.engine.max_model_len or architecture.default_context_length
     total = weight_bytes(architecture, parameters, model.engine.dtype)
+    options = engine_options(model)
     per_gpu = weights_per_gpu(architecture, total, model.parallelism, model.engine.dtype)
+    if options.mm_encoder_tp_mode == "data":
+        per_gpu += encoder_bytes(architecture, model.engine.dtype) * (1 - 1 / model.parallelism.tensor)
     if draft := draft_of(model, architecture):
         draft_total, draft_per_gpu = draft_weights(draft, architecture, model.parallelism, model.engine.dtype)
         total, per_gpu = total + draft_total, per_gpu + draft_per_gpu
     weights = per_gpu / GIB
     adapters = adapter_bytes(model, architecture) / GIB
     sequence = cache.bytes_per_sequence(max_model_len) / GIB
-    report, options = None, engine_options(model)
+    report = None
     if machine.is_cpu:
         device = model.resources.memory_gib or machine.memory_per_slot
         requested, activation, graphs, outside = device, _CPU_OVERHEAD_GIB, 0.0, 0.0

@@ -187,12 +187,15 @@ def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
     cache = kv_cache(one.architecture, one.model, one.limits)
     yield from batch_problems(path, one.model, one.architecture, one.limits, cache, memory.kv_cache * GIB, memory.max_model_len)
     if machine.is_cpu:
+        for flag in ("--cpu-offload-gb", "--kv-offloading-size"):
+            if getattr(one.options, flag.removeprefix("--").replace("-", "_")):
+                yield Problem(flag_path(path, one.model, flag), f"{machine.name} has no GPU whose memory could be spared", "remove it")
         return
     if one.options.kv_cache_memory_bytes is not None and memory.requested > memory.device:
         given, left = one.options.kv_cache_memory_bytes / GIB, memory.device - memory.weights - memory.reserves
         message = f"{given:.1f} GiB of KV cache beside weights and reserves exceed the GPU's {memory.device:.1f} GiB"
         yield Problem(flag_path(path, one.model, "--kv-cache-memory-bytes"), message, f"lower it to {max(0, int(left))}G, or remove it")
-    needed = host_memory(one.model, one.options, memory.weights + one.options.cpu_offload_gb)
+    needed = host_memory(one.model, one.architecture, one.options, memory.weights + one.options.cpu_offload_gb)
     yield from host_memory_problems(path, one.model, needed, one.shape.memory_gib)
 
 

@@ -85,6 +85,11 @@ def bytes_per_weight(architecture: Architecture, plain: int = 2) -> dict[ModuleC
     return {module: plain if (found := getattr(bits, module)) is None else found / 8 for module in _MODULES}
 
 
+def encoder_bytes(architecture: Architecture, dtype: str = "auto") -> float:
+    """Bytes of the encoders of images and audio."""
+    return count_parameters(architecture).encoder * bytes_per_weight(architecture, plain_bytes(architecture, dtype))["encoder"]
+
+
 def weights_per_gpu(architecture: Architecture, total: int, parallelism: Parallelism, dtype: str = "auto") -> float:
     """Bytes on the fullest GPU. Tensor parallelism slices all but norms, routers and MLA's down-projections; experts are spread over the
     data parallel ranks too, sliced or whole (vLLM 0.33.0, FusedMoEParallelConfig).

@@ -19,6 +19,7 @@ from planning.drain import drain
 from planning.machines import read_pool
 from planning.parsers import plan_parsers
 from planning.plan import _size, make_plan
+from planning.weights import plan_weights
 from tests.stacks import settings
 from tests.unit.engine_cases import CASES, Case
 from tools.hugging_face_config import architecture_from_config, as_row
@@ -45,8 +46,9 @@ def refusals(case: Case) -> list[str]:
 
 def question(case: Case) -> dict[str, Any]:
     """What vLLM is asked: config.json, the GPU, and the arguments of `vllm serve` as the program writes them, those that it refuses too."""
-    read = case_settings(Case(case.engine | {"extraArgs": []}, case.more, case.config, case.machine))
+    read = case_settings(case)
     model: Model = read.models["qwen3-8b"]
+    refused = case.engine.get("extraArgs", [])[len(model.engine.extra_args) :]
     pool = read_pool(read, "l4")
     assert pool is not None
     assert pool.machine.accelerator is not None
@@ -59,7 +61,7 @@ def question(case: Case) -> dict[str, Any]:
         memory=sized.memory,
         capacity=sized.capacity,
         shape=sized.shape,
-        weights=SimpleNamespace(bucket=None),
+        weights=plan_weights(model, sized.memory.weights_bytes),
         parsers=plan_parsers(model),
         force_include_usage=False,
     )
@@ -69,7 +71,7 @@ def question(case: Case) -> dict[str, Any]:
     return {
         "config": case.config,
         "gpu": gpu | {"count": pool.machine.gpus},
-        "arguments": [*arguments, *case.engine.get("extraArgs", [])],
+        "arguments": [*arguments, *refused],
     }
 
 

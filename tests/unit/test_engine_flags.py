@@ -9,7 +9,7 @@ from config.engine_flags import flags_of_class, parse
 ROWS = engine_flags.catalogue()["flags"]
 # Members of a row beside its class, and those of them that only that class has.
 OF_CLASS = {"owned": {"setting"}, "counted": {"counts"}, "free": set(), "refused": {"reason"}}
-CONDITIONS = {"allowed", "because", "needs", "same_as"}
+CONDITIONS = {"allowed", "because", "least", "needs", "same_as"}
 PARSED = {"boolean", "negation", "type", "choices", "keys", "nargs"}
 
 

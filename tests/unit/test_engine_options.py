@@ -63,3 +63,18 @@ def test_a_hybrid_models_default_sequences_follow_the_blocks_of_its_states():
     small = {f"{MODEL}.source": "Qwen/Qwen3.5-27B", f"{ENGINE}.maxModelLen": 8192, f"{ENGINE}.gpuMemoryUtilization": 0.8}
     limits = plan(**(ON_H100 | small)).limits
     assert limits.max_num_seqs < 256
+
+
+QWEN_VL = {
+    f"{MODEL}.source": "Qwen/Qwen2.5-VL-7B-Instruct",
+    "nodePools.l4.machineType": "a3-highgpu-8g",
+    f"{MODEL}.parallelism": {"tensor": 4},
+}
+
+
+def test_an_encoder_that_is_not_loaded_takes_nothing_and_one_on_every_gpu_is_there_whole():
+    plain, text_only, whole = plan(**QWEN_VL), plan("--language-model-only", **QWEN_VL), plan("--mm-encoder-tp-mode=data", **QWEN_VL)
+    encoder = 4 * (plain.memory.weights - text_only.memory.weights)
+    assert encoder == pytest.approx(0.676e9 * 2 / 1024**3, rel=0.02)  # parameters of its vision tower, by the model card of Qwen2.5-VL
+    assert whole.memory.weights - plain.memory.weights == pytest.approx(encoder * 3 / 4, rel=0.01)
+    assert text_only == plan('--limit-mm-per-prompt={"image": 0, "video": 0}', **QWEN_VL)

@@ -12,7 +12,8 @@ import types
 from dataclasses import dataclass
 
 # Kernels linked against the driver's library.
-for _name in ("vllm._C_stable_libtorch", "vllm._moe_C_stable_libtorch", "vllm._qutlass_C"):
+_ATTENTION = [f"vllm.vllm_flash_attn._vllm_fa{version}_C" for version in (2, 3)]
+for _name in ("vllm._C_stable_libtorch", "vllm._moe_C_stable_libtorch", "vllm._qutlass_C", *_ATTENTION):
     sys.modules[_name] = types.ModuleType(_name)
 
 import vllm.platforms
@@ -57,3 +58,14 @@ class StandIn(NonNvmlCudaPlatform):
 
 
 vllm.platforms._current_platform = StandIn()
+
+import vllm._custom_ops
+
+# What kernels say of a compute capability (times ten), for those that are asked while model classes are imported.
+for _name, _least in {
+    "scaled_mm_supports_fp8": 89,
+    "scaled_mm_supports_block_fp8": 90,
+    "group_gemm_supported": 90,
+    "scaled_mm_supports_fp4": 100,
+}.items():
+    setattr(vllm._custom_ops, f"cutlass_{_name}", lambda capability, least=_least: capability >= least)

@@ -62,7 +62,8 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
             with contextlib.redirect_stderr(said):
                 _start(folder, question["arguments"][1:])
         except SystemExit:
-            message = said.getvalue().strip().splitlines()[-1] if said.getvalue().strip() else "the parser refuses it"
+            lines = [line for line in said.getvalue().splitlines() if "error:" in line]
+            message = lines[-1] if lines else "the parser refuses it"
         except Exception as error:
             message = f"{type(error).__name__}: {error}"
         else:

@@ -1,0 +1,28 @@
+"""The plan's verdicts are the pinned vLLM's own: what its `create_engine_config` refuses is refused, what it takes is accepted.
+
+Its answers are data. A case whose arguments have changed since it was answered is skipped until it is asked again: see
+`tests/engine_arguments.py`.
+"""
+
+import pytest
+
+from config import catalog
+from tests.engine_arguments import question, recorded, refusals
+from tests.unit.engine_cases import CASES
+
+VERDICTS = recorded()
+
+
+def test_the_verdicts_are_those_of_the_pinned_image():
+    assert catalog.image("vllm").tag == f"v{VERDICTS['vllm']}"
+    assert set(VERDICTS["cases"]) == set(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_plan_says_what_vllm_says(name):
+    case, kept = CASES[name], VERDICTS["cases"][name]
+    if "answer" not in kept or kept["question"] != question(case):
+        pytest.skip("vLLM is to be asked again: tests/engine_arguments.py")
+    found = refusals(case)
+    accepted = kept["answer"]["accepted"] and not case.later
+    assert bool(found) is not accepted, found or kept["answer"]["message"]
