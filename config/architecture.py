@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
 from config.encoder import Encoder
 from config.errors import rule
 from config.layers import LayerKind, impossible_layers, layer_kinds
+from config.numbers import StrictNumbers
 from config.quantization import QuantizationConfig
 from config.section import NonNegative, Positive
 
@@ -58,7 +59,7 @@ _UNMODELLED_KEYS = frozenset(
 )  # fmt: skip
 
 
-class Architecture(BaseModel):
+class Architecture(StrictNumbers):
     """Counts of a transformer, spelt as `config.json` spells them (the text model's own, where vision is nested around it)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from ipaddress import IPv4Network
 from itertools import combinations
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from config.errors import rule
-from config.section import Bounds, Cidr, Form, Name, NonNegative, Positive, Section, Text, distinct
+from config.maintenance import Recurrence, check_maintenance
+from config.ranges import Cidr, overlap
+from config.section import Bounds, Name, NonNegative, Positive, Section, Text, distinct
 
 GpuStack = Literal["gke-default", "driver-installer"]
 
@@ -24,9 +25,6 @@ def _moment(value: str) -> str:
     raise rule(f"'{value}' is not a time with its zone", "write it as in 2026-01-03T03:00:00Z")
 
 
-Recurrence = Annotated[
-    str, Form("FREQ=(DAILY|WEEKLY)(;[A-Z]+=[A-Z0-9,]+)*", "a daily or weekly recurrence rule", "write it as in FREQ=WEEKLY;BYDAY=SA,SU")
-]
 Moment = Annotated[str, AfterValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
@@ -39,11 +37,14 @@ class NetworkRanges(Section):
 
     @model_validator(mode="after")
     def _ranges_are_disjoint(self) -> NetworkRanges:
-        ranges = {"nodes": self.nodes, "pods": self.pods, "services": self.services}
-        for (one, a), (other, b) in combinations(ranges.items(), 2):
-            if IPv4Network(a).overlaps(IPv4Network(b)):
+        for (one, a), (other, b) in combinations(self.by_name.items(), 2):
+            if overlap(a, b):
                 raise rule(f"{one} {a} and {other} {b} overlap", "choose ranges that share no address")
         return self
+
+    @property
+    def by_name(self) -> dict[str, str]:
+        return {"nodes": self.nodes, "pods": self.pods, "services": self.services}
 
 
 class MaintenanceWindow(Section):
@@ -57,6 +58,7 @@ class MaintenanceWindow(Section):
     def _ends_after_it_starts(self) -> MaintenanceWindow:
         if datetime.fromisoformat(self.end_time) <= datetime.fromisoformat(self.start_time):
             raise rule(f"endTime {self.end_time} is not after startTime {self.start_time}", "give the end of the first window")
+        check_maintenance(datetime.fromisoformat(self.end_time) - datetime.fromisoformat(self.start_time), self.recurrence)
         return self
 
 

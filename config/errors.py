@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import difflib
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+_INTERNAL = re.compile(r"\[key\]|(function-\w+|list|dict|tuple|set|literal|nullable|chain|constrained-\w+)\[.*\]")
 # Advice for pydantic's errors about the shape of a value, in the terms of YAML.
 _SHAPES = {
     "model_type": "give a mapping of keys to values",
@@ -105,13 +107,13 @@ def _problem(detail: ErrorDetails, prefix: str, model: type[BaseModel] | None) -
             return Problem(path, *explained)
         known = known_keys(model, location[:-1])
         listed = "known here: " + ", ".join(known) if known else "remove it"
-        return Problem(path, "unknown key", suggestion(str(location[-1]), known, otherwise=listed))
+        return Problem(path, "unknown key", suggestion(str(detail["loc"][-1]), known, otherwise=listed))
     if kind == "missing":
         return Problem(path, "required, but not given", "add it")
     wanted = _SHAPES.get(kind, _lowercase(detail["msg"]))
     if value is None:
         return Problem(path, "nothing is given", f"remove the key, or {wanted.removeprefix('input should be ')}")
-    return Problem(path, f"{_shown(value)} is not valid", wanted)
+    return Problem(path, f"{shown(value)} is not valid", wanted)
 
 
 def known_keys(model: type[BaseModel] | None, location: Sequence[str | int]) -> list[str]:
@@ -144,11 +146,12 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _is_internal(part: str | int) -> bool:
-    """pydantic adds the names of validators and union members to a location; no YAML key contains these characters."""
-    return isinstance(part, str) and any(mark in part for mark in "([")
+    """pydantic marks the errors of a mapping's keys, and adds the names of validators and union members to a location."""
+    return isinstance(part, str) and _INTERNAL.fullmatch(part) is not None
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as a problem repeats it: short."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 

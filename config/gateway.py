@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from config.annotations import Annotations
 from config.errors import rule
-from config.section import Bounds, Cidr, Form, MemoryGib, Name, Positive, Section, Text, distinct
+from config.names import CertificateName, GoogleName, HostName, NamespaceName, ObjectName
+from config.ranges import Cidr, SourceCidr
+from config.section import Bounds, MemoryGib, Name, Positive, Section, Text, distinct
 
-HostName = Annotated[
-    str, Form(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?", "a DNS name", "write it as in llm.example.com")
-]
 Exposure = Literal["cluster-ip", "load-balancer", "gke-gateway", "ingress"]
 ANONYMOUS = "anonymous"
 
@@ -41,7 +41,7 @@ class Replicas(Bounds):
 class Tls(Section):
     """A certificate for Envoy itself. Not needed where something in front terminates TLS."""
 
-    secret_name: Name = Field(
+    secret_name: ObjectName = Field(
         description="Secret of type kubernetes.io/tls in the gateway's namespace, as cert-manager makes it. Renewals need no restart."
     )
 
@@ -50,10 +50,10 @@ class LoadBalancer(Section):
     """`exposure: load-balancer`: a Service of type LoadBalancer, TLS in Envoy."""
 
     scope: Literal["internal", "external"] = Field(default="internal", description="Reached from the VPC, or from the internet.")
-    source_ranges: Annotated[list[Cidr], AfterValidator(distinct)] = Field(
+    source_ranges: Annotated[list[SourceCidr], AfterValidator(distinct)] = Field(
         default=[], description="Who may connect. Default: private ranges when internal; external needs them said."
     )
-    annotations: dict[str, str] = Field(default={}, description="Further annotations of the Service, as other clouds need them.")
+    annotations: Annotations = Field(default={}, description="Further annotations of the Service, as other clouds need them.")
 
 
 class Iap(Section):
@@ -61,7 +61,9 @@ class Iap(Section):
 
     enabled: bool = Field(default=True, description="Turn it on, with the OAuth client that Google manages unless one is named.")
     client_id: Text | None = Field(default=None, description="OAuth client id.")
-    client_secret_name: Name | None = Field(default=None, description="Secret in the gateway's namespace whose `key` is the OAuth secret.")
+    client_secret_name: ObjectName | None = Field(
+        default=None, description="Secret in the gateway's namespace whose `key` is the OAuth secret."
+    )
 
     @model_validator(mode="after")
     def _client_is_whole(self) -> Iap:
@@ -76,14 +78,14 @@ class GkeGateway(Section):
     class_name: Literal["gke-l7-global-external-managed", "gke-l7-regional-external-managed", "gke-l7-rilb"] = Field(
         default="gke-l7-global-external-managed", description="GatewayClass."
     )
-    certificate_map: Name | None = Field(
+    certificate_map: CertificateName | None = Field(
         default=None, description="Certificate Manager map with the host's certificate, for the global class."
     )
-    regional_certificate: Name | None = Field(
+    regional_certificate: CertificateName | None = Field(
         default=None, description="Certificate Manager certificate of the region, for the regional classes."
     )
-    static_address: Name | None = Field(default=None, description="Name of a reserved address. Default: an ephemeral one.")
-    security_policy: Name | None = Field(default=None, description="Cloud Armor policy.")
+    static_address: GoogleName | None = Field(default=None, description="Name of a reserved address. Default: an ephemeral one.")
+    security_policy: GoogleName | None = Field(default=None, description="Cloud Armor policy.")
     proxy_subnet: Cidr | None = Field(
         default=None,
         description="The region's proxy-only subnet, where regional classes send requests from: the network policy lets it in.",
@@ -110,10 +112,10 @@ class GkeGateway(Section):
 class Ingress(Section):
     """`exposure: ingress`: an Ingress of a controller that is there already, which terminates TLS."""
 
-    class_name: Name = Field(description="IngressClass.")
-    namespace: Name | None = Field(default=None, description="Namespace of the controller's pods. Default: any may connect.")
-    tls_secret_name: Name | None = Field(default=None, description="Certificate for `host`, in the gateway's namespace.")
-    annotations: dict[str, str] = Field(default={}, description="Annotations of the Ingress: timeouts and body sizes are the controller's.")
+    class_name: ObjectName = Field(description="IngressClass.")
+    namespace: NamespaceName | None = Field(default=None, description="Namespace of the controller's pods. Default: any may connect.")
+    tls_secret_name: ObjectName | None = Field(default=None, description="Certificate for `host`, in the gateway's namespace.")
+    annotations: Annotations = Field(default={}, description="Annotations of the Ingress: timeouts and body sizes are the controller's.")
 
 
 class Timeouts(Section):
@@ -134,7 +136,7 @@ class Gateway(Section):
         default="api-key", description="none: whoever reaches it is the client `anonymous`; for exposure cluster-ip only."
     )
     clients: dict[Name, Client] = Field(default={}, description="Who may call, by name.")
-    client_namespaces: Annotated[list[Name], AfterValidator(distinct)] = Field(
+    client_namespaces: Annotated[list[NamespaceName], AfterValidator(distinct)] = Field(
         default=[], description='Namespaces whose pods may connect. Default: those labelled vllm-platform/client: "true".'
     )
     insecure: bool = Field(default=False, description="Let requests and keys leave the cluster without TLS.")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
-from config.cluster import ExistingCluster
+from config.annotations import ingress_annotation_problems, service_annotation_problems
+from config.cluster import ExistingCluster, GkeCluster
 from config.errors import Problem, suggestion
 from config.gateway import ANONYMOUS, Client, Exposure, Gateway
+from config.ranges import overlap
 
 if TYPE_CHECKING:
     from config.settings import Settings
 
+BODY_COPIES = 2
+LONGEST_PROXY_PREFIX = 26  # cloud.google.com/load-balancing/docs/proxy-only-subnets
 # Sections of one exposure only.
 _SECTIONS: dict[str, Exposure] = {"load_balancer": "load-balancer", "gke_gateway": "gke-gateway", "ingress": "ingress"}
 
@@ -27,6 +32,9 @@ def gateway_rules(settings: Settings) -> Iterator[Problem]:
         yield from _client(settings, f"gateway.clients.{name}", client)
     yield from _exposure(settings, gateway)
     yield from _encryption(gateway)
+    yield from _annotations(settings, gateway)
+    yield from _bodies(gateway)
+    yield from _proxies(settings, gateway)
     if gateway.timeouts.idle_seconds > gateway.timeouts.request_seconds:
         message = f"{gateway.timeouts.idle_seconds} is above requestSeconds {gateway.timeouts.request_seconds}"
         yield Problem("gateway.timeouts.idleSeconds", message, "lower it, or raise requestSeconds")
@@ -89,6 +97,37 @@ def _exposure(settings: Settings, gateway: Gateway) -> Iterator[Problem]:
     if gateway.exposure == "gke-gateway" and google.regional and google.proxy_subnet is None:
         message = f"class {google.class_name} sends requests from the region's proxy-only subnet, which the network policy must let in"
         yield Problem("gateway.gkeGateway.proxySubnet", message, "give its range; the VPC needs one such subnet in the region")
+
+
+def _annotations(settings: Settings, gateway: Gateway) -> Iterator[Problem]:
+    balancer, gke = gateway.load_balancer, isinstance(settings.cluster, GkeCluster)
+    path = "gateway.loadBalancer.annotations"
+    yield from service_annotation_problems(path, balancer.annotations, gke=gke, scope=balancer.scope)
+    if gateway.ingress:
+        path = "gateway.ingress.annotations"
+        yield from ingress_annotation_problems(path, gateway.ingress.annotations, insecure=gateway.insecure)
+
+
+def _bodies(gateway: Gateway) -> Iterator[Problem]:
+    """A request is held whole before it is routed, once as it came and once as it is read."""
+    most = int(gateway.memory_gib * 1024 / BODY_COPIES)
+    if gateway.max_body_mib > most:
+        message = f"a request of {gateway.max_body_mib} MiB does not fit twice into a pod's {gateway.memory_gib:g} GiB"
+        yield Problem("gateway.maxBodyMiB", message, f"lower it to at most {most}, or raise gateway.memoryGiB")
+
+
+def _proxies(settings: Settings, gateway: Gateway) -> Iterator[Problem]:
+    subnet, path = gateway.gke_gateway.proxy_subnet, "gateway.gkeGateway.proxySubnet"
+    if subnet is None or not isinstance(settings.cluster, GkeCluster):
+        return
+    for name, other in settings.cluster.ranges.by_name.items():
+        if overlap(subnet, other):
+            message = f"{subnet} overlaps cluster.ranges.{name} {other}, and the proxies have a subnet of their own"
+            yield Problem(path, message, "give the range of the region's proxy-only subnet")
+    if IPv4Network(subnet).prefixlen > LONGEST_PROXY_PREFIX:
+        yield Problem(
+            path, f"{subnet} is smaller than a proxy-only subnet can be", f"make it /{LONGEST_PROXY_PREFIX} or larger; Google advises /23"
+        )
 
 
 def _encryption(gateway: Gateway) -> Iterator[Problem]:

@@ -8,7 +8,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from config.accelerator import GivenOrNamed
 from config.errors import rule
-from config.section import Bounds, Cpus, Form, MemoryGib, NonNegative, Section, Text, distinct
+from config.names import Reservation
+from config.section import Bounds, Cpus, Form, MemoryGib, NonNegative, Section, distinct
 
 Capacity = Literal["on-demand", "spot"]
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
@@ -68,7 +69,7 @@ class NodePool(Section):
     image_streaming: bool = Field(default=True, description="GKE image streaming: containers start before their image has arrived.")
     gpu_sharing: GpuSharing | None = Field(default=None, description="Share each GPU between pods.")
     gpu_partition_size: str | None = Field(default=None, description="MIG profile, such as 1g.10gb. Changing it replaces the pool.")
-    reservation: Text | None = Field(default=None, description="Compute Engine reservation that the on-demand nodes consume.")
+    reservation: Reservation | None = Field(default=None, description="Compute Engine reservation that the on-demand nodes consume.")
 
     @model_validator(mode="after")
     def _one_description_of_the_machine(self) -> NodePool:

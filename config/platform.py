@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import AfterValidator, Field
-
-from config.errors import rule
-from config.section import Positive, Section, Text
+from config.names import ChartSource, ObjectName, Registry
+from config.section import Positive, Section
 
 
 class GpuOperator(Section):
@@ -28,23 +26,10 @@ class Monitoring(Section):
     enabled: bool = Field(default=True, description="Install it, and create a PodMonitor for every model.")
     retention_days: Positive = Field(default=15, description="How long Prometheus keeps samples.")
     storage_gib: int = Field(default=50, ge=5, le=65536, description="Volume of Prometheus.")
-    storage_class: Text | None = Field(
+    storage_class: ObjectName | None = Field(
         default=None, description="StorageClass of the volumes. Default: premium-rwo on GKE, else the cluster's default."
     )
     scrape_interval_seconds: int = Field(default=15, ge=5, le=120, description="Autoscaling wants 15 or less.")
-
-
-def _chart_source(value: str) -> str:
-    scheme, separator, _ = value.partition("://")
-    if separator and scheme not in ("oci", "https", "http"):
-        raise rule(f"Helm cannot read charts from '{value}'", "give oci://..., https://... or a folder of .tgz files")
-    return value
-
-
-def _registry(value: str) -> str:
-    if "://" in value:
-        raise rule(f"'{value}' is an address with a scheme, and images have none", f"write {value.partition('://')[2]}")
-    return value
 
 
 class Platform(Section):
@@ -52,11 +37,11 @@ class Platform(Section):
 
     gpu_operator: GpuOperator = Field(default=GpuOperator(), description="NVIDIA GPU Operator.")
     monitoring: Monitoring = Field(default=Monitoring(), description="Prometheus, Alertmanager, Grafana.")
-    chart_mirror: Annotated[Text, AfterValidator(_chart_source)] | None = Field(
+    chart_mirror: ChartSource | None = Field(
         default=None,
         description="Where every Helm chart comes from instead of its own repository: oci://..., https://..., or a folder of .tgz files.",
     )
-    image_mirror: Annotated[Text, AfterValidator(_registry)] | None = Field(
+    image_mirror: Registry | None = Field(
         default=None,
         description="Registry prefix that replaces each image's registry; "
         "or `artifact-registry`, which creates pull-through repositories on GKE.",

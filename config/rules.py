@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
-from config import catalog
+from config import catalog, places
 from config.accelerator import accelerator_problems
 from config.cluster import ExistingCluster, GkeCluster
 from config.errors import Problem, suggestion
 from config.flag_rules import flag_rules
 from config.gateway_rules import gateway_rules
 from config.models import Model
+from config.names import PROJECT_ID
 from config.node_pools import NodePool
 from config.secrets import SecretName
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 # exporter, MIG manager, node feature discovery), and a few a cluster. Assumed.
 OPERANDS_PER_NODE = 8
 OPERATOR_PODS = 4
+# StorageClasses that GKE brings, and those of disks that clusters are made with; Filestore's end in -rwx.
+GKE_DISKS = r"standard|(standard|premium)-rwo|(hyperdisk-|pd-).*"
 
 
 def checked(settings: Settings) -> Settings:
@@ -33,6 +37,7 @@ def checked(settings: Settings) -> Settings:
         *(problem for name, pool in settings.node_pools.items() for problem in _pool_rules(settings, name, pool)),
         *(problem for name, model in settings.models.items() for problem in _model_rules(settings, name, model)),
         *_operator_quota(settings),
+        *_nodes_are_counted_once(settings),
         *_served_names_are_unique(settings),
         *gateway_rules(settings),
         *_secret_rules(settings),
@@ -49,14 +54,14 @@ def _provider_rules(settings: Settings) -> Iterator[Problem]:
         return
     if not settings.gcp_project:
         yield Problem("gcp:project", "required by provider gke, but not given", "pulumi config set gcp:project <project>")
-    if not settings.gcp_region:
-        yield Problem("gcp:region", "required by provider gke, but not given", "pulumi config set gcp:region <region>")
-        return
+    elif not re.fullmatch(PROJECT_ID, settings.gcp_project):
+        message = f"'{settings.gcp_project}' cannot be a project's id (a name or a number is none)"
+        yield Problem("gcp:project", message, "give 6 to 30 lower-case letters, digits and dashes, a letter first: gcloud projects list")
     if cluster.gpu_stack == "driver-installer" and not settings.platform.gpu_operator.enabled:
         message = "false, but with cluster.gpuStack 'driver-installer' it is what advertises nvidia.com/gpu"
         yield Problem("platform.gpuOperator.enabled", message, "set it to true, or cluster.gpuStack to gke-default")
-    for index, zone in enumerate(cluster.zones):
-        yield from _zone_in_region(f"cluster.zones[{index}]", zone, settings.gcp_region)
+    yield from _region(settings)
+    yield from _zones(settings, "cluster", cluster.zones)
     system = catalog.machine_types().get(cluster.system_pool.machine_type)
     if system is None or system.gpus:
         cpu_types = [name for name, row in catalog.machine_types().items() if not row.gpus]
@@ -64,11 +69,28 @@ def _provider_rules(settings: Settings) -> Iterator[Problem]:
         yield Problem(
             "cluster.systemPool.machineType", f"'{cluster.system_pool.machine_type}' is not a CPU machine type of the catalogue", advice
         )
+    elif without := [zone for zone in cluster.zones if not places.sells(zone, cluster.system_pool.machine_type)]:
+        message = f"{cluster.system_pool.machine_type} is not offered in {', '.join(without)}"
+        yield Problem("cluster.systemPool.machineType", message, "choose another machine type, or other zones")
 
 
-def _zone_in_region(path: str, zone: str, region: str) -> Iterator[Problem]:
-    if not re.fullmatch(rf"{re.escape(region)}-[a-z]", zone):
-        yield Problem(path, f"'{zone}' is not a zone of region {region}", f"zones of it are named {region}-a, {region}-b, ...")
+def _region(settings: Settings) -> Iterator[Problem]:
+    region = settings.gcp_region
+    if not region:
+        yield Problem("gcp:region", "required by provider gke, but not given", "pulumi config set gcp:region <region>")
+    elif region not in places.regions():
+        advice = suggestion(region, places.regions(), otherwise="gcloud compute regions list")
+        newer = f"one that opened after {places.as_of()} belongs in config/catalog/places.yaml"
+        yield Problem("gcp:region", f"'{region}' is not a region of Google Cloud", f"{advice}; {newer}")
+
+
+def _zones(settings: Settings, path: str, zones: list[str]) -> Iterator[Problem]:
+    known = places.regions().get(settings.gcp_region or "")
+    for index, zone in enumerate(zones):
+        if known and zone not in known:
+            yield Problem(
+                f"{path}.zones[{index}]", f"'{zone}' is not a zone of region {settings.gcp_region}", f"its zones: {', '.join(known)}"
+            )
 
 
 def _pool_rules(settings: Settings, name: str, pool: NodePool) -> Iterator[Problem]:
@@ -114,15 +136,32 @@ def _gke_pool_rules(settings: Settings, path: str, pool: NodePool, cluster: GkeC
         count = pool.on_demand if capacity == "onDemand" else pool.spot
         if count.node_selector is not None:
             yield Problem(f"{path}.{capacity}.nodeSelector", "GKE node pools get their labels from this program", "remove it")
+    yield from _zones(settings, path, pool.zones or [])
+    if pool.machine_type and (without := [zone for zone in pool.zones or cluster.zones if not places.sells(zone, pool.machine_type)]):
+        message = f"{pool.machine_type} is not offered in {', '.join(without)}"
+        yield Problem(f"{path}.machineType", message, f"choose another machine type, or other {path}.zones")
     for index, zone in enumerate(pool.zones or []):
-        if settings.gcp_region:
-            yield from _zone_in_region(f"{path}.zones[{index}]", zone, settings.gcp_region)
         if zone not in cluster.zones:
             yield Problem(
                 f"{path}.zones[{index}]",
                 f"'{zone}' is not a zone of the cluster",
                 f"use {', '.join(cluster.zones)}, or add it to cluster.zones",
             )
+
+
+def _nodes_are_counted_once(settings: Settings) -> Iterator[Problem]:
+    """On an existing cluster: two groups of nodes, where whatever one selects, the other selects too."""
+    if not isinstance(settings.cluster, ExistingCluster):
+        return
+    groups = [
+        (f"nodePools.{name}.{key}.nodeSelector", count.node_selector)
+        for name, pool in settings.node_pools.items()
+        for key, count in (("onDemand", pool.on_demand), ("spot", pool.spot))
+        if count.max and count.node_selector is not None
+    ]
+    for (one, a), (other, b) in combinations(groups, 2):
+        if a.items() <= b.items() or b.items() <= a.items():
+            yield Problem(other, f"selects nodes that {one} selects too, so they would be counted twice", "tell them apart by a label")
 
 
 def _existing_pool_rules(path: str, pool: NodePool) -> Iterator[Problem]:
@@ -143,9 +182,10 @@ def _model_rules(settings: Settings, name: str, model: Model) -> Iterator[Proble
         by_hand = f"give its `architecture`: `make describe-model MODEL={model.source}` prints it"
         yield Problem(f"{path}.source", f"'{model.source}' is not in the catalogue", f"{advice} or {by_hand}" if advice else by_hand)
     yield from _revision_is_pinned(settings, path, model, row)
-    yield from _volume_can_be_shared(path, model)
+    yield from _volume_can_be_shared(settings, path, model)
     yield from flag_rules(path, model)
-    if row and row.gated and model.weights.source == "hugging-face" and not settings.secrets.has("huggingFaceToken"):
+    token = settings.secrets.has("huggingFaceToken") or _said(settings, "secrets.huggingFaceToken")
+    if row and row.gated and model.weights.source == "hugging-face" and not token:
         message = f"{model.source} is gated, and Hugging Face answers 401 without a token"
         yield Problem(f"{path}.source", message, "pulumi config set --secret --path 'secrets.huggingFaceToken' <token>")
     yield from _bucket_rules(settings, f"{path}.weights.uri", model)
@@ -171,11 +211,19 @@ def _said(settings: Settings, path: str) -> bool:
     return any(problem.path == path or problem.path.startswith(f"{path}.") for problem in settings.problems)
 
 
-def _volume_can_be_shared(path: str, model: Model) -> Iterator[Problem]:
+def _volume_can_be_shared(settings: Settings, path: str, model: Model) -> Iterator[Problem]:
     weights, replicas = model.weights, model.scaling.ceiling
-    if weights.cache == "persistent-volume-claim" and weights.access_mode == "ReadWriteOnce" and replicas > 1:
+    if weights.cache != "persistent-volume-claim":
+        return
+    if weights.access_mode == "ReadWriteOnce" and replicas > 1:
         message = f"a ReadWriteOnce volume is attached to one node, and up to {replicas} replicas would mount it"
         yield Problem(f"{path}.weights.accessMode", message, "use ReadWriteMany with a class that has it, or weights.cache empty-dir")
+    name = weights.storage_class or "standard-rwo"
+    if weights.access_mode == "ReadWriteMany" and isinstance(settings.cluster, GkeCluster) and re.fullmatch(GKE_DISKS, name):
+        said = f"'{name}'" if weights.storage_class else f"GKE's default class {name}"
+        message = f"{said} makes disks, which one node mounts: a claim of ReadWriteMany never binds"
+        fix = "name a class of Filestore's, of your own, with the VPC as its `network`; or use ReadWriteOnce, or weights.cache empty-dir"
+        yield Problem(f"{path}.weights.storageClass", message, fix)
 
 
 def _revision_is_pinned(settings: Settings, path: str, model: Model, row: catalog.ModelRow | None) -> Iterator[Problem]:

@@ -5,24 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StringConstraints,
-    WithJsonSchema,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, core_schema
 
 from config.errors import rule, suggestion
+from config.numbers import StrictNumbers
 
 NAME_PATTERN = r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
 
@@ -32,7 +29,7 @@ def camel(name: str) -> str:
     return to_camel(name).replace("Gib", "GiB").replace("Mib", "MiB")
 
 
-class Section(BaseModel):
+class Section(StrictNumbers):
     """A mapping in the stack's YAML."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel, allow_inf_nan=False)
@@ -84,18 +81,9 @@ def distinct(values: list[str]) -> list[str]:
     return values
 
 
-def _cidr(value: str) -> str:
-    try:
-        IPv4Network(value)
-    except ValueError as error:
-        raise rule(f"'{value}' is not an IPv4 range: {error}", "write it as in 10.0.0.0/20") from None
-    return value
-
-
 Name = Annotated[
     str, Form(NAME_PATTERN, "a Kubernetes name", "use at most 40 lower-case letters, digits and dashes, a letter first, no dash last")
 ]
-Cidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+){3}(/[\d.]+)?$"})]
 # Kubernetes keeps counts and seconds in 32 bits.
 INT32 = 2**31 - 1
 NonNegative = Annotated[int, Field(ge=0, le=INT32)]

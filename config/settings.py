@@ -16,13 +16,14 @@ from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
 from config import rules
 from config.budget import Budget
 from config.cluster import Cluster, ExistingCluster, GkeCluster
-from config.errors import Problem, StackError, problems_of, suggestion, without_what_is_wrong
+from config.errors import Problem, StackError, problems_of, shown, suggestion, without_what_is_wrong
 from config.gateway import Gateway
 from config.models import Model, check_name
 from config.node_pools import NodePool
 from config.platform import Platform
 from config.secrets import Secrets
 from config.section import Name
+from config.tokens import without_tokens
 
 PROJECT = "vllm-platform"
 SECTIONS = ("cluster", "nodePools", "platform", "models", "gateway", "budget", "secrets")
@@ -54,7 +55,9 @@ class Settings:
         Raises:
             StackError: nothing can be planned, because `cluster` cannot be read.
         """
+        config, tokens = _without_tokens(config)
         reader = _Reader({key.partition(":")[2]: value for key, value in config.items() if key.startswith(f"{PROJECT}:")})
+        reader.problems += tokens
         reader.refuse_unknown_namespaces(config)
         reader.refuse_unknown_sections()
         project, region = (reader.text(config, key) for key in ("gcp:project", "gcp:region"))
@@ -73,6 +76,16 @@ class Settings:
             doubtful=frozenset(reader.doubtful),
         )
         return rules.checked(settings)
+
+
+def _without_tokens(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """The configuration without the credentials that stand outside `secrets`, and a problem for each."""
+    problems: list[Problem] = []
+    cleaned = {}
+    for key, value in config.items():
+        cleaned[key], found = without_tokens(value, key.removeprefix(f"{PROJECT}:"))
+        problems += found
+    return cleaned, problems
 
 
 class _Reader:
@@ -100,20 +113,20 @@ class _Reader:
     def text(self, config: Mapping[str, Any], key: str) -> str | None:
         value = config.get(key)
         if isinstance(value, (dict, list)):
-            self.problems.append(Problem(key, f"{value!r} is not text", f"pulumi config set {key} <value>"))
+            self.problems.append(Problem(key, f"{shown(value)} is not text", f"pulumi config set {key} <value>"))
             return None
         return None if value is None else str(value)
 
     def cluster(self) -> Cluster:
         value = self.sections.get("cluster")
         if not isinstance(value, dict):
-            message = "required, but not given" if value is None else f"{value!r} is not a mapping"
+            message = "required, but not given" if value is None else f"{shown(value)} is not a mapping"
             self.problems.append(Problem("cluster", message, "give provider, name and, for GKE, zones"))
             raise StackError(self.problems)
         kinds: dict[str, type[Cluster]] = {"gke": GkeCluster, "existing": ExistingCluster}
         model = kinds.get(str(value.get("provider")))
         if model is None:
-            message = f"{value.get('provider')!r} is not a provider"
+            message = f"{shown(value.get('provider'))} is not a provider"
             self.problems.append(Problem("cluster.provider", message, "one of: gke, existing"))
             raise StackError(self.problems)
         cluster = self._validated("cluster", model, value)
@@ -128,7 +141,7 @@ class _Reader:
         """The entries of a section keyed by name, each read by itself; those that cannot be read are left out."""
         value = self._section(name)
         if not isinstance(value, dict):
-            self.problems.append(Problem(name, f"{value!r} is not a mapping", "key each entry by its name"))
+            self.problems.append(Problem(name, f"{shown(value)} is not a mapping", "key each entry by its name"))
             return {}
         read = {key: self._entry(f"{name}.{key}", str(key), entry, model, key_type) for key, entry in value.items()}
         return {str(key): entry for key, entry in read.items() if entry is not None}

@@ -6,6 +6,7 @@ The one module of `config` that knows Pulumi, and it imports it only when asked:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,10 +16,15 @@ from yaml.constructor import ConstructorError
 
 from config.catalog import Loader
 from config.errors import Problem, StackError
+from config.secrets import is_encrypted, masked
 from config.settings import PROJECT, SECTIONS, Settings
+from config.tokens import TOKEN, looks_random
 
 SECRETS = f"{PROJECT}:secrets"
-MASK = "[secret]"
+
+
+class DuplicateKeyError(ConstructorError):
+    """A key that stands twice in one mapping."""
 
 
 class StackLoader(Loader):
@@ -33,7 +39,8 @@ class StackLoader(Loader):
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen and key.value != "<<":
-                raise ConstructorError(problem=f"the key '{key.value}' is given twice", problem_mark=key.start_mark)
+                name = TOKEN if looks_random(key.value) else key.value
+                raise DuplicateKeyError(problem=f"the key '{name}' is given twice", problem_mark=key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep=deep)
 
@@ -44,10 +51,41 @@ def load_settings() -> Settings:
     Raises:
         StackError: see `Settings.parse`.
     """
-    from pulumi.runtime.config import CONFIG
+    from pulumi.runtime.config import CONFIG, is_config_secret
 
     config = {key: _decoded(key, value) for key, value in CONFIG.get().items()}
+    encrypted = sorted(key for key in config if is_config_secret(key))
+    if misplaced := [key for key in encrypted if key != SECRETS and _is_read(key)]:
+        fix = f"values are encrypted under {SECRETS} only; set it without --secret"
+        raise StackError(Problem(key.removeprefix(f"{PROJECT}:"), "is encrypted, and the plan prints settings", fix) for key in misplaced)
+    if SECRETS in encrypted:
+        # Pulumi hands a mapping over as a secret as soon as one value in it is encrypted: only the file tells which are.
+        file = _own_stack_file()
+        config[SECRETS] = _as_in(read_stack_file(file).get(SECRETS) if file else None, config[SECRETS])
     return Settings.parse(without_secret_values(config))
+
+
+def _is_read(key: str) -> bool:
+    return key in ("gcp:project", "gcp:region") or key.startswith(f"{PROJECT}:")
+
+
+def _own_stack_file() -> Path | None:
+    """The file of the running stack. None offline, and where the configuration comes from an environment or another file."""
+    import pulumi
+    from pulumi.runtime.settings import SETTINGS
+
+    if SETTINGS.root_directory is None:
+        return None
+    path = Path(SETTINGS.root_directory) / f"Pulumi.{pulumi.get_stack()}.yaml"
+    return path if path.is_file() else None
+
+
+def _as_in(written: Any, value: Any) -> Any:
+    """Decrypted values in the form of the file, where each says whether it is encrypted. What the file lacks came encrypted."""
+    if isinstance(value, dict):
+        known = written if isinstance(written, dict) and not is_encrypted(written) else {}
+        return {key: entry if key == "source" else _as_in(known.get(key), entry) for key, entry in value.items()}
+    return value if value == written or not isinstance(value, str) or not value else {"secure": value}
 
 
 def read_stack_file(path: Path) -> dict[str, Any]:
@@ -63,6 +101,8 @@ def read_stack_file(path: Path) -> dict[str, Any]:
         raise StackError([Problem(path.name, "there is no such stack file", "stacks here: " + (", ".join(stacks) or "none"))]) from None
     except yaml.YAMLError as error:
         raise StackError([Problem(path.name, f"is not valid YAML: {_reason(error)}", "correct it")]) from None
+    except RecursionError:
+        raise StackError([Problem(path.name, "is nested too deeply", "no key of a stack is more than ten levels deep")]) from None
     except UnicodeDecodeError as error:
         raise StackError([Problem(path.name, f"is not text: {error.reason} at byte {error.start}", "save it as UTF-8")]) from None
     except OSError as error:
@@ -74,9 +114,11 @@ def read_stack_file(path: Path) -> dict[str, Any]:
 
 
 def _reason(error: yaml.YAMLError) -> str:
+    """What the parser says, without the words that it quotes from the file: any may be a secret."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f"{error.problem}, in line {error.problem_mark.line + 1}"
-    return " ".join(str(error).split())
+        problem = error.problem if isinstance(error, DuplicateKeyError) else re.sub(r"'[^']{2,}'", "'...'", str(error.problem))
+        return f"{problem}, in line {error.problem_mark.line + 1}"
+    return "it holds characters that YAML forbids"
 
 
 def load_stack_file(path: Path) -> Settings:
@@ -94,27 +136,10 @@ def _decoded(key: str, value: str) -> Any:
         return value
     try:
         return json.loads(value)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return value
 
 
 def without_secret_values(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Ids in Secret Manager stay; values of secrets become a mark that they are given, whatever shape they have."""
-    secrets = config.get(SECRETS)
-    if secrets is None or (isinstance(secrets, dict) and secrets.get("source") == "secret-manager"):
-        return dict(config)
-    if not isinstance(secrets, dict):
-        return {**config, SECRETS: MASK}
-    return {**config, SECRETS: {name: _without_value(name, value) for name, value in secrets.items()}}
-
-
-def _without_value(name: str, value: Any) -> Any:
-    if name == "clientKeys" and isinstance(value, dict) and set(value) != {"secure"}:
-        return {client: _masked(key) for client, key in value.items()}
-    return value if name == "source" else _masked(value)
-
-
-def _masked(value: Any) -> Any:
-    """Nothing stays nothing, and what cannot be a secret stays wrong."""
-    given = isinstance(value, str) or (isinstance(value, dict) and set(value) == {"secure"})
-    return (MASK if value else value) if given or value is None else [MASK]
+    """Marks in place of what stands under `secrets`: see `config.secrets.masked`."""
+    return {**config, SECRETS: masked(config[SECRETS])} if SECRETS in config else dict(config)

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from config.errors import rule
-from config.section import Cidr, Form, Positive, Section, Text
+from config.names import ObjectName
+from config.ranges import Cidr
+from config.section import Form, Positive, Section
 
 _WORD = "[A-Za-z0-9][A-Za-z0-9._-]*"
 HuggingFaceId = Annotated[str, Form(f"{_WORD}/{_WORD}", "a Hugging Face id", "write owner/model, as in Qwen/Qwen3-8B")]
@@ -34,10 +36,6 @@ Endpoint = Annotated[
     ),
 ]
 Region = Annotated[str, Form("[a-z0-9-]{1,40}", "a region", "write it as in eu-central-1")]
-ClaimName = Annotated[
-    str,
-    Form("[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", "the name of a PersistentVolumeClaim", "use lower-case letters, digits, dashes and dots"),
-]
 FolderPath = Annotated[
     str,
     Form(
@@ -62,14 +60,14 @@ class Weights(Section):
     )
     path_style: bool = Field(default=True, description="That server has the bucket in the path of an address, not in the host's name.")
     region: Region | None = Field(default=None, description="Region of an s3:// address. Required without `endpoint`.")
-    claim: ClaimName | None = Field(
+    claim: ObjectName | None = Field(
         default=None,
         description="An existing PersistentVolumeClaim, in the model's namespace, that holds the weights: nothing is downloaded.",
     )
     path: FolderPath | None = Field(default=None, description="Folder of the claim that holds the weights. Default: its root.")
     cache: Literal["empty-dir", "persistent-volume-claim"] = Field(default="empty-dir", description="Volume that a download lands on.")
     storage_gib: Positive | None = Field(default=None, description="Size of that volume. Default: 1.2 times the weights and a margin.")
-    storage_class: Text | None = Field(default=None, description="StorageClass of the claim. Default: the cluster's.")
+    storage_class: ObjectName | None = Field(default=None, description="StorageClass of the claim. Default: the cluster's.")
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(default="ReadWriteMany", description="Access mode of the claim.")
     mib_per_second: float | None = Field(default=None, ge=1, description="Bandwidth to plan with, MiB/s. Default: by source.")
 

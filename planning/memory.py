@@ -188,7 +188,10 @@ def plan_memory(
 
 
 def _report(measured: Sequence[Measured], model: Model, machine: Machine) -> Measured | None:
-    """The newest report of this GPU and shape."""
+    """The newest report of this GPU and shape. Reports are of one data parallel rank, without a draft."""
+    speculative = model.engine.speculative
+    if model.parallelism.data > 1 or (speculative and speculative.method != "ngram"):
+        return None
     same = [
         one
         for one in measured

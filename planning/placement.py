@@ -59,7 +59,7 @@ class PoolPlan:
     """Slots of the floor's nodes that no floor uses."""
     surge_sizes: tuple[int, ...]
     """Sizes (slots of a replica) for which one replica more finds room on on-demand nodes that can exist."""
-    crowded: frozenset[str]
+    crowded: tuple[str, ...]
     """Models of which one on-demand replica more could overfill a GPU that pods share."""
 
 

@@ -102,6 +102,7 @@ def make_plan(settings: Settings) -> Plan:
     for name, pool in pools.items():
         problems += placement.size_problems(settings.node_pools[name], pool)
         problems += [*zones.accelerator_problems(settings, pool), *zones.partition_problems(settings, pool)]
+        problems += zones.spot_only_problems(settings, pool)
     problems += zones.address_problems(settings)
     pools = {name: pool for name, pool in pools.items() if pool.machine.has_room}
     sized = {name: one for name, model in settings.models.items() if (one := _size(model, pools))}
@@ -113,6 +114,8 @@ def make_plan(settings: Settings) -> Plan:
     pool_plans = {name: plan_pool(pool, placed[name]) for name, pool in pools.items()}
     for name, pool_plan in pool_plans.items():
         problems += placement.placement_problems(pool_plan, placed[name])
+        counts = [(one.model.scaling.ceiling, one.shape.slots) for one in placed[name]]
+        problems += zones.pods_per_node_problems(settings, pool_plan.pool, counts)
     problems += gateway_problems(settings)
     costs = plan_cost(settings, pool_plans, placed, {name: one.capacity for name, one in sized.items()})
     over_budget = [*cost.budget_problems(costs, settings.budget)]
@@ -224,7 +227,6 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
 
 def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], sized: dict[str, _Sized]) -> Iterator[Problem]:
     for name, pool_plan in plan.pools.items():
-        yield from zones.spot_only_warnings(settings, pool_plan.pool)
         yield from placement.placement_warnings(pool_plan)
         for one in placed[name]:
             model = plan.models[one.name]

@@ -37,10 +37,10 @@ def is_overfull(shares: Mapping[str, Share], clients: int) -> bool:
     return _taken(shares, worst_gpu(shares, clients)) > 1 + _ROUNDING
 
 
-def overfull_by_one_more(shares: Mapping[str, Share], clients: int) -> frozenset[str]:
+def overfull_by_one_more(shares: Mapping[str, Share], clients: int) -> tuple[str, ...]:
     """Models of which one replica more, as while it is being replaced, could overfill a GPU."""
     more = {name: {**shares, name: Share(share.utilization, share.replicas + 1)} for name, share in shares.items()}
-    return frozenset(name for name, changed in more.items() if is_overfull(changed, clients))
+    return tuple(name for name, changed in more.items() if is_overfull(changed, clients))
 
 
 def sharing_problems(pool: str, shares: Mapping[str, Share], clients: int) -> Iterator[Problem]:

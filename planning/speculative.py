@@ -24,7 +24,8 @@ from planning.weight_size import DTYPE_BYTES, bytes_per_weight, plain_bytes, wei
 MTP_MODEL_TYPES = frozenset(
     {"deepseek_v3", "deepseek_v32", "deepseek_v4", "glm_moe_dsa", "glm4_moe", "glm4_moe_lite", "glm_ocr", "glm5_next", "mimo", "mimo_v2",
      "mimo_v2_flash", "ernie4_5_moe", "nemotron_h", "qwen3_next", "qwen3_5", "qwen3_5_moe", "qwen3_5_text", "qwen3_5_moe_text",
-     "exaone_moe", "exaone4_5", "longcat_flash", "bailing_hybrid", "pangu_ultra_moe", "kimi_k3", "minimax_m3", "step3p5", "step5", "hy_v3", "hy_v4"}
+     "exaone_moe", "exaone4_5", "longcat_flash", "bailing_hybrid", "pangu_ultra_moe", "kimi_k3", "minimax_m3", "step3p5", "step5",
+     "hy_v3", "hy_v4"}
 )  # fmt: skip
 # Hidden states that a head reads, in widths of the model: EAGLE-3 those of three layers, the others one and the last token's embedding.
 _HEAD_INPUTS = {"eagle": 2, "eagle3": 3, "mtp": 2}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
 from config import catalog
@@ -15,6 +15,11 @@ from planning.machines import Pool
 _SYSTEM_PODS_PER_NODE = 110
 # Addresses of a subnet that Google keeps.
 _RESERVED_ADDRESSES = 4
+# Prefix lengths that GKE takes. cloud.google.com/kubernetes-engine/docs/concepts/alias-ips
+_SHORTEST_SERVICES, _LONGEST_SERVICES, _LONGEST_NODES = 16, 27, 29
+# Pods of DaemonSets on a GPU node: GKE's (networking, logging, metrics, disks, metadata, device plugin), node exporter, and the GPU
+# Operator's operands. Assumed.
+DAEMONSET_PODS, OPERATOR_PODS = 12, 6
 
 
 def accelerator_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
@@ -27,10 +32,12 @@ def accelerator_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
         return
     own = settings.node_pools[pool.name].zones is not None
     here = [zone for zone in accelerator.zones if settings.gcp_region and zone.startswith(f"{settings.gcp_region}-")]
+    outside = [zone for zone in here if zone not in settings.cluster.zones]
+    added = f" ({', '.join(outside)}: in cluster.zones, too)" if outside else ""
     yield Problem(
         f"nodePools.{pool.name}.zones" if own else f"nodePools.{pool.name}.machineType",
         f"{accelerator.display_name} is not offered in {', '.join(missing)}",
-        f"set nodePools.{pool.name}.zones to some of: {', '.join(here)}" if here else "choose another region or machine type",
+        f"set nodePools.{pool.name}.zones to some of: {', '.join(here)}{added}" if here else "choose another region or machine type",
     )
 
 
@@ -42,13 +49,13 @@ def partition_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
         yield Problem(f"nodePools.{pool.name}.gpuPartitionSize", f"{name} has no profile '{profile}'", f"its profiles: {known}")
 
 
-def spot_only_warnings(settings: Settings, pool: Pool) -> Iterator[Problem]:
+def spot_only_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
     row = catalog.machine_types().get(pool.machine.name)
     if row and row.spot_only and pool.on_demand and not settings.node_pools[pool.name].reservation:
         yield Problem(
             f"nodePools.{pool.name}.onDemand",
-            f"{pool.machine.name} is sold as spot or flex-start capacity only, so these nodes may never come",
-            "use a reservation, or a machine type that is sold on demand",
+            f"{pool.machine.name} is sold as spot or flex-start capacity only, so these nodes would never come",
+            "use a reservation, or a machine type that is sold on demand; without floors, set onDemand.max to 0",
         )
 
 
@@ -59,6 +66,7 @@ def address_problems(settings: Settings) -> Iterator[Problem]:
         return
     gpu_nodes = sum(pool.on_demand.max + pool.spot.max for pool in settings.node_pools.values())
     nodes = gpu_nodes + cluster.system_pool.max
+    yield from _sizes(cluster)
     capacity = IPv4Network(cluster.ranges.nodes).num_addresses - _RESERVED_ADDRESSES
     if nodes > capacity:
         yield Problem("cluster.ranges.nodes", f"{cluster.ranges.nodes} has {capacity} addresses for {nodes} nodes", "use a larger range")
@@ -66,6 +74,33 @@ def address_problems(settings: Settings) -> Iterator[Problem]:
     if addresses > IPv4Network(cluster.ranges.pods).num_addresses:
         message = f"{cluster.ranges.pods} is too small for the pods of {nodes} nodes, which take {addresses} addresses"
         yield Problem("cluster.ranges.pods", message, "use a larger range, or lower cluster.maxPodsPerNode")
+
+
+def _sizes(cluster: GkeCluster) -> Iterator[Problem]:
+    services, nodes = (IPv4Network(one).prefixlen for one in (cluster.ranges.services, cluster.ranges.nodes))
+    if services > _LONGEST_SERVICES:
+        message = f"{cluster.ranges.services} is too small: GKE takes at most /{_LONGEST_SERVICES}"
+        yield Problem("cluster.ranges.services", message, "give a /20, which is the default")
+    if services < _SHORTEST_SERVICES:
+        message = f"{cluster.ranges.services} is too large: GKE takes at least /{_SHORTEST_SERVICES}"
+        yield Problem("cluster.ranges.services", message, "give a /20, which is the default")
+    if nodes > _LONGEST_NODES:
+        message = f"{cluster.ranges.nodes} is smaller than the /{_LONGEST_NODES} that a subnet has at least"
+        yield Problem("cluster.ranges.nodes", message, "give a /20, which is the default")
+
+
+def pods_per_node_problems(settings: Settings, pool: Pool, replicas: Iterable[tuple[int, int]]) -> Iterator[Problem]:
+    """Nodes with room for fewer pods than they would run. `replicas`: of each model on the pool its most replicas, and slots of each."""
+    cluster = settings.cluster
+    if not isinstance(cluster, GkeCluster) or pool.machine.is_cpu:
+        return
+    daemons = DAEMONSET_PODS + (OPERATOR_PODS if settings.platform.gpu_operator.enabled else 0)
+    counts = [*replicas]
+    together = sum(count for count, _ in counts)
+    most = min(together, pool.machine.slots // max(1, min((slots for _, slots in counts), default=1)))
+    if daemons + most > cluster.max_pods_per_node:
+        message = f"{cluster.max_pods_per_node} pods, but a node of pool {pool.name} runs about {daemons} of DaemonSets and {most} replicas"
+        yield Problem("cluster.maxPodsPerNode", message, f"raise it to {daemons + most} or more")
 
 
 def _block(pods: int) -> int:

@@ -11,7 +11,7 @@ from config.stack_config import without_secret_values
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 BASE: dict[str, Any] = {
-    "gcp:project": "acme",
+    "gcp:project": "acme-llm",
     "gcp:region": "us-central1",
     "vllm-platform:cluster": {"provider": "gke", "name": "llm", "zones": ["us-central1-a", "us-central1-b"]},
     "vllm-platform:nodePools": {"l4": {"machineType": "g2-standard-12", "onDemand": {"min": 1, "max": 4}, "spot": {"max": 8}}},

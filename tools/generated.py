@@ -37,7 +37,7 @@ def generated(models: int) -> dict[str, Any]:
     keys = {client: {"secure": f"v1:aaaa:{client}"} for client in clients}
     nodes = {"onDemand": {"max": 2 * models}, "spot": {"max": 3 * models}}
     return {
-        "gcp:project": "acme",
+        "gcp:project": "acme-llm",
         "gcp:region": "us-central1",
         "vllm-platform:cluster": {
             "provider": "gke",

@@ -25,8 +25,8 @@ from pulumi.runtime.config import set_all_config  # noqa: E402
 from pulumi.runtime.proto import resource_pb2  # noqa: E402
 from pulumi.runtime.settings import SETTINGS, configure, set_root_resource  # noqa: E402
 
+from config.secrets import is_encrypted  # noqa: E402
 from config.settings import PROJECT  # noqa: E402
-from config.stack_config import SECRETS  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 UNKNOWN = "<known after deployment>"
@@ -184,7 +184,9 @@ def run(config: Mapping[str, Any], stack_name: str, *, known: bool = False) -> R
     Raises:
         pulumi.RunError: the stack is wrong; the message lists every problem.
     """
-    set_all_config({key: _encoded(value) for key, value in config.items()}, [SECRETS])
+    set_all_config(
+        {key: _encoded(value) for key, value in config.items()}, [key for key, value in config.items() if _holds_encrypted(value)]
+    )
     monitor = _Monitor(known=known)
     log = _Log(monitor.recording)
     loop = asyncio.new_event_loop()
@@ -239,10 +241,17 @@ def _encoded(value: Any) -> str:
     return str(value)
 
 
+def _holds_encrypted(value: Any) -> bool:
+    """Pulumi calls a key secret as soon as one value in it is encrypted."""
+    if isinstance(value, dict):
+        return is_encrypted(value) or any(_holds_encrypted(entry) for entry in value.values())
+    return isinstance(value, list) and any(_holds_encrypted(entry) for entry in value)
+
+
 def _decrypted(value: Any, name: str) -> Any:
     """A mark instead of an encrypted value: nothing is decrypted here."""
     if isinstance(value, dict):
-        return placeholder(name) if set(value) == {"secure"} else {key: _decrypted(item, key) for key, item in value.items()}
+        return placeholder(name) if is_encrypted(value) else {key: _decrypted(item, key) for key, item in value.items()}
     return [_decrypted(item, name) for item in value] if isinstance(value, list) else value
 
 

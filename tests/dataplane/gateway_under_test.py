@@ -43,7 +43,7 @@ def plan_of(models: Mapping[str, Served], clients: Mapping[str, Any], **gateway:
         for name, one in models.items()
     }
     section = {"authentication": "api-key", "clients": dict(clients)} | gateway
-    secrets = {"clientKeys": dict.fromkeys(clients, "given")} if section["authentication"] == "api-key" else {}
+    secrets = {"clientKeys": {key: {"secure": "given"} for key in clients}} if section["authentication"] == "api-key" else {}
     settings = stacks.settings({"models": None} | {f"models.{name}": one for name, one in entries.items()} | _sections(section, secrets))
     plan = plan_gateway(settings, {name: one.requests_a_replica for name, one in models.items()})
     assert plan

@@ -17,7 +17,8 @@ from tests.stacks import changed
 
 REPLACING = ("replace", "create-replacement", "delete-replaced")
 # Room for one more floor, so that the pool needs no change for it.
-ROOM = {"nodePools.l4.onDemand.min": 4, "secrets": {"huggingFaceToken": "hf_x"}}
+ROOM = {"nodePools.l4.onDemand.min": 4}
+SECRETS = {"huggingFaceToken": "hf_x"}
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Running:
     def preview_and_apply(self, changes: dict[str, Any]) -> tuple[Operation, Operation, list[dict[str, Any]]]:
         config = changed(self.config, changes)
         before = self.stack.resources()
-        self.stack.configure(self.environment.with_charts(config))
+        self.stack.configure(self.environment.with_charts(config), SECRETS)
         previewed, applied = self.stack.preview().succeeded(), self.stack.up().succeeded()
         self.config = config
         return previewed, applied, before + self.stack.resources()
@@ -45,7 +46,7 @@ class Running:
 def running(new_environment) -> Iterator[Running]:
     config = changed(configuration("dev"), ROOM)
     with new_environment() as environment:
-        stack = environment.stack("dev", config)
+        stack = environment.stack("dev", config, SECRETS)
         stack.up().succeeded()
         yield Running(environment, stack, config)
 

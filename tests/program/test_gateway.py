@@ -11,7 +11,7 @@ from components.gateway.envoy import api_keys
 from components.gateway.pod import files
 from planning.plan import make_plan
 from tests.stacks import settings, stack
-from tests.unit.wrong_gateways import BALANCER, CLIENT, GOOGLE, INGRESS
+from tests.unit.wrong_gateways import BALANCER, CLIENT, GOOGLE, INGRESS, KEY
 from tools import offline
 from tools.manifests import manifests
 
@@ -67,9 +67,10 @@ def test_keys_are_secret_and_nowhere_but_in_their_secret():
 
 
 @pytest.mark.parametrize("keys", ["short", {"team-a": "0123456789abcdef", "team-b": "0123456789abcdef"}], ids=["short", "shared"])
-def test_bad_keys_fail_the_preview_without_being_shown(keys):
+def test_bad_keys_fail_the_preview_without_being_shown(keys, monkeypatch):
     keys = {"team-a": keys} if isinstance(keys, str) else keys
-    changes = CLIENT | {"secrets.clientKeys": keys, "gateway.clients": {name: {} for name in keys}}
+    changes = CLIENT | {"secrets.clientKeys": dict.fromkeys(keys, KEY), "gateway.clients": {name: {} for name in keys}}
+    monkeypatch.setattr(offline, "placeholder", keys.get)
     with pytest.raises(pulumi.RunError, match=r"secrets\.clientKeys\.team-") as caught:
         offline.run(stack(changes), "test")
     assert not any(key in str(caught.value) for key in keys.values())

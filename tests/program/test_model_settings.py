@@ -127,7 +127,7 @@ OWN = "ghcr.io/acme/vllm-openai:v0.33.0-acme1"
     [
         (None, OWN),
         ("registry.acme.example/mirror", "registry.acme.example/mirror/acme/vllm-openai:v0.33.0-acme1"),
-        ("artifact-registry", "us-central1-docker.pkg.dev/acme/llm-ghcr-io/acme/vllm-openai:v0.33.0-acme1"),
+        ("artifact-registry", f"us-central1-docker.pkg.dev/{stack()['gcp:project']}/llm-ghcr-io/acme/vllm-openai:v0.33.0-acme1"),
     ],
 )
 def test_an_image_of_ones_own_runs_the_server_and_its_download_and_goes_through_the_mirror(mirror, image):
@@ -160,7 +160,7 @@ def test_n_grams_and_a_models_own_layers_need_no_download():
     assert speculative_config(ngram) == {"method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_min": 2, "prompt_lookup_max": 4}
     own = speculative(method="mtp") | {f"{MODEL}.source": "zai-org/GLM-4.5", "nodePools.l4.machineType": "a3-ultragpu-8g",
         f"{MODEL}.parallelism": {"tensor": 8}, "cluster.zones": ["us-central1-b"], "nodePools.l4.spot": {"max": 2},
-        f"{MODEL}.weights": {"cache": "persistent-volume-claim"}}  # fmt: skip
+        f"{MODEL}.weights": {"cache": "persistent-volume-claim", "storageClass": "filestore"}}  # fmt: skip
     assert speculative_config(own) == {"method": "mtp", "num_speculative_tokens": 3}
     assert [one["name"] for one in pod(objects(own))["initContainers"]] == ["download"]
 

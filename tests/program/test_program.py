@@ -7,14 +7,14 @@ import json
 import pulumi
 import pytest
 
-from config import catalog
+from config import catalog, stack_config
 from tests.program.conftest import STACKS, configuration
 from tests.stacks import stack
 from tools import offline
 from tools.generated import generated
 
-TOKEN = "hf_this-value-must-not-show"
-PASSWORD = "grafana-this-value-must-not-show"
+TOKEN, PASSWORD = offline.placeholder("huggingFaceToken"), offline.placeholder("grafanaAdminPassword")
+ENCRYPTED = {"secure": "v1:aaaa:bbbb"}
 
 
 def of_type(recording, type_):
@@ -27,7 +27,7 @@ def model_servers(recording):
 
 @pytest.mark.parametrize("known", [False, True], ids=["unknown outputs", "known outputs"])
 def test_every_secret_is_still_secret(known):
-    config = stack({"secrets": {"huggingFaceToken": TOKEN, "grafanaAdminPassword": PASSWORD}})
+    config = stack({"secrets": {"huggingFaceToken": ENCRYPTED, "grafanaAdminPassword": ENCRYPTED}})
     recording = offline.run(config, "test", known=known)
     holders = {one.name: one for one in recording.resources if TOKEN in json.dumps(one.inputs) or PASSWORD in json.dumps(one.inputs)}
     assert holders, "the secrets must arrive somewhere"
@@ -39,7 +39,7 @@ def test_every_secret_is_still_secret(known):
 
 
 def test_a_model_server_gets_the_token_only_where_it_downloads():
-    recording = offline.run(stack({"secrets": {"huggingFaceToken": TOKEN}}), "test")
+    recording = offline.run(stack({"secrets": {"huggingFaceToken": ENCRYPTED}}), "test")
     for one in model_servers(recording):
         spec = one.inputs["spec"]["template"]["spec"]
         assert "HF_TOKEN" in json.dumps(spec["initContainers"])
@@ -107,7 +107,7 @@ def test_weights_in_a_bucket_are_streamed_with_the_pods_own_identity():
     recording = offline.run(stack({"models.qwen3-8b.weights": {"uri": "gs://acme-weights/qwen3-8b"}}), "test", known=True)
     grant = of_type(recording, "gcp:storage/bucketIAMMember:BucketIAMMember")[0].inputs
     assert grant["role"] == "roles/storage.objectViewer"
-    assert grant["member"].endswith("workloadIdentityPools/acme.svc.id.goog/subject/ns/model-qwen3-8b/sa/qwen3-8b")
+    assert grant["member"].endswith("workloadIdentityPools/acme-llm.svc.id.goog/subject/ns/model-qwen3-8b/sa/qwen3-8b")
     spec = of_type(recording, "kubernetes:apps/v1:Deployment")[0].inputs["spec"]["template"]["spec"]
     assert spec.get("initContainers", []) == []
     assert "--load-format=runai_streamer" in spec["containers"][0]["args"]
@@ -191,3 +191,26 @@ def test_outputs_tell_how_to_reach_the_cluster_and_every_model(program):
     assert outputs["models"].keys() == configuration("prod")["vllm-platform:models"].keys()
     assert outputs["models"]["qwen3-8b"]["url"] == "http://qwen3-8b.model-qwen3-8b.svc.cluster.local:8000"
     assert outputs["usdPerMonth"]["floor"] <= outputs["usdPerMonth"]["expected"] <= outputs["usdPerMonth"]["ceiling"]
+
+
+def test_a_secret_in_the_clear_is_refused_by_the_program_too():
+    with pytest.raises(pulumi.RunError, match=r"secrets\.huggingFaceToken: stands in the clear") as caught:
+        offline.run(stack({"secrets": {"huggingFaceToken": "correct horse"}}), "test")
+    assert "correct horse" not in str(caught.value)
+
+
+def test_a_secret_in_the_clear_beside_an_encrypted_one_is_found_by_the_stacks_file(tmp_path, monkeypatch):
+    """Pulumi hands the whole mapping over as a secret, decrypted."""
+    written = stack({"secrets": {"huggingFaceToken": ENCRYPTED, "grafanaAdminPassword": "correct horse"}})
+    (tmp_path / "Pulumi.test.yaml").write_text(json.dumps({"config": written}))
+    monkeypatch.setattr(stack_config, "_own_stack_file", lambda: tmp_path / "Pulumi.test.yaml")
+    with pytest.raises(pulumi.RunError, match=r"secrets\.grafanaAdminPassword: stands in the clear") as caught:
+        offline.run(written, "test")
+    assert "1 problem" in str(caught.value)
+    assert "correct horse" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["gcp:project", "vllm-platform:budget", "vllm-platform:models"])
+def test_an_encrypted_setting_is_refused(key):
+    with pytest.raises(pulumi.RunError, match="is encrypted, and the plan prints settings"):
+        offline.run(stack() | {key: ENCRYPTED}, "test")

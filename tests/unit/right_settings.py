@@ -1,7 +1,8 @@
 """Stacks that work: what is changed in a stack that works already."""
 
+from tests.unit.wrong_drafts import DRAFT
 from tests.unit.wrong_models import EXISTING, H100, MODEL
-from tests.unit.wrong_settings import DRAFT, L20
+from tests.unit.wrong_settings import L20
 
 H200 = {"nodePools.l4.machineType": "a3-ultragpu-8g", "cluster.zones": ["us-central1-b"]}
 

@@ -7,7 +7,20 @@ from config.settings import Settings
 from config.stack_config import read_stack_file, without_secret_values
 from planning.plan import make_plan
 from tests.stacks import REVISION, settings, stack
-from tests.unit import wrong_architectures, wrong_engines, wrong_flags, wrong_gateways, wrong_models, wrong_platforms, wrong_settings
+from tests.unit import (
+    right_stacks,
+    wrong_architectures,
+    wrong_drafts,
+    wrong_engines,
+    wrong_flags,
+    wrong_gateways,
+    wrong_models,
+    wrong_names,
+    wrong_networks,
+    wrong_platforms,
+    wrong_secrets,
+    wrong_settings,
+)
 from tests.unit.wrong_architectures import TINY
 from tests.unit.wrong_models import EXISTING, MODEL, T4
 
@@ -20,15 +33,19 @@ ARCHITECTURES = {
     )
     for name, (changes, path, reason, fix) in wrong_architectures.WRONG.items()
 }
-WRONG = (
-    wrong_models.WRONG
-    | wrong_flags.WRONG
-    | wrong_engines.WRONG
-    | wrong_platforms.WRONG
-    | wrong_gateways.WRONG
-    | wrong_settings.WRONG
-    | ARCHITECTURES
+TABLES = (
+    wrong_models,
+    wrong_flags,
+    wrong_engines,
+    wrong_platforms,
+    wrong_gateways,
+    wrong_secrets,
+    wrong_names,
+    wrong_networks,
+    wrong_settings,
+    wrong_drafts,
 )
+WRONG = {name: row for table in TABLES for name, row in table.WRONG.items()} | ARCHITECTURES
 
 
 def problems(changes) -> tuple[Problem, ...]:
@@ -47,8 +64,13 @@ def test_the_gateways_that_they_are_made_from_work(changes):
     assert make_plan(settings(changes)).gateway
 
 
-def test_the_table_is_large():
-    assert len(WRONG) >= 40
+def test_no_row_is_lost_under_the_name_of_another():
+    assert len(WRONG) == sum(len(table.WRONG) for table in TABLES) + len(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("changes", right_stacks.RIGHT.values(), ids=right_stacks.RIGHT)
+def test_a_right_stack_is_accepted(changes):
+    make_plan(settings({"platform.requirePinnedRevisions": False} | changes))
 
 
 def test_the_architecture_that_they_are_made_from_works():
@@ -156,5 +178,5 @@ def test_a_variables_value_is_never_part_of_a_message(name, value):
 @pytest.mark.parametrize("token", [None, ""])
 def test_a_secret_without_a_value_is_not_given(token):
     config = stack({f"{MODEL}.source": "meta-llama/Llama-3.1-8B"}) | {"vllm-platform:secrets": {"huggingFaceToken": token}}
-    with pytest.raises(StackError, match="gated"):
+    with pytest.raises(StackError, match=r"gated|nothing is given"):
         make_plan(Settings.parse(without_secret_values(config)))

@@ -44,7 +44,9 @@ def test_parameters_counted_from_the_architecture_are_those_of_the_instantiated_
 def test_weights_are_within_one_percent_of_the_reference(reference):
     found = row(reference["id"])
     encoder = 2 * count_parameters(found.architecture).encoder if reference["id"] == "Qwen/Qwen3.5-27B" else 0  # its text model alone
-    assert (weight_bytes(found.architecture, found.parameters) - encoder) / 1e9 == pytest.approx(reference["weights_gb"], rel=0.01, abs=0.05)
+    assert (weight_bytes(found.architecture, found.parameters) - encoder) / 1e9 == pytest.approx(
+        reference["weights_gb"], rel=0.01, abs=0.05
+    )
 
 
 @pytest.mark.parametrize("reference", MODELS, ids=lambda r: r["id"])

@@ -96,3 +96,15 @@ def test_a_models_own_layer_is_one_of_full_attention(source):
     assert draft is not None
     assert draft.architecture.layers() == {"full": 1}
     assert draft.architecture.is_moe is row(source).architecture.is_moe
+
+
+def test_a_report_of_a_start_without_a_draft_says_nothing_of_one_with_it():
+    report = {
+        "gpu": "nvidia-h100-80gb", "tensorParallelSize": 4, "gpuMemoryUtilization": 0.92, "maxNumBatchedTokens": 8192,
+        "weightsGiB": 15.4, "kvCacheGiB": 52.0, "vllm": "0.33.0", "date": "2026-11-28",
+    }  # fmt: skip
+    draft = {"method": "draft_model", "model": "Qwen/Qwen3-0.6B", "revision": REVISION, "numSpeculativeTokens": 3}
+    measured = {f"{MODEL}.measured": [report]}
+    assert plan(**measured).memory.measured
+    assert plan(speculative=draft, **measured).memory == plan(speculative=draft).memory
+    assert plan(speculative={"method": "ngram", "numSpeculativeTokens": 3}, **measured).memory.measured

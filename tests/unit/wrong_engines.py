@@ -10,7 +10,7 @@ from tests.unit.wrong_models import H100, LLAMA_70B, MODEL, T4
 ENGINE = f"{MODEL}.engine"
 FIRST = f"{ENGINE}.extraArgs[0]"
 A100 = {"nodePools.l4.machineType": "a2-highgpu-1g"}
-ON_H100 = {"nodePools.l4.machineType": "a3-highgpu-1g"}
+ON_H100 = {"nodePools.l4.machineType": "a3-highgpu-1g", "nodePools.l4.reservation": "h100"}
 ADAPTER = {f"{MODEL}.loraAdapters": {"sql": {"source": "acme/sql", "revision": REVISION}}}
 BGE_M3 = {
     f"{MODEL}.source": "BAAI/bge-m3",

@@ -1,5 +1,7 @@
 """Wrong stacks whose problem is in what models share: what is changed in a stack that works, and what has to be said about it."""
 
+from tests.stacks import REVISION
+from tests.unit.wrong_architectures import TINY
 from tests.unit.wrong_models import EXISTING, MODEL
 
 # name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
@@ -13,6 +15,20 @@ WRONG = {
     "typo in a section": ({"nodePols.l4": {}}, "nodePols", "unknown section", "nodePools"),
     "typo in a nested section": ({"cluster.systemPol": {"min": 1}}, "cluster.systemPol", "unknown key", "systemPool"),
     "wrong unit": ({"platform.monitoring": {"storageGiB": "50Gi"}}, "platform.monitoring.storageGiB", "'50Gi'", "integer"),
+    "switch as a number": ({f"{MODEL}.scaling.floor": True}, f"{MODEL}.scaling.floor", "True", "a number"),
+    "switch as a number in the architecture": (
+        {f"{MODEL}.source": "acme/tiny", f"{MODEL}.architecture": TINY | {"num_hidden_layers": True}},
+        f"{MODEL}.architecture.num_hidden_layers",
+        "True",
+        "a number",
+    ),
+    "switch as an adapter's rank": (
+        {f"{MODEL}.loraAdapters": {"sql": {"source": "acme/sql", "revision": REVISION, "rank": True}}},
+        f"{MODEL}.loraAdapters.sql.rank",
+        "True",
+        "a number",
+    ),
+    "number as a switch": ({"platform.monitoring.enabled": 1}, "platform.monitoring.enabled", "1", "true or false"),
     "unit in the key": ({"nodePools.l4.bootDiskGb": 100}, "nodePools.l4.bootDiskGb", "unknown key", "bootDiskGiB"),
     "floor above the pool's capacity": (
         {f"{MODEL}.scaling": {"floor": 5, "ceiling": 5}},
@@ -117,7 +133,7 @@ WRONG = {
     "typo in the namespace": ({"vllm-platfrom:budget": {}}, "vllm-platfrom:budget", "nothing reads", "vllm-platform:budget"),
     "provider as a list": ({"cluster.provider": ["gke"]}, "cluster.provider", "['gke']", "gke, existing"),
     "region as a list": ({"gcp:region": ["us-central1"]}, "gcp:region", "not text", "pulumi config set gcp:region"),
-    "region that is a number": ({"gcp:region": 7}, "cluster.zones[0]", "not a zone of region 7", "7-a"),
+    "region that is a number": ({"gcp:region": 7}, "gcp:region", "'7' is not a region", "gcloud compute regions list"),
     "pool's zone twice": ({"nodePools.l4.zones": ["us-central1-a", "us-central1-a"]}, "nodePools.l4.zones", "twice", "once"),
     "pool without anything": ({"nodePools.l4": [1]}, "nodePools.l4", "[1]", "mapping"),
     "label that is none": (
