@@ -50,9 +50,9 @@ def test_a_gpu_that_is_not_told_apart_is_unknown(name):
     [
         ("Llama-3.1-8B", "none", "meta-llama/Llama-3.1-8B", None),
         ("Llama3.1-8B", "", "meta-llama/Llama-3.1-8B", None),
-        ("Meta-Llama-3.1-8B-Instruct", "", "meta-llama/Llama-3.1-8B", None),
-        ("Llama-3.3-70B-Instruct FP8", "compressed-tensors", "meta-llama/Llama-3.3-70B-Instruct", 8),
-        ("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", "", "meta-llama/Llama-3.3-70B-Instruct", 8),
+        ("Meta-Llama-3.1-8B-Instruct", "", "meta-llama/Meta-Llama-3.1-8B-Instruct", None),
+        ("Llama-3.3-70B-Instruct FP8", "compressed-tensors", "nvidia/Llama-3.3-70B-Instruct-FP8", 8),
+        ("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", "", "RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", 8),
         ("Llama-3.1-70B w8a8", "compressed-tensors", "meta-llama/Llama-3.1-70B", 8),
         ("openai/gpt-oss-120b", "fp4", "openai/gpt-oss-120b", 4),
         ("Qwen3-14B-AWQ", "awq", "Qwen/Qwen3-14B-AWQ", 4),
@@ -68,7 +68,7 @@ def test_a_model_is_found_by_its_words_with_the_quantization_told_apart(name, qu
     assert (found.source, config.bits if config else None) == (source, bits)
 
 
-@pytest.mark.parametrize("name", ["Llama-3.1", "Qwen3", "Llama-3.1-9B", "Qwen3-Coder-8B", "", "DeepSeek-R1-Distill-Llama-8B", "FP8"])
+@pytest.mark.parametrize("name", ["Llama-3.1", "Qwen3", "Llama-3.1-9B", "Qwen3-Coder-8B", "", "DeepSeek-R1-Distill-Llama-9B", "FP8"])
 def test_a_model_that_is_only_alike_is_unknown(name):
     assert Models().find(name) is None
 
