@@ -5,10 +5,11 @@ import json
 import openai
 import pytest
 
+from tests.dataplane.conftest import MAX_BODY_MIB
 from tests.dataplane.gateway_under_test import HELLO, key_of
 from tests.dataplane.wire import chat, request, send
 
-TOO_LARGE = 1024 * 1024 + 1
+TOO_LARGE = MAX_BODY_MIB * 1024**2 + 1
 
 
 def complaint(platform, path="/v1/chat/completions", body=None, **headers):

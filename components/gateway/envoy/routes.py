@@ -65,7 +65,7 @@ def routes(plan: GatewayPlan, models: Sequence[ModelRoute]) -> Message:
         "describe": _choose(MODEL_HEADER, describe, not_found),
         "list": _choose(CLIENT_HEADER, lists, not_found),
     }
-    return _table(plan, _choose(OPERATION_HEADER, by_operation, not_found))
+    return _table(plan, _choose(OPERATION_HEADER, by_operation, _undecided()))
 
 
 def _model_route(plan: GatewayPlan, route: ModelRoute, name: str) -> Message:
@@ -107,6 +107,12 @@ def _route(name: str, **fields: Any) -> Message:
         fields["response_headers_to_add"] = JSON_HEADERS
     route = typed("envoy.config.route.v3.Route", match={"prefix": "/"}, **fields)
     return {"action": {"name": name, "typed_config": route}}
+
+
+def _undecided() -> Message:
+    """The route of a request until its operation is known. It leads nowhere, yet it must be one with an action: of a direct response Envoy
+    does not take the virtual host's limit of the body, and would keep no more of it than a connection's buffer holds."""
+    return _route("undecided", route={"cluster": "none"})
 
 
 def _choose(header: str, table: Mapping[str, Message], otherwise: Message) -> Message:
