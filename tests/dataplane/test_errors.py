@@ -1,5 +1,6 @@
 """What the gateway refuses is refused in OpenAI's words: its client raises the exception that it should, and no model server is asked."""
 
+import gzip
 import json
 
 import openai
@@ -120,37 +121,73 @@ def test_models_are_got(platform, path, method):
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"nonsense", b'{"model": "chat"} {"model": "chat"}', b'{"model": "chat", "a": NaN}', b'{"model": "chat\xff"}', b"\xef\xbb\xbf"],
+    [
+        b"",
+        b" ",
+        b"{",
+        b"nonsense",
+        b"[]",
+        b'["model"]',
+        b'"chat"',
+        b"1",
+        b"null",
+        b'[{"model": "chat"}]',
+        b'{"model": "chat"} {"model": "chat"}',
+        b'{"model": "chat"}]',
+        b'{"model": "chat",}',
+        b'{"model" "chat"}',
+        b'{model: "chat"}',
+        b'{"model": "chat"',
+        b'{"model": "chat',
+        b'{"model": "chat\\',
+        b'{"a": [{"b": "}"}, "model": "chat"}',
+        b'\xef\xbb\xbf{"model": "chat"}',
+        '{"model": "chat"}'.encode("utf-16"),
+        '{"model": "chat"}'.encode("utf-16-be"),
+        '{"model": "chat"}'.encode("utf-32-le"),
+        b"{" + b",".join(b'"%d": 1' % number for number in range(1000)) + b', "model": "chat"}',
+    ],
 )
-def test_a_body_that_is_no_json_is_refused(platform, body):
-    assert complaint(platform, body=body) == (400, "invalid_json")
+@pytest.mark.parametrize("client", ["team-a", "team-b"], ids=["without a default model", "with one"])
+def test_a_body_that_is_no_object_is_refused(platform, client, body):
+    assert complaint(platform, body=body, client=client) == (400, "invalid_json")
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b'["model"]', b'"chat"', b"1", b"null", b"{}", b'{"Model":"chat"}', b'{"a":{"model":"chat"}}']
-)
-def test_a_body_without_a_model_is_refused(platform, body):
-    status, code = complaint(platform, body=body)
-    assert status == 400
-    assert code in {"missing_model", "invalid_json"}
-
-
-@pytest.mark.parametrize("model", [1, 1.5, True, False])
-def test_a_model_that_is_no_name_is_refused(platform, model):
-    assert complaint(platform, body=chat(model)) == (400, "invalid_model")
-
-
-@pytest.mark.parametrize("model", [["chat"], {"chat": 1}, "x" * 10_000])
-def test_what_cannot_be_a_name_counts_as_none_and_is_then_refused_by_the_default_models_server(platform, model):
-    assert complaint(platform, body=chat(model)) == (400, "missing_model")
-    answer = send(platform.gateway.port, request("/v1/chat/completions", chat(model), client="team-b"))
-    assert answer.status in {400, 404}
+@pytest.mark.parametrize("body", [b"{}", b" {\n} ", b'{"Model":"chat"}', b'{"a":{"model":"chat"}}', b'{"model":null}', b'{"model":""}'])
+def test_a_body_without_a_model_is_refused_unless_the_client_has_a_default(platform, body):
+    assert complaint(platform, body=body) == (400, "missing_model")
+    send(platform.gateway.port, request("/v1/chat/completions", body, client="team-b"))
     assert platform.total_received() == len(platform.received("llama")) == 1
+
+
+@pytest.mark.parametrize("model", [1, 1.5, True, False, [], ["chat"], {}, {"chat": 1}, {"model": "chat"}])
+@pytest.mark.parametrize("client", ["team-a", "team-b"], ids=["without a default model", "with one"])
+def test_a_model_that_is_no_text_is_refused(platform, client, model):
+    assert complaint(platform, body=chat(model), client=client) == (400, "invalid_model")
+
+
+def test_a_compressed_body_is_refused_in_words(platform):
+    assert complaint(platform, body=gzip.compress(json.dumps(chat()).encode()), content_encoding="gzip") == (415, "unsupported_media_type")
+    assert complaint(platform, content_encoding="zstd") == (415, "unsupported_media_type")
+    assert send(platform.gateway.port, request("/v1/chat/completions", chat(), content_encoding="identity")).status == 200
 
 
 @pytest.mark.parametrize(
     "model",
-    ["absent", "CHAT", "chat ", " chat", "chat\n", "chat\0", "chät", "qwen3-8b/blue", "*", "x" * 257, "chat\r\nx-gateway-client: team-c"],
+    [
+        "absent",
+        "CHAT",
+        "chat ",
+        " chat",
+        "chat\n",
+        "chat\0",
+        "chät",
+        "qwen3-8b/blue",
+        "*",
+        "x" * 257,
+        "x" * 10_000,
+        "chat\r\nx-gateway-client: team-c",
+    ],
 )
 def test_a_name_that_is_none_of_a_model_is_not_found(platform, model):
     assert complaint(platform, body=chat(model)) == (404, "model_not_found")

@@ -41,7 +41,7 @@ def model_named(body):
     """None: the model server cannot read it, and refuses it."""
     try:
         return json.loads(body)["model"]
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -107,6 +107,19 @@ def test_of_two_models_the_last_one_counts_here_and_there(platform, first, last,
         assert answer.headers["x-replica"].split("/")[0] in {"qwen3-8b", "llama"}
         assert last in platform.gateway.plan.models[answer.headers["x-replica"].split("/")[0]].names
     assert_nothing_slipped_through(platform, "team-a")
+
+
+@quickly
+@given(value=st.dictionaries(st.text(max_size=8) | st.just("model"), json_values, max_size=6), name=names, ascii_only=st.booleans())
+def test_the_model_of_any_object_is_found_wherever_it_stands(platform, value, name, ascii_only):
+    """However deep its members are, whatever their texts look like, and escaped or not."""
+    body = json.dumps({"messages": []} | value | {"model": name}, ensure_ascii=ascii_only, indent=1 if ascii_only else None)
+    answer = send(platform.gateway.port, request("/v1/chat/completions", body.encode("utf-8", "surrogatepass")))
+    models = platform.gateway.plan.models
+    expected = [model for model in models if name in models[model].names and model != "private"]
+    assert [model for model in models if platform.received(model)] == expected
+    assert answer.status < 500
+    platform.heal()
 
 
 @quickly

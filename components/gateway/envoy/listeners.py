@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from components.gateway.envoy import api_keys, certificate, clients, replies, routes
+from components.gateway.envoy import api_keys, certificate, clients, replies, routes, scripts
 from components.gateway.envoy.audit_log import audit_log
 from components.gateway.envoy.messages import Message, extension, header_is, header_set_to, http_filter, seconds, socket, watched
 from config.gateway import ANONYMOUS
 from planning.gateway import GatewayPlan
 
-_FOLDER = Path(__file__).parent
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 # Bytes that are kept in memory for one connection while the other side is slow. Requests are kept whole, as far as the routes let them.
 STREAM_BUFFER_BYTES = 1024**2
@@ -43,9 +40,9 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         access_log=audit_log(),
         http_filters=[
             *_authentication(plan, folder),
+            scripts.answer(),
             _from_file(clients.FILTER, clients.FILTER_TYPE, folder, clients.FILE),
-            _request_to_metadata(),
-            _lua(plan),
+            scripts.request(plan),
             http_filter("rbac", "RBAC"),
             _router(),
         ],
@@ -117,24 +114,6 @@ def _from_file(name: str, type_name: str, folder: str, file: str) -> Message:
     """A filter that comes from its file alone; until that is read, nobody gets in."""
     discovery = {"config_source": watched(folder, file), "type_urls": [f"type.googleapis.com/{type_name}"]}
     return {"name": name, "config_discovery": discovery}
-
-
-def _lua(plan: GatewayPlan) -> Message:
-    affinity = any(model.affinity.by == "prefix" for model in plan.models.values())
-    constants = f'local AFFINITY, RETRY_AFTER = {str(affinity).lower()}, "{replies.RETRY_AFTER_SECONDS}"\n'
-    source = constants + (_FOLDER / "model_request.lua").read_text()
-    return http_filter("lua", "Lua", default_source_code={"inline_string": source})
-
-
-def _request_to_metadata() -> Message:
-    """Reads `model` from the request's body, which it keeps until it is whole."""
-    rule = {
-        "selectors": [{"key": "model"}],
-        "on_present": {"metadata_namespace": "request", "key": "model"},
-        "on_error": {"metadata_namespace": "request", "key": "invalid", "value": True},
-    }
-    rules = {"rules": [rule], "allow_content_types_regex": {"regex": r"(?i)application/json\s*(;.*)?"}}
-    return http_filter("json_to_metadata", "JsonToMetadata", request_rules=rules)
 
 
 def _router() -> Message:

@@ -39,23 +39,28 @@ local function infer(handle)
   if not content_type:match("^application/json%s*$") and not content_type:match("^application/json%s*;") then
     return refuse(handle, "415", "unsupported_media_type", "Send the request as application/json.")
   end
-  local request = handle:streamInfo():dynamicMetadata():get("request") or {}
-  if request.invalid then
-    return refuse(handle, "400", "invalid_json", "The body is not valid JSON.")
+  if (headers:get("content-encoding") or "identity"):lower() ~= "identity" then
+    return refuse(handle, "415", "unsupported_media_type", "Compressed bodies are not taken here: send the request without content-encoding.")
   end
-  local model = request.model
+  local body = handle:body()
+  if body == nil then
+    return refuse(handle, "400", "invalid_json", "The body is empty; send a JSON object.")
+  end
+  local is_object, model = model_of(body)
+  if not is_object then
+    return refuse(handle, "400", "invalid_json", "The body is not a JSON object of at most " .. MOST_MEMBERS .. " members.")
+  elseif model == false then
+    return refuse(handle, "400", "invalid_model", "`model` must be a string.")
+  end
+  headers = handle:headers() -- again: to wait for the body ended the life of what was had before
   if model == nil or model == "" then
     model = headers:get("x-gateway-default-model")
     if model == nil then
       return refuse(handle, "400", "missing_model", "Say which `model`; GET /v1/models lists yours.")
     end
-  elseif type(model) ~= "string" then
-    return refuse(handle, "400", "invalid_model", "`model` must be a string.")
   end
-  local body = AFFINITY and handle:body()
-  if body then
-    -- Not `headers`: to wait for the body ends the life of what was had before.
-    handle:headers():replace("x-gateway-prefix", prefix_hash(body:getBytes(0, math.min(body:length(), 65536))))
+  if AFFINITY then
+    headers:replace("x-gateway-prefix", prefix_hash(body:getBytes(0, math.min(body:length(), 65536))))
   end
   choose(handle, "infer", model)
 end
@@ -80,47 +85,5 @@ function envoy_on_request(handle)
     choose(handle, "describe", unescape(path:sub(12)))
   else
     infer(handle)
-  end
-end
-
--- Token counts of an answer, whole or a stream, read as it passes. In a JSON string the quotes around `usage` would be escaped, so no
--- text that a model writes looks like this. Only what could be the beginning of a usage is kept: a stream passes here token by token.
-local USAGE, LONGEST_USAGE = '"usage"', 1024
-
-local function remember(handle, usage, key, pattern, other_pattern)
-  local count = usage:match(pattern) or usage:match(other_pattern)
-  if count then handle:streamInfo():dynamicMetadata():set("tokens", key, tonumber(count)) end
-end
-
-local function count_tokens(handle)
-  local rest = ""
-  for chunk in handle:bodyChunks() do
-    local text = rest .. chunk:getBytes(0, chunk:length())
-    rest = text:sub(1 - #USAGE)
-    local start, stop = text:find(USAGE, 1, true)
-    while start do
-      local usage = text:match("^:%s*(%b{})", stop + 1)
-      if usage then
-        remember(handle, usage, "prompt", '"prompt_tokens":%s*(%d+)', '"input_tokens":%s*(%d+)')
-        remember(handle, usage, "completion", '"completion_tokens":%s*(%d+)', '"output_tokens":%s*(%d+)')
-      elseif #text - start < LONGEST_USAGE and (text:find("^:?%s*$", stop + 1) or text:find("^:%s*{", stop + 1)) then
-        rest = text:sub(start)
-      end
-      start, stop = text:find(USAGE, stop + 1, true)
-    end
-  end
-end
-
-function envoy_on_response(handle)
-  local headers = handle:headers()
-  local status = headers:get(":status")
-  if status == "200" then
-    count_tokens(handle)
-  elseif status == "503" and headers:get("retry-after") == nil then
-    -- A replica that sheds load says so without a time: one is given, so that clients come back and not at once.
-    headers:add("retry-after", RETRY_AFTER)
-  elseif status == "429" and headers:get("x-ratelimit-remaining") == "0" then
-    -- A client over its rate may come back when there is room again.
-    headers:replace("retry-after", headers:get("x-ratelimit-reset"))
   end
 end
