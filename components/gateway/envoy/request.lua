@@ -42,10 +42,18 @@ local function infer(handle)
   if (headers:get("content-encoding") or "identity"):lower() ~= "identity" then
     return refuse(handle, "415", "unsupported_media_type", "Compressed bodies are not taken here: send the request without content-encoding.")
   end
+  local announced = tonumber(headers:get("content-length")) or MAX_BODY
+  if announced > MAX_BODY then
+    return refuse(handle, "413", "request_too_large", "The request is larger than this gateway takes.")
+  end
+  if not take_room(handle, headers:get("x-gateway-client"), announced) then
+    return refuse(handle, "503", "overloaded", "Too many large requests are in flight here. Try again shortly.", { ["retry-after"] = RETRY_AFTER })
+  end
   local body = handle:body()
   if body == nil then
     return refuse(handle, "400", "invalid_json", "The body is empty; send a JSON object.")
   end
+  keep_room(handle, body:length())
   local is_object, model = model_of(body)
   if not is_object then
     return refuse(handle, "400", "invalid_json", "The body is not a JSON object of at most " .. MOST_MEMBERS .. " members.")
