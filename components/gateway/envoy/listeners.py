@@ -49,17 +49,26 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
     )
     chain: Message = {"filters": [manager]}
     if encrypted:
-        chain["transport_socket"] = certificate.tls(folder)
+        chain |= {"transport_socket": certificate.tls(folder), "transport_socket_connect_timeout": seconds(HEADERS_SECONDS)}
     return {
         "name": "front",
         "address": socket(address, port),
         "per_connection_buffer_limit_bytes": STREAM_BUFFER_BYTES,
+        # It waits for the first bytes: a connection that stays silent is closed, and takes no place from others.
+        "listener_filters": [_inspector("tls" if encrypted else "http")],
+        "listener_filters_timeout": seconds(HEADERS_SECONDS),
         "filter_chains": [chain],
     }
 
 
+def _inspector(protocol: str) -> Message:
+    name = f"{protocol}_inspector"
+    return extension(f"envoy.filters.listener.{name}", f"envoy.extensions.filters.listener.{name}.v3.{protocol.title()}Inspector")
+
+
 def operations_listener(address: str, port: int, admin_cluster: str) -> Message:
-    """Two paths of the administration interface, which itself stays on the loopback interface."""
+    """Two paths of the administration interface, which itself stays on the loopback interface. Open at any load: who looks at a pod that
+    is at its limit must not take it for a dead one."""
     paths = ("/ready", "/stats/prometheus")
     routes = [{"match": {"path": path, "headers": [header_is(":method", "GET")]}, "route": {"cluster": admin_cluster}} for path in paths]
     manager = _manager(
@@ -71,6 +80,8 @@ def operations_listener(address: str, port: int, admin_cluster: str) -> Message:
     return {
         "name": "operations",
         "address": socket(address, port),
+        "bypass_overload_manager": True,
+        "ignore_global_conn_limit": True,
         "filter_chains": [{"filters": [manager]}],
     }
 
