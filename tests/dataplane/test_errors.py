@@ -84,6 +84,7 @@ def test_openais_client_reads_a_model_servers_own_error_as_it_is(platform):
         f"Bearer {key_of('team-a').upper()}",
         f"Bearer {key_of('team-a')},{key_of('team-b')}",
         f"Bearer Bearer {key_of('team-a')}",
+        f"bearer {key_of('team-a')}x",
         f"Basic {key_of('team-a')}",
         "Bearer team-a",
         "Bearer \xff\xfe",
@@ -93,6 +94,31 @@ def test_openais_client_reads_a_model_servers_own_error_as_it_is(platform):
 def test_without_a_valid_key_nothing_is_answered(platform, path, authorization):
     method = "GET" if path == "/v1/models" else "POST"
     assert complaint(platform, path, method=method, client=None, authorization=authorization) == (401, "invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {key_of('team-a')}"},
+        {"authorization": f"bearer {key_of('team-a')}"},
+        {"authorization": f"BEARER {key_of('team-a')}"},
+        {"x_api_key": key_of("team-a")},
+        {"api_key": key_of("team-a")},
+        {"authorization": f"Bearer {key_of('team-a')}", "x_api_key": "sk-ant-of-somebody-else", "api_key": "sk-azure"},
+    ],
+    ids=lambda headers: " and ".join(headers),
+)
+def test_a_key_is_taken_where_any_client_puts_it_and_goes_no_further(platform, headers):
+    answer = send(platform.gateway.port, request("/v1/chat/completions", chat(), client=None, **headers))
+    assert answer.status == 200
+    assert platform.logged(answer.request_id)["client"] == "team-a"
+    [seen] = platform.received("qwen3-8b")
+    assert not {"authorization", "x-api-key", "api-key"} & {name.lower() for name in seen.headers}
+    assert "sk-" not in repr(seen.headers.items())
+
+
+def test_a_wrong_key_counts_even_beside_a_good_one(platform):
+    assert complaint(platform, client=None, authorization="Bearer wrong", x_api_key=key_of("team-a")) == (401, "invalid_api_key")
 
 
 @pytest.mark.parametrize("elsewhere", ["?api_key={key}", "?authorization=Bearer%20{key}", "?key={key}"])

@@ -130,6 +130,10 @@ def test_a_stream_arrives_piece_by_piece_beside_others(platform, connection):
     assert silent not in connection.ended
 
 
+def test_a_header_with_an_underscore_is_left_out(platform, connection):
+    assert connection.answer(connection.ask(**{"session_id".replace("_", "\u005f"): "one"}))[0] == 200
+
+
 METHOD, SCHEME, AUTHORITY = (":method", "POST"), (":scheme", "http"), (":authority", "gateway")
 SMUGGLED = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-gateway-client: team-b\r\n\r\n"
 MALFORMED = {

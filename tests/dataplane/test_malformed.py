@@ -1,13 +1,14 @@
 """What is no proper request: never a 5xx, never a request that slips past authentication, never one to a wrong model."""
 
 import json
+import socket
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.dataplane import malformed
-from tests.dataplane.gateway_under_test import key_of
+from tests.dataplane.gateway_under_test import WAIT_SECONDS, key_of
 from tests.dataplane.wire import chat, exchange, request, send
 
 EXAMPLES = 60
@@ -165,6 +166,29 @@ def test_a_client_that_asks_before_it_sends_its_body_is_told_to_go_on(platform):
     assert send(platform.gateway.port, head + b"\r\n\r\n" + body).status == 200
 
 
-def test_http_1_0_is_refused_in_words(platform):
-    answer = send(platform.gateway.port, request("/v1/models", method="GET").replace(b"HTTP/1.1", b"HTTP/1.0"))
-    assert (answer.status, answer.error["code"]) == (426, "upgrade_required")
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+def test_http_1_0_is_served(platform, streamed):
+    data = request("/v1/chat/completions", chat(stream=streamed)).replace(b"HTTP/1.1", b"HTTP/1.0")
+    with socket.create_connection(("127.0.0.1", platform.gateway.port), timeout=WAIT_SECONDS) as connection:
+        connection.sendall(data)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b" 200 OK" in head.splitlines()[0]
+    assert b"chunked" not in head
+    assert body.endswith(b"data: [DONE]\n\n" if streamed else b"}")
+
+
+def test_an_offer_to_upgrade_to_tls_is_ignored(platform):
+    """Apache's HttpClient makes it with every request on plain HTTP, Spring with it."""
+    answer = send(platform.gateway.port, request("/v1/chat/completions", chat(), connection="Upgrade", upgrade="TLS/1.2"))
+    assert answer.status == 200
+
+
+def test_a_header_with_an_underscore_is_left_out(platform):
+    data = request("/v1/chat/completions", chat(), x_note="kept").replace(
+        b"x-note", b"session_id: one\r\nx_gateway_client: team-c\r\nx-note"
+    )
+    assert send(platform.gateway.port, data).status == 200
+    [seen] = platform.received("qwen3-8b")
+    assert seen.headers["x-note"] == "kept"
+    assert not [name for name in seen.headers if "_" in name]

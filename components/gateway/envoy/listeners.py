@@ -25,7 +25,13 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         always_set_request_id_in_response=True,
         common_http_protocol_options={
             "idle_timeout": seconds(CONNECTION_IDLE_SECONDS),
-            "headers_with_underscores_action": "REJECT_REQUEST",
+            # Nothing of them goes on, so that `x_gateway_client` cannot be taken for `x-gateway-client`; the request does.
+            "headers_with_underscores_action": "DROP_HEADER",
+        },
+        http_protocol_options={
+            "accept_http_10": True,  # nginx speaks it to what is behind it, unless told otherwise
+            # Apache's HttpClient offers to upgrade to TLS with every request; an offer may be ignored (RFC 9110, 7.8).
+            "ignore_http_11_upgrade": [{"prefix": "TLS/"}],
         },
         http2_protocol_options={
             "max_concurrent_streams": MOST_STREAMS_A_CONNECTION,
@@ -107,7 +113,8 @@ def _without_forged_headers(plan: GatewayPlan) -> Message:
     mutations: list[Message] = [{"remove": name} for name in routes.INTERNAL_HEADERS]
     mutations.append({"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}})
     if plan.settings.authentication == "none":
-        mutations += [{"append": header_set_to(api_keys.CLIENT_HEADER, ANONYMOUS)}, {"remove": "authorization"}]
+        mutations.append({"append": header_set_to(api_keys.CLIENT_HEADER, ANONYMOUS)})
+        mutations += [{"remove": name} for name in api_keys.KEY_HEADERS]
     return extension(
         "envoy.http.early_header_mutation.header_mutation",
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",

@@ -42,7 +42,7 @@ local function infer(handle)
   if (headers:get("content-encoding") or "identity"):lower() ~= "identity" then
     return refuse(handle, "415", "unsupported_media_type", "Compressed bodies are not taken here: send the request without content-encoding.")
   end
-  local announced = tonumber(headers:get("content-length")) or MAX_BODY
+  local announced = tonumber(headers:get("content-length") or MAX_BODY)
   if announced > MAX_BODY then
     return refuse(handle, "413", "request_too_large", "The request is larger than this gateway takes.")
   end
