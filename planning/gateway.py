@@ -42,6 +42,8 @@ class RoutedModel:
     max_requests: int
     """Most requests, running and waiting, over all replicas at the ceiling."""
     affinity: Affinity
+    max_model_len: int
+    """Tokens of a prompt and its answer together."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,8 @@ class GatewayPlan:
         return self.settings.max_body_mib * 1024**2
 
 
-def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int]) -> GatewayPlan | None:
-    """None where the stack has no gateway. `most_in_flight`: requests, running and waiting, that one replica of a model takes."""
+def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int], max_model_len: Mapping[str, int]) -> GatewayPlan | None:
+    """None where the stack has no gateway. By model: requests, running and waiting, that one replica takes; tokens that one request has."""
     gateway = settings.gateway
     if gateway is None:
         return None
@@ -94,6 +96,7 @@ def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int]) -> Gatew
             names=(*(model.served_names or [name]), *model.lora_adapters),
             max_requests=max(1, int(most_in_flight[name] * model.scaling.ceiling * BREAKER_MARGIN)),
             affinity=model.affinity,
+            max_model_len=max_model_len[name],
         )
         for name, model in settings.models.items()
     }

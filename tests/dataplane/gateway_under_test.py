@@ -19,6 +19,7 @@ from tools.local_gateway import LocalGateway
 from tools.model_server import HEALTHY, Fleet, ModelServer, ServerSettings, fleet
 
 WAIT_SECONDS = 20
+MAX_MODEL_LEN = 8192
 HELLO: Any = [{"role": "user", "content": "Hello, who are you?"}]
 
 
@@ -45,7 +46,7 @@ def plan_of(models: Mapping[str, Served], clients: Mapping[str, Any], **gateway:
     section = {"authentication": "api-key", "clients": dict(clients)} | gateway
     secrets = {"clientKeys": dict.fromkeys(clients, "given")} if section["authentication"] == "api-key" else {}
     settings = stacks.settings({"models": None} | {f"models.{name}": one for name, one in entries.items()} | _sections(section, secrets))
-    plan = plan_gateway(settings, {name: one.requests_a_replica for name, one in models.items()})
+    plan = plan_gateway(settings, {name: one.requests_a_replica for name, one in models.items()}, dict.fromkeys(models, MAX_MODEL_LEN))
     assert plan
     return plan
 

@@ -19,7 +19,7 @@ NEVER = 3600.0
 
 @pytest.fixture(scope="module")
 def own_platform():
-    limited = {name: {"requestsPerMinute": RATE} for name in ("frequent", "other", "robbed")}
+    limited = {name: {"requestsPerMinute": RATE} for name in ("frequent", "other", "robbed", "reader")}
     clients = {"steady": {}, "broad": {"concurrentRequests": IN_FLIGHT}} | limited
     with running({"qwen3-8b": Served()}, clients, cpu=WORKERS) as platform:
         yield platform
@@ -63,7 +63,13 @@ def test_over_its_rate_a_client_is_told_when_to_come_back_and_others_notice_noth
 def test_requests_without_a_valid_key_take_nothing_from_a_clients_rate(platform):
     for _ in range(3 * RATE):
         assert status_of_key(platform, f"{key_of('robbed')}-but-wrong") == 401
-    assert [status_of_key(platform, key_of("robbed")) for _ in range(RATE + 1)] == [200] * RATE + [429]
+    assert [status(platform, "robbed") for _ in range(RATE + 1)] == [200] * RATE + [429]
+
+
+def test_the_list_of_models_takes_nothing_from_a_clients_rate(platform):
+    for _ in range(3 * RATE):
+        assert status_of_key(platform, key_of("reader")) == 200
+    assert [status(platform, "reader") for _ in range(RATE + 1)] == [200] * RATE + [429]
 
 
 @contextlib.contextmanager

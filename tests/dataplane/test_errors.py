@@ -106,7 +106,7 @@ def test_without_a_valid_key_nothing_is_answered(platform, path, authorization):
         {"api_key": key_of("team-a")},
         {"authorization": f"Bearer {key_of('team-a')}", "x_api_key": "sk-ant-of-somebody-else", "api_key": "sk-azure"},
     ],
-    ids=lambda headers: " and ".join(headers),
+    ids=" and ".join,
 )
 def test_a_key_is_taken_where_any_client_puts_it_and_goes_no_further(platform, headers):
     answer = send(platform.gateway.port, request("/v1/chat/completions", chat(), client=None, **headers))

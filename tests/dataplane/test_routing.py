@@ -5,7 +5,7 @@ import json
 import openai
 import pytest
 
-from tests.dataplane.gateway_under_test import HELLO
+from tests.dataplane.gateway_under_test import HELLO, MAX_MODEL_LEN
 from tests.dataplane.wire import chat, request, send
 
 
@@ -34,9 +34,10 @@ def test_every_endpoint_of_the_api_passes(platform, path):
     assert platform.received("embedder")[0].path == path
 
 
-def test_the_query_of_a_path_passes_and_does_not_hide_it(platform):
-    assert answered_by(platform, chat(), "/v1/chat/completions?debug=1") in {"qwen3-8b/0", "qwen3-8b/1"}
-    assert platform.received("qwen3-8b")[0].path == "/v1/chat/completions?debug=1"
+def test_the_query_of_a_path_goes_no_further_and_does_not_hide_it(platform):
+    """It may hold a key by mistake, and model servers log it."""
+    assert answered_by(platform, chat(), "/v1/chat/completions?api_key=sk-1") in {"qwen3-8b/0", "qwen3-8b/1"}
+    assert platform.received("qwen3-8b")[0].path == "/v1/chat/completions"
     assert send(platform.gateway.port, request("/metrics?/v1/chat/completions", chat())).status == 404
 
 
@@ -150,7 +151,14 @@ def test_a_path_of_the_api_that_no_model_server_knows_is_its_to_refuse(platform,
 
 
 @pytest.mark.parametrize(
-    "path", ["//v1/chat/completions", "/v1//chat/completions", "/v1/./chat/completions", "http://other/v1/chat/completions"]
+    "path",
+    [
+        "//v1/chat/completions",
+        "/v1//chat/completions",
+        "/v1/./chat/completions",
+        "http://other/v1/chat/completions",
+        "/v1/chat/completions/",
+    ],
 )
 def test_other_spellings_of_a_path_are_the_path(platform, path):
     assert answered_by(platform, chat(), path).startswith("qwen3-8b/")
@@ -166,6 +174,31 @@ def test_each_client_sees_the_models_that_it_may_use(platform):
     assert names["team-a"] == adapters | {"meta/llama", "embedder"}
     assert names["team-b"] == {"meta/llama", "private"}
     assert names["team-c"] == adapters | {"meta/llama", "embedder", "private"}
+    assert platform.total_received() == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/"])
+def test_a_model_says_how_many_tokens_it_takes(platform, path):
+    answer = send(platform.gateway.port, request(path, method="GET"))
+    assert {model["max_model_len"] for model in answer.json["data"]} == {MAX_MODEL_LEN}
+    assert send(platform.gateway.port, request("/v1/models/chat", method="GET")).json["max_model_len"] == MAX_MODEL_LEN
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("/v1/v1/chat/completions", "a /v1 too many"),
+        ("/v1/", "under /v1/"),
+        ("/v1/responses/resp_1", "not stored"),
+        ("/v1/responses/resp_1/cancel", "not stored"),
+        ("/v1/responses/resp_1/input_items", "not stored"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_an_address_that_leads_nowhere_says_why(platform, method, path, word):
+    answer = send(platform.gateway.port, request(path, method=method))
+    assert (answer.status, answer.error["code"]) == (404, "unknown_url")
+    assert word in answer.error["message"]
     assert platform.total_received() == 0
 
 

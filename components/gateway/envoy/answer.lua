@@ -34,6 +34,10 @@ function envoy_on_response(handle)
   elseif status == "503" and headers:get("retry-after") == nil then
     -- A replica that sheds load says so without a time: one is given, so that clients come back and not at once.
     headers:add("retry-after", RETRY_AFTER)
+  elseif status:sub(1, 1) == "3" then
+    -- A model server does not know by which scheme it has been asked; the path alone is right for every client.
+    local location = headers:get("location")
+    if location then headers:replace("location", (location:gsub("^https?://[^/]*", ""))) end
   elseif status == "429" and headers:get("x-ratelimit-remaining") == "0" then
     -- A client over its rate may come back when there is room again.
     headers:replace("retry-after", headers:get("x-ratelimit-reset"))

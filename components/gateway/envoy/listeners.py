@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.gateway.envoy import api_keys, certificate, clients, replies, routes, scripts
+from components.gateway.envoy import api_keys, certificate, clients, cors, replies, routes, scripts
 from components.gateway.envoy.audit_log import audit_log
 from components.gateway.envoy.messages import Message, extension, header_is, header_set_to, http_filter, seconds, socket, watched
 from config.gateway import ANONYMOUS
@@ -45,6 +45,7 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         local_reply_config=replies.local_replies(),
         access_log=audit_log(),
         http_filters=[
+            cors.cors(),
             *_authentication(plan, folder),
             scripts.answer(),
             _from_file(clients.FILTER, clients.FILTER_TYPE, folder, clients.FILE),

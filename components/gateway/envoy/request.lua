@@ -79,11 +79,15 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  local path = headers:get(":path"):match("^[^?#]*")
+  local path = headers:get(":path"):match("^[^?#]*"):gsub("/+$", "")
   local method = headers:get(":method")
   local reads = path == "/v1/models" or path:sub(1, 11) == "/v1/models/"
-  if path:sub(1, 4) ~= "/v1/" or ADMINISTRATION[path:gsub("/+$", "")] then
+  if path:sub(1, 4) ~= "/v1/" or ADMINISTRATION[path] then
     return refuse(handle, "404", "unknown_url", "Only the OpenAI API is served here, under /v1/.")
+  elseif path:sub(1, 7) == "/v1/v1/" then
+    return refuse(handle, "404", "unknown_url", "There is a /v1 too many: leave it out of the client's base URL, or of its path.")
+  elseif path:sub(1, 14) == "/v1/responses/" then
+    return refuse(handle, "404", "unknown_url", "Responses are not stored here: send what came before with each request.")
   elseif method ~= (reads and "GET" or "POST") then
     local allowed = reads and "GET" or "POST"
     return refuse(handle, "405", "method_not_allowed", "Use " .. allowed .. " here.", { allow = allowed })
@@ -92,6 +96,8 @@ function envoy_on_request(handle)
   elseif reads then
     choose(handle, "describe", unescape(path:sub(12)))
   else
+    -- No query, which may hold a key by mistake, and no slash at the end, which a model server would answer with a redirection.
+    headers:replace(":path", path)
     infer(handle)
   end
 end

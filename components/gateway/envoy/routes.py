@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components.gateway.envoy import cors
 from components.gateway.envoy.api_keys import CLIENT_HEADER
 from components.gateway.envoy.clients import DEFAULT_MODEL_HEADER
 from components.gateway.envoy.clusters import Backend, cluster_name
@@ -51,7 +52,7 @@ def routes(plan: GatewayPlan, models: Sequence[ModelRoute]) -> Message:
     """The file's content."""
     infer = {name: _model_route(plan, route, name) for route in models for name in route.model.names}
     describe = {
-        name: _route(name, **_allowed(plan, route.model), **_json_answer(_description(name)))
+        name: _route(name, **_allowed(plan, route.model), **_json_answer(_description(route.model, name)))
         for route in models
         for name in route.model.names
     }
@@ -90,12 +91,13 @@ def _allowed(plan: GatewayPlan, model: RoutedModel) -> Message:
 
 
 def _list(client: RoutedClient, models: Mapping[str, RoutedModel]) -> Message:
-    names = [name for model in client.models for name in models[model].names]
-    return {"object": "list", "data": [_description(name) for name in names]}
+    data = [_description(models[model], name) for model in client.models for name in models[model].names]
+    return {"object": "list", "data": data}
 
 
-def _description(name: str) -> Message:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "vllm-platform"}
+def _description(model: RoutedModel, name: str) -> Message:
+    """`max_model_len` as vLLM says it: agents size their prompts by it."""
+    return {"id": name, "object": "model", "created": 0, "owned_by": "vllm-platform", "max_model_len": model.max_model_len}
 
 
 def _json_answer(value: Message) -> Message:
@@ -130,6 +132,7 @@ def _table(plan: GatewayPlan, choice: Message) -> Message:
         "matcher": choice["matcher"],
         "retry_policy": _RETRIES,
         "request_body_buffer_limit": plan.max_body_bytes,
+        **cors.policy(plan.settings.cors.origins),
         "virtual_clusters": [{"name": name, "headers": [header_is(CLIENT_HEADER, name)]} for name in plan.clients],  # metrics by client
     }
     configuration = typed(
