@@ -87,6 +87,10 @@ class Platform:
         assert len(found) == 1, found
         return found[0]
 
+    def clients_of(self, model: str) -> list[str]:
+        """Who the gateway says has sent what this model's replicas received."""
+        return [self.logged(one.headers["x-request-id"])["client"] for one in self.received(model)]
+
     def _lines(self, request_id: str | None) -> list[dict[str, Any]]:
         return [line for line in self.gateway.audit_log if line["request_id"] == request_id]
 

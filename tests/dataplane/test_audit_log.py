@@ -12,8 +12,8 @@ from tests.model_servers import wait_for
 from tools.model_server import Faults
 
 FIELDS = {
-    "time", "request_id", "client", "model", "colour", "method", "path", "status", "flags", "details", "duration_ms", "first_byte_ms",
-    "attempts", "upstream", "prompt_tokens", "completion_tokens", "bytes_received", "bytes_sent",
+    "time", "request_id", "source", "client", "model", "colour", "method", "path", "status", "flags", "details", "duration_ms",
+    "first_byte_ms", "attempts", "upstream", "prompt_tokens", "completion_tokens", "bytes_received", "bytes_sent",
 }  # fmt: skip
 SECRET = "Tell nobody: tulips."
 NEVER = 3600.0
@@ -28,6 +28,7 @@ def test_a_line_says_who_asked_what_of_whom_and_what_it_took(platform):
     usage = answer.json["usage"]
     replica = next(one for one in platform.replicas["qwen3-8b"] if one.settings.replica == answer.headers["x-replica"])
     expected = {
+        "source": "127.0.0.1",
         "client": "team-a",
         "model": "qwen3-8b",
         "colour": "blue",

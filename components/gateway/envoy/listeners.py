@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from components.gateway.envoy import api_keys, certificate, clients, cors, replies, routes, scripts
-from components.gateway.envoy.audit_log import audit_log
+from components.gateway.envoy.audit_log import audit_log, remember_client
 from components.gateway.envoy.messages import Message, extension, header_is, header_set_to, http_filter, seconds, socket, watched
-from config.gateway import ANONYMOUS
+from config.gateway import ANONYMOUS, Exposure
 from planning.gateway import GatewayPlan
 
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -15,6 +15,8 @@ HEADERS_SECONDS = 10
 BODY_SECONDS = 300
 CONNECTION_IDLE_SECONDS = 900
 MOST_STREAMS_A_CONNECTION = 256
+# How many addresses at the end of X-Forwarded-For are the exposure's own word: Google's load balancer appends the client's and its own.
+_PROXIES: dict[Exposure, int] = {"cluster-ip": 0, "load-balancer": 0, "ingress": 1, "gke-gateway": 2}
 
 
 def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, encrypted: bool) -> Message:
@@ -22,6 +24,7 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         "front",
         plan.settings.timeouts.idle_seconds,
         use_remote_address=True,
+        xff_num_trusted_hops=_PROXIES[plan.settings.exposure],
         always_set_request_id_in_response=True,
         common_http_protocol_options={
             "idle_timeout": seconds(CONNECTION_IDLE_SECONDS),
@@ -37,6 +40,8 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
             "max_concurrent_streams": MOST_STREAMS_A_CONNECTION,
             "initial_stream_window_size": STREAM_BUFFER_BYTES,
             "initial_connection_window_size": STREAM_BUFFER_BYTES,
+            # Ends the stream that is malformed, and not those of others beside it.
+            "override_stream_error_on_invalid_http_message": True,
         },
         request_headers_timeout=seconds(HEADERS_SECONDS),
         request_timeout=seconds(BODY_SECONDS),
@@ -47,6 +52,7 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         http_filters=[
             cors.cors(),
             *_authentication(plan, folder),
+            remember_client(),
             scripts.answer(),
             _from_file(clients.FILTER, clients.FILTER_TYPE, folder, clients.FILE),
             scripts.request(plan),

@@ -68,7 +68,8 @@ local function infer(handle)
     end
   end
   if AFFINITY then
-    headers:replace("x-gateway-prefix", prefix_hash(body:getBytes(0, math.min(body:length(), 65536))))
+    local beginning = body:getBytes(0, math.min(body:length(), 65536))
+    handle:streamInfo():filterState():set(PREFIX, "envoy.hashable_string", prefix_hash(beginning))
   end
   choose(handle, "infer", model)
 end
@@ -79,7 +80,7 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  local path = headers:get(":path"):match("^[^?#]*"):gsub("/+$", "")
+  local path = (headers:get(":path") or ""):match("^[^?#]*"):gsub("/+$", "")
   local method = headers:get(":method")
   local reads = path == "/v1/models" or path:sub(1, 11) == "/v1/models/"
   if path:sub(1, 4) ~= "/v1/" or ADMINISTRATION[path] then

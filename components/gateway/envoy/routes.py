@@ -21,8 +21,9 @@ from planning.gateway import GatewayPlan, RoutedClient, RoutedModel
 FILE = "models.json"
 ROUTES = "models"
 OPERATION_HEADER, MODEL_HEADER = "x-gateway-operation", "x-gateway-model"
-PREFIX_HEADER = "x-gateway-prefix"
-INTERNAL_HEADERS = (CLIENT_HEADER, OPERATION_HEADER, MODEL_HEADER, DEFAULT_MODEL_HEADER, PREFIX_HEADER)
+INTERNAL_HEADERS = (CLIENT_HEADER, OPERATION_HEADER, MODEL_HEADER, DEFAULT_MODEL_HEADER)
+# Kept beside the request: its headers of the gateway's own are gone before a replica is chosen.
+PREFIX_STATE = "vllm-platform.prefix"
 
 # Tries beside the first, each on another replica. `reset` is a replica that goes away before it has answered at all: once the first
 # byte of an answer is on its way, nothing is tried again.
@@ -73,9 +74,10 @@ def _model_route(plan: GatewayPlan, route: ModelRoute, name: str) -> Message:
     clusters = [{"name": cluster_name(route.model.name, one.colour), "weight": one.weight} for one in route.backends]
     action: Message = {"timeout": seconds(plan.settings.timeouts.request_seconds)}
     action |= {"cluster": clusters[0]["name"]} if len(clusters) == 1 else {"weighted_clusters": {"clusters": clusters}}
-    if route.model.affinity.by != "none":
-        header = route.model.affinity.header if route.model.affinity.by == "session" else PREFIX_HEADER
-        action["hash_policy"] = [{"header": {"header_name": header}}]
+    if route.model.affinity.by == "session":
+        action["hash_policy"] = [{"header": {"header_name": route.model.affinity.header}}]
+    elif route.model.affinity.by == "prefix":
+        action["hash_policy"] = [{"filter_state": {"key": PREFIX_STATE}}]
     return _route(name, route=action, **_allowed(plan, route.model))
 
 
@@ -139,6 +141,7 @@ def _table(plan: GatewayPlan, choice: Message) -> Message:
         "envoy.config.route.v3.RouteConfiguration",
         name=ROUTES,
         virtual_hosts=[host],
+        request_headers_to_remove=list(INTERNAL_HEADERS),
         max_direct_response_body_size_bytes=_LARGEST_ANSWER_BYTES,
     )
     return discovery(configuration)

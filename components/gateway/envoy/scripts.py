@@ -8,6 +8,7 @@ from pathlib import Path
 
 from components.gateway.envoy.messages import Message, extension
 from components.gateway.envoy.replies import RETRY_AFTER_SECONDS
+from components.gateway.envoy.routes import PREFIX_STATE
 from planning.gateway import GatewayPlan
 
 _FOLDER = Path(__file__).parent
@@ -17,6 +18,7 @@ def request(plan: GatewayPlan) -> Message:
     """Keeps the body until it is whole, if there is room for it, finds its model and lets the route be chosen."""
     constants = {
         "AFFINITY": any(model.affinity.by == "prefix" for model in plan.models.values()),
+        "PREFIX": PREFIX_STATE,
         "MAX_BODY": plan.max_body_bytes,
         "BODY_MEMORY": plan.body_memory_bytes,
         "CLIENT_BODY_MEMORY": plan.client_body_memory_bytes,
