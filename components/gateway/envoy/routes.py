@@ -25,12 +25,12 @@ INTERNAL_HEADERS = (CLIENT_HEADER, OPERATION_HEADER, MODEL_HEADER, DEFAULT_MODEL
 # Kept beside the request: its headers of the gateway's own are gone before a replica is chosen.
 PREFIX_STATE = "vllm-platform.prefix"
 
-# Tries beside the first, each on another replica. `reset` is a replica that goes away before it has answered at all: once the first
-# byte of an answer is on its way, nothing is tried again.
+# One try beside the first, on another replica. `reset` is a replica that goes away before it has answered at all: once the first byte of
+# an answer is on its way, nothing is tried again. No more than one: a prompt that kills its replica would take as many as it is tried on.
 _RETRIES: Message = {
     "retry_on": "connect-failure,refused-stream,reset-before-request,reset,retriable-status-codes",
     "retriable_status_codes": [503],
-    "num_retries": 2,
+    "num_retries": 1,
     "retry_host_predicate": [
         extension("envoy.retry_host_predicates.previous_hosts", "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate")
     ],
