@@ -50,13 +50,32 @@ def complaint(platform, path="/v1/chat/completions", body=None, **headers):
         ),
         (
             "team-a",
-            lambda client: client.audio.transcriptions.create(model="chat", file=b"RIFF"),
+            lambda client: client.files.create(file=b"{}", purpose="batch"),
             openai.APIStatusError,
             "unsupported_media_type",
         ),
+        (
+            "team-a",
+            lambda client: client.audio.transcriptions.create(model="private", file=b"RIFF"),
+            openai.PermissionDeniedError,
+            "model_not_allowed",
+        ),
+        ("team-a", lambda client: client.audio.transcriptions.create(model="", file=b"RIFF"), openai.BadRequestError, "missing_model"),
         ("team-a", lambda client: client.files.list(), openai.APIStatusError, "method_not_allowed"),
     ],
-    ids=["unknown", "missing", "not its own", "not its own, by an alias", "key", "key, inference", "size", "multipart", "method"],
+    ids=[
+        "unknown",
+        "missing",
+        "not its own",
+        "not its own, by an alias",
+        "key",
+        "key, inference",
+        "size",
+        "upload",
+        "audio, not its own",
+        "audio, missing",
+        "method",
+    ],
 )
 def test_openais_client_raises_what_it_should(platform, client_name, ask, error, code):
     with platform.client(client_name) as client, pytest.raises(error) as caught:

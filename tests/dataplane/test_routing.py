@@ -34,6 +34,38 @@ def test_every_endpoint_of_the_api_passes(platform, path):
     assert platform.received("embedder")[0].path == path
 
 
+AUDIO = b"RIFF" + bytes(range(256)) * 1000
+
+
+@pytest.mark.parametrize("name", ["transcriptions", "translations"])
+@pytest.mark.parametrize("audio", [AUDIO, AUDIO[:50] + b"\r\n\r\n" + AUDIO], ids=["audio", "audio with empty lines in it"])
+def test_audio_goes_to_the_model_of_its_form(platform, name, audio):
+    """The stand-in knows no audio; what is sent to it is whole."""
+    with platform.client() as client, pytest.raises(openai.NotFoundError, match="Not Found"):
+        getattr(client.audio, name).create(model="meta/llama", file=("speech.wav", audio), prompt='name="private"')
+    [seen] = platform.received("llama")
+    assert seen.path == f"/v1/audio/{name}"
+    assert audio in seen.body
+    assert platform.total_received() == 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "model"),
+    [
+        ([("model", "chat")], "qwen3-8b"),
+        ([("prompt", "x" * 65_500), ("model", "chat")], "qwen3-8b"),
+        ([("prompt", "x" * 65_530), ("model", "chat")], "qwen3-8b"),
+        ([("model", "meta/llama"), ("model", "chat")], "qwen3-8b"),
+    ],
+    ids=["alone", "at the end of a piece", "across two pieces", "the last of two"],
+)
+@pytest.mark.parametrize("head", [b"", b"\r\nContent-Type: text/plain; charset=utf-8"], ids=["plain", "with a type"])
+def test_the_model_of_a_form_is_found_wherever_it_stands(platform, parts, model, head):
+    form = b"".join(b'--b\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (n.encode(), head, v.encode()) for n, v in parts)
+    send(platform.gateway.port, request("/v1/audio/transcriptions", form + b"--b--\r\n", content_type="multipart/form-data; boundary=b"))
+    assert len(platform.received(model)) == platform.total_received() == 1
+
+
 def test_the_query_of_a_path_goes_no_further_and_does_not_hide_it(platform):
     """It may hold a key by mistake, and model servers log it."""
     assert answered_by(platform, chat(), "/v1/chat/completions?api_key=sk-1") in {"qwen3-8b/0", "qwen3-8b/1"}

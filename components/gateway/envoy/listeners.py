@@ -117,8 +117,7 @@ def _manager(name: str, idle_seconds: int, **fields: object) -> Message:
 
 def _without_forged_headers(plan: GatewayPlan) -> Message:
     """Takes away what only the gateway may say; without authentication, says who everybody is."""
-    mutations: list[Message] = [{"remove": name} for name in routes.INTERNAL_HEADERS]
-    mutations.append({"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}})
+    mutations: list[Message] = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in ("x-gateway-", "x-envoy-")]
     if plan.settings.authentication == "none":
         mutations.append({"append": header_set_to(api_keys.CLIENT_HEADER, ANONYMOUS)})
         mutations += [{"remove": name} for name in api_keys.KEY_HEADERS]

@@ -1,5 +1,6 @@
 -- What a request asks for: an operation and a model. The routes are chosen by the two headers set here; those that a client sent are gone.
 local ADMINISTRATION = { ["/v1/load_lora_adapter"] = true, ["/v1/unload_lora_adapter"] = true }
+local TAKES_FORMS = { ["/v1/audio/transcriptions"] = true, ["/v1/audio/translations"] = true }
 local PREFIX_BYTES = 1024
 
 local function refuse(handle, status, code, message, extra)
@@ -30,15 +31,8 @@ local function prefix_hash(body)
   return bit.tohex(hash)
 end
 
-local function infer(handle)
-  local headers = handle:headers()
-  local content_type = (headers:get("content-type") or ""):lower()
-  if content_type:match("^multipart/") then
-    return refuse(handle, "415", "unsupported_media_type", "Uploads are not served here: send application/json.")
-  end
-  if not content_type:match("^application/json%s*$") and not content_type:match("^application/json%s*;") then
-    return refuse(handle, "415", "unsupported_media_type", "Send the request as application/json.")
-  end
+-- The whole body, or nil: then the request is refused.
+local function body_of(handle, headers)
   if (headers:get("content-encoding") or "identity"):lower() ~= "identity" then
     return refuse(handle, "415", "unsupported_media_type", "Compressed bodies are not taken here: send the request without content-encoding.")
   end
@@ -54,7 +48,27 @@ local function infer(handle)
     return refuse(handle, "400", "invalid_json", "The body is empty; send a JSON object.")
   end
   keep_room(handle, body:length())
-  local is_object, model = model_of(body)
+  return body
+end
+
+local function infer(handle, path)
+  local headers = handle:headers()
+  local content_type = (headers:get("content-type") or ""):lower()
+  local is_form = content_type:match("^multipart/form%-data%s*;") ~= nil
+  if is_form and not TAKES_FORMS[path] then
+    return refuse(handle, "415", "unsupported_media_type", "Uploads are not served here: send application/json.")
+  end
+  if not is_form and not content_type:match("^application/json%s*$") and not content_type:match("^application/json%s*;") then
+    return refuse(handle, "415", "unsupported_media_type", "Send the request as application/json.")
+  end
+  local body = body_of(handle, headers)
+  if body == nil then return end
+  local is_object, model = true, nil
+  if is_form then
+    model = model_of_form(body)
+  else
+    is_object, model = model_of(body)
+  end
   if not is_object then
     return refuse(handle, "400", "invalid_json", "The body is not a JSON object of at most " .. MOST_MEMBERS .. " members.")
   elseif model == false then
@@ -99,6 +113,6 @@ function envoy_on_request(handle)
   else
     -- No query, which may hold a key by mistake, and no slash at the end, which a model server would answer with a redirection.
     headers:replace(":path", path)
-    infer(handle)
+    infer(handle, path)
   end
 end

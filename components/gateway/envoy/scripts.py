@@ -24,7 +24,7 @@ def request(plan: GatewayPlan) -> Message:
         "CLIENT_BODY_MEMORY": plan.client_body_memory_bytes,
         "RETRY_AFTER": str(RETRY_AFTER_SECONDS),
     }
-    return _lua("request", constants, "json_model.lua", "body_memory.lua", "request.lua")
+    return _lua("request", constants, "json_model.lua", "form_model.lua", "body_memory.lua", "request.lua")
 
 
 def answer() -> Message:
