@@ -10,8 +10,11 @@ from config.annotations import Annotations
 from config.errors import rule
 from config.names import CertificateName, GoogleName, HostName, NamespaceName, ObjectName
 from config.ranges import Cidr, SourceCidr
-from config.section import Bounds, MemoryGib, Name, Positive, Section, Text, distinct
+from config.section import Bounds, Form, MemoryGib, Name, Positive, Section, Text, distinct
 
+Origin = Annotated[
+    str, Form(r"(\*|https?://[a-z0-9.-]+(:[0-9]+)?)", "an origin", 'write it as in https://chat.example.com, without a path, or "*"')
+]
 Exposure = Literal["cluster-ip", "load-balancer", "gke-gateway", "ingress"]
 ANONYMOUS = "anonymous"
 
@@ -118,6 +121,14 @@ class Ingress(Section):
     annotations: Annotations = Field(default={}, description="Annotations of the Ingress: timeouts and body sizes are the controller's.")
 
 
+class Cors(Section):
+    """Web pages that may call from a browser, with a key that their users give them."""
+
+    origins: Annotated[list[Origin], AfterValidator(distinct)] = Field(
+        default=[], description='Scheme and host of the pages, such as https://chat.example.com; "*" for any. Default: none.'
+    )
+
+
 class Timeouts(Section):
     """How long a request may take."""
 
@@ -153,5 +164,6 @@ class Gateway(Section):
         description="Count the tokens of every stream in the audit log: streams then end with a chunk of usage and no choices, "
         "as with stream_options.include_usage. False: only of streams whose client asks for it.",
     )
+    cors: Cors = Field(default=Cors(), description="Calls from web pages.")
     timeouts: Timeouts = Field(default=Timeouts(), description="Time limits.")
     drain_seconds: int = Field(default=300, ge=10, le=3600, description="Time that a leaving gateway pod gives its open streams.")

@@ -5,6 +5,7 @@ Pure. How Envoy is told is `components.gateway.envoy`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -19,8 +20,14 @@ from planning.machines import allocatable_cpu, allocatable_memory_gib
 # A gateway replica refuses what is this much beyond what the model servers take. Their own limit (--max-num-queued-reqs) is exact;
 # this one bounds the connections and the memory of Envoy.
 BREAKER_MARGIN = 1.25
-# Envoy's heap, as shares of the pod's memory: where it gives memory back, and where it takes no more requests.
-SHRINK_AT_HEAP, REFUSE_AT_HEAP = 0.9, 0.95
+# Envoy's heap may have this share of the pod's memory: what it has beside its heap, and what it takes between two looks, is not in it.
+HEAP_SHARE = 0.8
+# Shares of that heap: where it gives memory back, and where it takes no more requests. The last resort: bodies are counted before.
+SHRINK_AT_HEAP, REFUSE_AT_HEAP = 0.85, 0.95
+# The bodies of requests may have this share of the heap, less what Envoy has without any: 70 MiB were measured, 100 with 500 models.
+BODIES_SHARE, IDLE_MIB = 0.9, 128
+# Envoy keeps a body for another try, and a copy while it is sent. A worker thread must have room for two of the largest.
+BODY_COPIES, LEAST_LARGE_BODIES = 2, 2
 # Room on every system node that kube-system, GKE's agents and the monitoring stack take. Assumed.
 SYSTEM_NODE_CPU, SYSTEM_NODE_MEMORY_GIB = 1.2, 3.0
 
@@ -35,6 +42,8 @@ class RoutedModel:
     max_requests: int
     """Most requests, running and waiting, over all replicas at the ceiling."""
     affinity: Affinity
+    max_model_len: int
+    """Tokens of a prompt and its answer together."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +68,25 @@ class GatewayPlan:
 
     @property
     def max_heap_bytes(self) -> int:
-        return int(self.settings.memory_gib * 1024**3)
+        return int(self.settings.memory_gib * 1024**3 * HEAP_SHARE)
+
+    @property
+    def body_memory_bytes(self) -> int:
+        """What the bodies at one worker thread may take."""
+        return _body_memory_bytes(self.settings)
+
+    @property
+    def client_body_memory_bytes(self) -> int:
+        """What those of one client may take of it: where there are others, some room is left to them."""
+        return self.body_memory_bytes // min(2, len(self.clients))
 
     @property
     def max_body_bytes(self) -> int:
         return self.settings.max_body_mib * 1024**2
 
 
-def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int]) -> GatewayPlan | None:
-    """None where the stack has no gateway. `most_in_flight`: requests, running and waiting, that one replica of a model takes."""
+def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int], max_model_len: Mapping[str, int]) -> GatewayPlan | None:
+    """None where the stack has no gateway. By model: requests, running and waiting, that one replica takes; tokens that one request has."""
     gateway = settings.gateway
     if gateway is None:
         return None
@@ -77,6 +96,7 @@ def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int]) -> Gatew
             names=(*(model.served_names or [name]), *model.lora_adapters),
             max_requests=max(1, int(most_in_flight[name] * model.scaling.ceiling * BREAKER_MARGIN)),
             affinity=model.affinity,
+            max_model_len=max_model_len[name],
         )
         for name, model in settings.models.items()
     }
@@ -96,11 +116,26 @@ def _client(name: str, client: Client, models: Mapping[str, RoutedModel]) -> Rou
     )
 
 
+def _body_memory_bytes(gateway: Gateway) -> int:
+    heap = gateway.memory_gib * 1024**3 * HEAP_SHARE
+    return int((heap * BODIES_SHARE - IDLE_MIB * 1024**2) / gateway.cpu)
+
+
 def gateway_problems(settings: Settings) -> Iterator[Problem]:
-    """A gateway pod that no system node can hold."""
-    room = _system_room(settings)
+    """A gateway pod that cannot hold the largest requests, or that no system node can hold."""
     gateway = settings.gateway
-    if gateway is None or room is None:
+    if gateway is None:
+        return
+    least = gateway.max_body_mib * BODY_COPIES * LEAST_LARGE_BODIES
+    if _body_memory_bytes(gateway) < least * 1024**2:
+        needed = (least * gateway.cpu + IDLE_MIB) / BODIES_SHARE / HEAP_SHARE / 1024
+        message = (
+            f"{gateway.memory_gib:g} GiB are too few for {gateway.cpu} worker threads with {LEAST_LARGE_BODIES} requests each "
+            f"of {gateway.max_body_mib} MiB, which Envoy keeps while they are answered"
+        )
+        yield Problem("gateway.memoryGiB", message, f"raise it to {math.ceil(needed * 10) / 10:g} or more, or lower gateway.maxBodyMiB")
+    room = _system_room(settings)
+    if room is None:
         return
     machine, cpu, memory, _ = room
     for key, wanted, there, unit in (("cpu", gateway.cpu, cpu, "CPUs"), ("memoryGiB", gateway.memory_gib, memory, "GiB")):

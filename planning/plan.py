@@ -129,7 +129,8 @@ def make_plan(settings: Settings) -> Plan:
         raise StackError(problems)
     models = {one.name: _model_plan(settings, one, sized[one.name], pool_plans[name], costs) for name in pools for one in placed[name]}
     in_order = {name: models[name] for name in settings.models}
-    gateway = plan_gateway(settings, {name: one.capacity.most_in_flight for name, one in models.items()})
+    in_flight = {name: one.capacity.most_in_flight for name, one in models.items()}
+    gateway = plan_gateway(settings, in_flight, {name: one.memory.max_model_len for name, one in models.items()})
     plan = Plan(pool_plans, in_order, gateway, costs, ())
     warnings = [*_warnings(settings, plan, placed, sized), *over_budget, *unpriced]
     return replace(plan, warnings=tuple(sorted(set(warnings))))

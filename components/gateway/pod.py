@@ -10,8 +10,10 @@ from pathlib import Path
 
 from pulumi_kubernetes.core.v1 import (
     ContainerArgsDict,
+    ExecActionArgsDict,
     PodSecurityContextArgsDict,
     PodTemplateSpecArgsDict,
+    ProbeArgsDict,
     SecurityContextArgsDict,
     TopologySpreadConstraintArgsDict,
     VolumeArgsDict,
@@ -33,6 +35,7 @@ BOOTSTRAP_FILE = "bootstrap.json"
 _FOLDER, _TLS_FOLDER = "/etc/gateway", "/etc/gateway-tls"
 # Time for Envoy to exit after the drain.
 _EXIT_SECONDS = 15
+_PROBE_SECONDS = 5
 _UID = 101  # user `envoy` of the image
 _POD_SECURITY_CONTEXT: PodSecurityContextArgsDict = {
     "run_as_non_root": True,
@@ -61,7 +64,15 @@ def process(plan: GatewayPlan) -> Process:
 
 
 def drain_command(admin_port: int, seconds: int) -> list[str]:
-    return ["bash", "-c", Path(__file__).with_name("drain.sh").read_text(), "drain", str(admin_port), str(seconds)]
+    return _script("drain", admin_port, seconds)
+
+
+def probe_command(admin_port: int) -> list[str]:
+    return _script("probe", admin_port)
+
+
+def _script(name: str, *arguments: int) -> list[str]:
+    return ["bash", "-c", Path(__file__).with_name(f"{name}.sh").read_text(), name, *map(str, arguments)]
 
 
 def envoy_arguments(bootstrap: str, workers: int, drain_seconds: int, log_flush_milliseconds: int = LOG_FLUSH_MILLISECONDS) -> list[str]:
@@ -117,12 +128,17 @@ def _envoy(plan: GatewayPlan, image: str) -> ContainerArgsDict:
         "resources": {"requests": {"cpu": str(settings.cpu), **memory}, "limits": memory},
         "security_context": _SECURITY_CONTEXT,
         "volume_mounts": mounts,
-        "startup_probe": {"http_get": {"path": "/ready", "port": "operations"}, "period_seconds": 2, "failure_threshold": 60},
-        "readiness_probe": {"http_get": {"path": "/ready", "port": "operations"}, "period_seconds": 5, "failure_threshold": 2},
-        "liveness_probe": {"http_get": {"path": "/ready", "port": "operations"}, "period_seconds": 10, "timeout_seconds": 5},
+        "startup_probe": _probe(period=2, failures=60),
+        "readiness_probe": _probe(period=5, failures=2),
+        "liveness_probe": _probe(period=10, failures=3),
         "lifecycle": {"pre_stop": {"exec_": {"command": drain_command(ADMIN_PORT, settings.drain_seconds)}}},
         "termination_message_policy": "FallbackToLogsOnError",
     }
+
+
+def _probe(*, period: int, failures: int) -> ProbeArgsDict:
+    command: ExecActionArgsDict = {"command": probe_command(ADMIN_PORT)}
+    return {"exec_": command, "period_seconds": period, "timeout_seconds": _PROBE_SECONDS, "failure_threshold": failures}
 
 
 def secret_name(file: str) -> str:

@@ -19,6 +19,7 @@ CLIENTS = {
     "team-b": {"models": ["llama", "private"], "defaultModel": "llama"},
     "team-c": {},
 }
+MAX_BODY_MIB = 3  # no number that another buffer has
 
 
 def pytest_collection_modifyitems(items):
@@ -32,7 +33,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def own_platform():
     """A file that needs another one has a fixture of this name itself."""
-    with running(MODELS, CLIENTS, maxBodyMiB=1) as platform:
+    with running(MODELS, CLIENTS, maxBodyMiB=MAX_BODY_MIB) as platform:
         yield platform
 
 

@@ -19,6 +19,7 @@ from tools.local_gateway import LocalGateway
 from tools.model_server import HEALTHY, Fleet, ModelServer, ServerSettings, fleet
 
 WAIT_SECONDS = 20
+MAX_MODEL_LEN = 8192
 HELLO: Any = [{"role": "user", "content": "Hello, who are you?"}]
 
 
@@ -45,7 +46,7 @@ def plan_of(models: Mapping[str, Served], clients: Mapping[str, Any], **gateway:
     section = {"authentication": "api-key", "clients": dict(clients)} | gateway
     secrets = {"clientKeys": {key: {"secure": "given"} for key in clients}} if section["authentication"] == "api-key" else {}
     settings = stacks.settings({"models": None} | {f"models.{name}": one for name, one in entries.items()} | _sections(section, secrets))
-    plan = plan_gateway(settings, {name: one.requests_a_replica for name, one in models.items()})
+    plan = plan_gateway(settings, {name: one.requests_a_replica for name, one in models.items()}, dict.fromkeys(models, MAX_MODEL_LEN))
     assert plan
     return plan
 
@@ -85,6 +86,10 @@ class Platform:
         found = self.gateway.wait_until(lambda: self._lines(request_id), WAIT_SECONDS, f"no line about {request_id}")
         assert len(found) == 1, found
         return found[0]
+
+    def clients_of(self, model: str) -> list[str]:
+        """Who the gateway says has sent what this model's replicas received."""
+        return [self.logged(one.headers["x-request-id"])["client"] for one in self.received(model)]
 
     def _lines(self, request_id: str | None) -> list[dict[str, Any]]:
         return [line for line in self.gateway.audit_log if line["request_id"] == request_id]

@@ -5,14 +5,15 @@ import socket
 
 import pytest
 
+from tests.dataplane.conftest import MAX_BODY_MIB
 from tests.dataplane.gateway_under_test import HELLO, WAIT_SECONDS, key_of
 from tests.dataplane.wire import chat, request, send
 from tests.model_servers import wait_for
 from tools.model_server import Faults
 
 FIELDS = {
-    "time", "request_id", "client", "model", "colour", "method", "path", "status", "flags", "details", "duration_ms", "first_byte_ms",
-    "attempts", "upstream", "prompt_tokens", "completion_tokens", "bytes_received", "bytes_sent",
+    "time", "request_id", "source", "client", "model", "colour", "method", "path", "status", "flags", "details", "duration_ms",
+    "first_byte_ms", "attempts", "upstream", "prompt_tokens", "completion_tokens", "bytes_received", "bytes_sent",
 }  # fmt: skip
 SECRET = "Tell nobody: tulips."
 NEVER = 3600.0
@@ -27,6 +28,7 @@ def test_a_line_says_who_asked_what_of_whom_and_what_it_took(platform):
     usage = answer.json["usage"]
     replica = next(one for one in platform.replicas["qwen3-8b"] if one.settings.replica == answer.headers["x-replica"])
     expected = {
+        "source": "127.0.0.1",
         "client": "team-a",
         "model": "qwen3-8b",
         "colour": "blue",
@@ -85,7 +87,7 @@ def test_what_a_prompt_or_an_answer_says_of_usage_counts_nothing(platform):
         (request("/v1/chat/completions", chat("private")), {"status": 403, "client": "team-a"}),
         (request("/v1/chat/completions", {}), {"status": 400, "client": "team-a"}),
         (request("/v1/chat/completions", b"{"), {"status": 400, "client": "team-a"}),
-        (request("/v1/chat/completions", b" " * (1024 * 1024 + 1)), {"status": 413}),
+        (request("/v1/chat/completions", b" " * (MAX_BODY_MIB * 1024**2 + 1)), {"status": 413}),
         (request("/v1/chat/completions", chat(), client="nobody"), {"status": 401, "client": None, "model": None}),
         (request("/v1/chat/completions", chat(), client=None, x_gateway_client="team-a"), {"status": 401, "client": None}),
         (request("/v1/chat/completions", chat(max_tokens=0)), {"status": 400, "client": "team-a", "model": "qwen3-8b"}),

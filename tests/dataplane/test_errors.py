@@ -1,14 +1,16 @@
 """What the gateway refuses is refused in OpenAI's words: its client raises the exception that it should, and no model server is asked."""
 
+import gzip
 import json
 
 import openai
 import pytest
 
+from tests.dataplane.conftest import MAX_BODY_MIB
 from tests.dataplane.gateway_under_test import HELLO, key_of
 from tests.dataplane.wire import chat, request, send
 
-TOO_LARGE = 1024 * 1024 + 1
+TOO_LARGE = MAX_BODY_MIB * 1024**2 + 1
 
 
 def complaint(platform, path="/v1/chat/completions", body=None, **headers):
@@ -48,13 +50,32 @@ def complaint(platform, path="/v1/chat/completions", body=None, **headers):
         ),
         (
             "team-a",
-            lambda client: client.audio.transcriptions.create(model="chat", file=b"RIFF"),
+            lambda client: client.files.create(file=b"{}", purpose="batch"),
             openai.APIStatusError,
             "unsupported_media_type",
         ),
+        (
+            "team-a",
+            lambda client: client.audio.transcriptions.create(model="private", file=b"RIFF"),
+            openai.PermissionDeniedError,
+            "model_not_allowed",
+        ),
+        ("team-a", lambda client: client.audio.transcriptions.create(model="", file=b"RIFF"), openai.BadRequestError, "missing_model"),
         ("team-a", lambda client: client.files.list(), openai.APIStatusError, "method_not_allowed"),
     ],
-    ids=["unknown", "missing", "not its own", "not its own, by an alias", "key", "key, inference", "size", "multipart", "method"],
+    ids=[
+        "unknown",
+        "missing",
+        "not its own",
+        "not its own, by an alias",
+        "key",
+        "key, inference",
+        "size",
+        "upload",
+        "audio, not its own",
+        "audio, missing",
+        "method",
+    ],
 )
 def test_openais_client_raises_what_it_should(platform, client_name, ask, error, code):
     with platform.client(client_name) as client, pytest.raises(error) as caught:
@@ -82,6 +103,7 @@ def test_openais_client_reads_a_model_servers_own_error_as_it_is(platform):
         f"Bearer {key_of('team-a').upper()}",
         f"Bearer {key_of('team-a')},{key_of('team-b')}",
         f"Bearer Bearer {key_of('team-a')}",
+        f"bearer {key_of('team-a')}x",
         f"Basic {key_of('team-a')}",
         "Bearer team-a",
         "Bearer \xff\xfe",
@@ -91,6 +113,31 @@ def test_openais_client_reads_a_model_servers_own_error_as_it_is(platform):
 def test_without_a_valid_key_nothing_is_answered(platform, path, authorization):
     method = "GET" if path == "/v1/models" else "POST"
     assert complaint(platform, path, method=method, client=None, authorization=authorization) == (401, "invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {key_of('team-a')}"},
+        {"authorization": f"bearer {key_of('team-a')}"},
+        {"authorization": f"BEARER {key_of('team-a')}"},
+        {"x_api_key": key_of("team-a")},
+        {"api_key": key_of("team-a")},
+        {"authorization": f"Bearer {key_of('team-a')}", "x_api_key": "sk-ant-of-somebody-else", "api_key": "sk-azure"},
+    ],
+    ids=" and ".join,
+)
+def test_a_key_is_taken_where_any_client_puts_it_and_goes_no_further(platform, headers):
+    answer = send(platform.gateway.port, request("/v1/chat/completions", chat(), client=None, **headers))
+    assert answer.status == 200
+    assert platform.logged(answer.request_id)["client"] == "team-a"
+    [seen] = platform.received("qwen3-8b")
+    assert not {"authorization", "x-api-key", "api-key"} & {name.lower() for name in seen.headers}
+    assert "sk-" not in repr(seen.headers.items())
+
+
+def test_a_wrong_key_counts_even_beside_a_good_one(platform):
+    assert complaint(platform, client=None, authorization="Bearer wrong", x_api_key=key_of("team-a")) == (401, "invalid_api_key")
 
 
 @pytest.mark.parametrize("elsewhere", ["?api_key={key}", "?authorization=Bearer%20{key}", "?key={key}"])
@@ -119,37 +166,73 @@ def test_models_are_got(platform, path, method):
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"nonsense", b'{"model": "chat"} {"model": "chat"}', b'{"model": "chat", "a": NaN}', b'{"model": "chat\xff"}', b"\xef\xbb\xbf"],
+    [
+        b"",
+        b" ",
+        b"{",
+        b"nonsense",
+        b"[]",
+        b'["model"]',
+        b'"chat"',
+        b"1",
+        b"null",
+        b'[{"model": "chat"}]',
+        b'{"model": "chat"} {"model": "chat"}',
+        b'{"model": "chat"}]',
+        b'{"model": "chat",}',
+        b'{"model" "chat"}',
+        b'{model: "chat"}',
+        b'{"model": "chat"',
+        b'{"model": "chat',
+        b'{"model": "chat\\',
+        b'{"a": [{"b": "}"}, "model": "chat"}',
+        b'\xef\xbb\xbf{"model": "chat"}',
+        '{"model": "chat"}'.encode("utf-16"),
+        '{"model": "chat"}'.encode("utf-16-be"),
+        '{"model": "chat"}'.encode("utf-32-le"),
+        b"{" + b",".join(b'"%d": 1' % number for number in range(1000)) + b', "model": "chat"}',
+    ],
 )
-def test_a_body_that_is_no_json_is_refused(platform, body):
-    assert complaint(platform, body=body) == (400, "invalid_json")
+@pytest.mark.parametrize("client", ["team-a", "team-b"], ids=["without a default model", "with one"])
+def test_a_body_that_is_no_object_is_refused(platform, client, body):
+    assert complaint(platform, body=body, client=client) == (400, "invalid_json")
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b'["model"]', b'"chat"', b"1", b"null", b"{}", b'{"Model":"chat"}', b'{"a":{"model":"chat"}}']
-)
-def test_a_body_without_a_model_is_refused(platform, body):
-    status, code = complaint(platform, body=body)
-    assert status == 400
-    assert code in {"missing_model", "invalid_json"}
-
-
-@pytest.mark.parametrize("model", [1, 1.5, True, False])
-def test_a_model_that_is_no_name_is_refused(platform, model):
-    assert complaint(platform, body=chat(model)) == (400, "invalid_model")
-
-
-@pytest.mark.parametrize("model", [["chat"], {"chat": 1}, "x" * 10_000])
-def test_what_cannot_be_a_name_counts_as_none_and_is_then_refused_by_the_default_models_server(platform, model):
-    assert complaint(platform, body=chat(model)) == (400, "missing_model")
-    answer = send(platform.gateway.port, request("/v1/chat/completions", chat(model), client="team-b"))
-    assert answer.status in {400, 404}
+@pytest.mark.parametrize("body", [b"{}", b" {\n} ", b'{"Model":"chat"}', b'{"a":{"model":"chat"}}', b'{"model":null}', b'{"model":""}'])
+def test_a_body_without_a_model_is_refused_unless_the_client_has_a_default(platform, body):
+    assert complaint(platform, body=body) == (400, "missing_model")
+    send(platform.gateway.port, request("/v1/chat/completions", body, client="team-b"))
     assert platform.total_received() == len(platform.received("llama")) == 1
+
+
+@pytest.mark.parametrize("model", [1, 1.5, True, False, [], ["chat"], {}, {"chat": 1}, {"model": "chat"}])
+@pytest.mark.parametrize("client", ["team-a", "team-b"], ids=["without a default model", "with one"])
+def test_a_model_that_is_no_text_is_refused(platform, client, model):
+    assert complaint(platform, body=chat(model), client=client) == (400, "invalid_model")
+
+
+def test_a_compressed_body_is_refused_in_words(platform):
+    assert complaint(platform, body=gzip.compress(json.dumps(chat()).encode()), content_encoding="gzip") == (415, "unsupported_media_type")
+    assert complaint(platform, content_encoding="zstd") == (415, "unsupported_media_type")
+    assert send(platform.gateway.port, request("/v1/chat/completions", chat(), content_encoding="identity")).status == 200
 
 
 @pytest.mark.parametrize(
     "model",
-    ["absent", "CHAT", "chat ", " chat", "chat\n", "chat\0", "chät", "qwen3-8b/blue", "*", "x" * 257, "chat\r\nx-gateway-client: team-c"],
+    [
+        "absent",
+        "CHAT",
+        "chat ",
+        " chat",
+        "chat\n",
+        "chat\0",
+        "chät",
+        "qwen3-8b/blue",
+        "*",
+        "x" * 257,
+        "x" * 10_000,
+        "chat\r\nx-gateway-client: team-c",
+    ],
 )
 def test_a_name_that_is_none_of_a_model_is_not_found(platform, model):
     assert complaint(platform, body=chat(model)) == (404, "model_not_found")

@@ -102,8 +102,8 @@ def test_streams_of_one_connection_are_each_of_their_own_client(platform, connec
         for client, model in (("team-a", "qwen3-8b"), ("team-b", "llama"), ("team-a", "llama"), ("nobody", "llama"), ("team-b", "llama"))
     ]
     assert [connection.answer(stream)[0] for stream in streams] == [200, 200, 403, 401, 200]
-    assert {one.headers["x-gateway-client"] for one in platform.received("llama")} == {"team-b"}
-    assert {one.headers["x-gateway-client"] for one in platform.received("qwen3-8b")} == {"team-a"}
+    assert set(platform.clients_of("llama")) == {"team-b"}
+    assert set(platform.clients_of("qwen3-8b")) == {"team-a"}
     assert json.loads(connection.bodies[streams[3]])["error"]["code"] == "invalid_api_key"
 
 
@@ -128,6 +128,10 @@ def test_a_stream_arrives_piece_by_piece_beside_others(platform, connection):
     connection.read_until(lambda: b"qwen3-8b/0" in connection.bodies[silent])
     assert connection.answer(connection.ask("team-b", "llama"))[0] == 200
     assert silent not in connection.ended
+
+
+def test_a_header_with_an_underscore_is_left_out(platform, connection):
+    assert connection.answer(connection.ask(**{"session_id".replace("_", "\u005f"): "one"}))[0] == 200
 
 
 METHOD, SCHEME, AUTHORITY = (":method", "POST"), (":scheme", "http"), (":authority", "gateway")
@@ -157,13 +161,26 @@ MALFORMED = {
 }
 
 
+def test_a_stream_that_is_reset_for_its_headers_has_a_line_and_leaves_others_alone(platform, connection):
+    platform.replicas["llama"][0].faults = Faults(seconds_to_first_token=0.2)
+    before, other = len(platform.gateway.audit_log), connection.ask("team-b", "llama")
+
+    def lines():
+        return [line for line in platform.gateway.audit_log[before:] if line["details"] == "http2.invalid.header.field"]
+
+    assert connection.answer(connection.ask(**MALFORMED["a line in a value"])) == (None, b"")
+    assert connection.answer(other)[0] == 200
+    [line] = platform.gateway.wait_until(lines, WAIT_SECONDS, "no line")
+    assert (line["status"], line["flags"], line["source"]) == (0, "DPE", "127.0.0.1")
+
+
 @pytest.mark.parametrize("fields", MALFORMED.values(), ids=MALFORMED)
 @pytest.mark.parametrize("client", ["team-a", "nobody"])
 def test_a_malformed_stream_smuggles_nothing(platform, connection, client, fields):
     status, _ = connection.answer(connection.ask(client, **fields))
     assert status is None or status < 500
     arrived = [one for model in platform.replicas for one in platform.received(model)]
-    assert {one.headers["x-gateway-client"] for one in arrived} <= {client} - {"nobody"}
+    assert set(platform.clients_of("qwen3-8b")) <= {client} - {"nobody"}
     assert {one.path for one in arrived} <= {"/v1/chat/completions"}
     assert platform.received("llama") == []
     with contextlib.closing(Connection(platform.gateway.port)) as other:

@@ -74,6 +74,7 @@ def test_ten_thousand_requests_are_answered_by_their_models_and_counted_alike_by
         assert all(outcome.whole for outcome in outcomes)
         for outcome in outcomes:
             assert outcome.status != 200 or outcome.replica.split("/")[0] == model_of(outcome.ask.model)
+        platform.gateway.wait_until(lambda: len(platform.gateway.audit_log) >= REQUESTS, WAIT_SECONDS, "lines are missing")
         counted += Counter((outcome.ask.client, model_of(outcome.ask.model)) for outcome in outcomes if outcome.status == 200)
         statuses = Counter(outcome.status for outcome in outcomes) + Counter({200: BY_OPENAIS_CLIENT})
         assert counted == at_the_servers(platform, {outcome.mark for outcome in outcomes if outcome.status == 200})
@@ -84,12 +85,13 @@ def test_ten_thousand_requests_are_answered_by_their_models_and_counted_alike_by
 def at_the_servers(platform, marks):
     """What arrived, by client and model. Every mark arrived once, at a server of the model that its request names."""
     counted, seen = Counter(), Counter()
+    clients = {line["request_id"]: line["client"] for line in platform.gateway.audit_log}
     for model in MODELS:
         for one in platform.received(model):
             body = json.loads(one.body)
             assert body["model"] in platform.gateway.plan.models[model].names
             seen[body["user"]] += 1
-            counted[one.headers["x-gateway-client"], model] += 1
+            counted[clients[one.headers["x-request-id"]], model] += 1
     assert {mark for mark in seen if mark.startswith("mark-")} == marks
     assert set(seen.values()) == {1}
     return counted
@@ -113,9 +115,7 @@ def assert_envoy_counted(platform, counted, statuses):
 
 
 def assert_logged(platform, counted, statuses, outcomes):
-    gateway = platform.gateway
-    gateway.wait_until(lambda: len(gateway.audit_log) >= REQUESTS, WAIT_SECONDS, "lines are missing")
-    lines = gateway.audit_log
+    lines = platform.gateway.audit_log
     assert len(lines) == len({line["request_id"] for line in lines}) == REQUESTS
     assert Counter(line["status"] for line in lines) == statuses
     assert Counter((line["client"], line["model"]) for line in lines if line["status"] == 200) == counted

@@ -50,18 +50,26 @@ def test_a_replica_that_answers_503_is_passed_over(platform):
     assert len(platform.received("qwen3-8b")) > 12
 
 
-def test_a_request_is_tried_on_each_replica_once_and_then_the_client_is_told_to_wait(platform):
+def test_a_request_is_tried_on_two_replicas_and_then_the_client_is_told_to_wait(platform):
     all_fail(platform, Faults(busy=True))
     with platform.client() as client, pytest.raises(openai.InternalServerError, match="currently busy") as caught:
         client.chat.completions.create(model="qwen3-8b", messages=HELLO)
     assert caught.value.status_code == 503
     assert int(caught.value.response.headers["retry-after"]) >= 1
-    assert [len(server.received) - probes(server) for server in platform.replicas["qwen3-8b"]] == [1, 1, 1]
-    assert platform.logged(caught.value.request_id)["attempts"] == 3
+    assert requests_at(platform) == [0, 1, 1]
+    assert platform.logged(caught.value.request_id)["attempts"] == 2
 
 
-def probes(server):
-    return sum(one.path == "/health" for one in server.received)
+def requests_at(platform):
+    """The replicas' numbers of requests, the least first."""
+    return sorted(sum(one.path != "/health" for one in server.received) for server in platform.replicas["qwen3-8b"])
+
+
+def test_a_prompt_that_kills_its_replica_takes_no_more_than_two(platform):
+    all_fail(platform, Faults(die_after_tokens=0))
+    answer = ask(platform)
+    assert (answer.status, answer.error["code"]) == (503, "replica_failed")
+    assert requests_at(platform) == [0, 1, 1]
 
 
 def test_a_replica_that_breaks_off_before_its_answer_is_passed_over(platform):

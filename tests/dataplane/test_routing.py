@@ -5,7 +5,7 @@ import json
 import openai
 import pytest
 
-from tests.dataplane.gateway_under_test import HELLO
+from tests.dataplane.gateway_under_test import HELLO, MAX_MODEL_LEN
 from tests.dataplane.wire import chat, request, send
 
 
@@ -34,9 +34,42 @@ def test_every_endpoint_of_the_api_passes(platform, path):
     assert platform.received("embedder")[0].path == path
 
 
-def test_the_query_of_a_path_passes_and_does_not_hide_it(platform):
-    assert answered_by(platform, chat(), "/v1/chat/completions?debug=1") in {"qwen3-8b/0", "qwen3-8b/1"}
-    assert platform.received("qwen3-8b")[0].path == "/v1/chat/completions?debug=1"
+AUDIO = b"RIFF" + bytes(range(256)) * 1000
+
+
+@pytest.mark.parametrize("name", ["transcriptions", "translations"])
+@pytest.mark.parametrize("audio", [AUDIO, AUDIO[:50] + b"\r\n\r\n" + AUDIO], ids=["audio", "audio with empty lines in it"])
+def test_audio_goes_to_the_model_of_its_form(platform, name, audio):
+    """The stand-in knows no audio; what is sent to it is whole."""
+    with platform.client() as client, pytest.raises(openai.NotFoundError, match="Not Found"):
+        getattr(client.audio, name).create(model="meta/llama", file=("speech.wav", audio), prompt='name="private"')
+    [seen] = platform.received("llama")
+    assert seen.path == f"/v1/audio/{name}"
+    assert audio in seen.body
+    assert platform.total_received() == 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "model"),
+    [
+        ([("model", "chat")], "qwen3-8b"),
+        ([("prompt", "x" * 65_500), ("model", "chat")], "qwen3-8b"),
+        ([("prompt", "x" * 65_530), ("model", "chat")], "qwen3-8b"),
+        ([("model", "meta/llama"), ("model", "chat")], "qwen3-8b"),
+    ],
+    ids=["alone", "at the end of a piece", "across two pieces", "the last of two"],
+)
+@pytest.mark.parametrize("head", [b"", b"\r\nContent-Type: text/plain; charset=utf-8"], ids=["plain", "with a type"])
+def test_the_model_of_a_form_is_found_wherever_it_stands(platform, parts, model, head):
+    form = b"".join(b'--b\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (n.encode(), head, v.encode()) for n, v in parts)
+    send(platform.gateway.port, request("/v1/audio/transcriptions", form + b"--b--\r\n", content_type="multipart/form-data; boundary=b"))
+    assert len(platform.received(model)) == platform.total_received() == 1
+
+
+def test_the_query_of_a_path_goes_no_further_and_does_not_hide_it(platform):
+    """It may hold a key by mistake, and model servers log it."""
+    assert answered_by(platform, chat(), "/v1/chat/completions?api_key=sk-1") in {"qwen3-8b/0", "qwen3-8b/1"}
+    assert platform.received("qwen3-8b")[0].path == "/v1/chat/completions"
     assert send(platform.gateway.port, request("/metrics?/v1/chat/completions", chat())).status == 404
 
 
@@ -75,7 +108,8 @@ def test_the_model_is_the_field_of_the_body_as_the_model_server_reads_it(platfor
 def test_no_header_of_a_client_changes_where_a_request_goes(platform, headers):
     assert answered_by(platform, chat(), **headers).startswith("qwen3-8b/")
     seen = platform.received("qwen3-8b")[0].headers
-    assert seen["x-gateway-client"] == "team-a"
+    assert platform.clients_of("qwen3-8b") == ["team-a"]
+    assert not [name for name in seen if name.lower().startswith("x-gateway-")]
     assert not [name for name in headers if name.startswith("x_envoy_") and name.replace("_", "-") in seen]
     assert send(platform.gateway.port, request("/v1/chat/completions", chat("private"), **headers)).status == 403
 
@@ -150,7 +184,14 @@ def test_a_path_of_the_api_that_no_model_server_knows_is_its_to_refuse(platform,
 
 
 @pytest.mark.parametrize(
-    "path", ["//v1/chat/completions", "/v1//chat/completions", "/v1/./chat/completions", "http://other/v1/chat/completions"]
+    "path",
+    [
+        "//v1/chat/completions",
+        "/v1//chat/completions",
+        "/v1/./chat/completions",
+        "http://other/v1/chat/completions",
+        "/v1/chat/completions/",
+    ],
 )
 def test_other_spellings_of_a_path_are_the_path(platform, path):
     assert answered_by(platform, chat(), path).startswith("qwen3-8b/")
@@ -166,6 +207,31 @@ def test_each_client_sees_the_models_that_it_may_use(platform):
     assert names["team-a"] == adapters | {"meta/llama", "embedder"}
     assert names["team-b"] == {"meta/llama", "private"}
     assert names["team-c"] == adapters | {"meta/llama", "embedder", "private"}
+    assert platform.total_received() == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/"])
+def test_a_model_says_how_many_tokens_it_takes(platform, path):
+    answer = send(platform.gateway.port, request(path, method="GET"))
+    assert {model["max_model_len"] for model in answer.json["data"]} == {MAX_MODEL_LEN}
+    assert send(platform.gateway.port, request("/v1/models/chat", method="GET")).json["max_model_len"] == MAX_MODEL_LEN
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("/v1/v1/chat/completions", "a /v1 too many"),
+        ("/v1/", "under /v1/"),
+        ("/v1/responses/resp_1", "not stored"),
+        ("/v1/responses/resp_1/cancel", "not stored"),
+        ("/v1/responses/resp_1/input_items", "not stored"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_an_address_that_leads_nowhere_says_why(platform, method, path, word):
+    answer = send(platform.gateway.port, request(path, method=method))
+    assert (answer.status, answer.error["code"]) == (404, "unknown_url")
+    assert word in answer.error["message"]
     assert platform.total_received() == 0
 
 

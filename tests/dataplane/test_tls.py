@@ -14,7 +14,8 @@ from tests.dataplane.wire import request, send
 from tools.local_gateway import swap_files
 from tools.model_server import Faults
 
-pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl that makes a certificate")
+needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl that makes a certificate")
+pytestmark = needs_openssl
 
 
 def certificate(folder, name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator, Mapping
@@ -62,7 +63,8 @@ def exchange(port: int, data: bytes, *, count: int, patience_seconds: float | No
     `patience_seconds`: how long silence means that there are no more. Without it, silence is a failure.
     """
     with socket.create_connection(("127.0.0.1", port), timeout=patience_seconds or WAIT_SECONDS) as connection:
-        connection.sendall(data)
+        with contextlib.suppress(ConnectionError):  # refused before it was whole: the answer is there all the same
+            connection.sendall(data)
         stream = _Stream(connection)
         for _ in range(count):
             answer = HTTPResponse(stream, method="GET")  # ty: ignore[invalid-argument-type]

@@ -13,6 +13,18 @@ WORK = (CLIENT, BALANCER | {"gateway.tls": {"secretName": "llm"}}, BALANCER | {"
 # name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
 WRONG = {
     "typo at the gateway": ({"gateway.exposre": "ingress"}, "gateway.exposre", "unknown key", "exposure"),
+    "requests too large for the pod": (
+        {"gateway.maxBodyMiB": 256},
+        "gateway.memoryGiB",
+        "2 requests each of 256 MiB",
+        "raise it to 1.6 or more, or lower gateway.maxBodyMiB",
+    ),
+    "many worker threads in little memory": (
+        {"gateway.cpu": 8},
+        "gateway.memoryGiB",
+        "1 GiB are too few for 8 worker threads",
+        "raise it to 1.6 or more, or lower gateway.maxBodyMiB",
+    ),
     "unknown exposure": ({"gateway.exposure": "nodeport"}, "gateway.exposure", "'nodeport'", "'load-balancer'"),
     "nobody may call": ({"gateway.authentication": "api-key"}, "gateway.clients", "nobody", "authentication to none"),
     "client without a key": (

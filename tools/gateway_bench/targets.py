@@ -30,7 +30,7 @@ VLLM_ROUTER = "vllm-router==0.1.17"
 ROUTER_FOLDER = Path(__file__).parent.parent.parent / "build" / "vllm-router"
 READY_SECONDS = 60
 # Far above what the runs need: a limit that is checked and never reached.
-_MOST_IN_FLIGHT, _REQUESTS_PER_MINUTE = 10_000, 100_000_000
+_MOST_IN_FLIGHT, _REQUESTS_PER_MINUTE, _MAX_MODEL_LEN = 10_000, 100_000_000, 8192
 _CLIENT, _OTHER_CLIENT = "bench", "other"
 
 
@@ -143,7 +143,7 @@ def gateway(models: int, upstream_port: int) -> Generator[RunningGateway]:
 def configuration(models: int, upstream_port: int) -> tuple[GatewayPlan, Sequence[ModelRoute]]:
     """A client with a rate limit that may use every model, and another that may use none: so there are rules to check."""
     names = [f"model-{index}" for index in range(models)]
-    routed = {name: RoutedModel(name, (name,), _MOST_IN_FLIGHT, Affinity()) for name in names}
+    routed = {name: RoutedModel(name, (name,), _MOST_IN_FLIGHT, Affinity(), _MAX_MODEL_LEN) for name in names}
     clients = {
         _CLIENT: RoutedClient(_CLIENT, _REQUESTS_PER_MINUTE, _MOST_IN_FLIGHT, tuple(names), names[0]),
         _OTHER_CLIENT: RoutedClient(_OTHER_CLIENT, None, None, (), None),

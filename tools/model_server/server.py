@@ -212,13 +212,15 @@ class ModelServer:
         return response
 
     async def _tokens(self, request: web.Request, sequence: Sequence) -> AsyncIterator[int]:
-        """The tokens, until a fault resets the connection."""
+        """The tokens, until a fault ends them."""
         if self.faults.die_after_tokens == 0:
             await _die(request)
         async for number in sequence.tokens():
             yield number
             if self.faults.die_after_tokens == number + 1:
                 await _die(request)
+            if self.faults.silent_after_tokens == number + 1:
+                await _never()
 
     async def _suffer(self) -> None:
         """What is wrong with the replica, to a request that is right."""

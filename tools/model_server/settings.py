@@ -36,6 +36,7 @@ class Faults:
     on_health: bool = False  # /health fails or hangs as well
     draining: bool = False  # as after SIGTERM with --shutdown-timeout: /health stays 200, new requests get 500
     die_after_tokens: int | None = None  # the connection is reset after so many tokens; 0: after the headers of a stream
+    silent_after_tokens: int | None = None  # says nothing more and keeps the connection, as a stream that outlasts --shutdown-timeout
     malformed_stream: bool = False  # what follows the first token is no server-sent event, nor UTF-8
     seconds_to_first_token: float | None = None
     seconds_per_token: float | None = None

@@ -13,7 +13,11 @@ FILE = "api-keys.json"
 FILTER = "api-keys"
 FILTER_TYPE = "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth"
 CLIENT_HEADER = "x-gateway-client"
+# OpenAI's clients send their key in the first, Anthropic's in the second, Azure's in the third. None of them goes on.
+KEY_HEADERS = ("authorization", "x-api-key", "api-key")
 LEAST_CHARACTERS = 16
+# Envoy takes `Bearer ` off a key and compares letter by letter; the name of a scheme has no case (RFC 9110, 11.1).
+_SCHEMES = ("", "bearer ", "BEARER ")
 
 
 def api_keys(keys: Mapping[str, str]) -> Message:
@@ -28,7 +32,7 @@ def api_keys(keys: Mapping[str, str]) -> Message:
             _check(client, key)
             if owners.setdefault(key, client) != client:
                 raise ValueError(f"secrets.clientKeys.{client}: has a key of '{owners[key]}'; give each client keys of its own")
-    credentials = [{"key": key, "client": client} for key, client in owners.items()]
+    credentials = [{"key": scheme + key, "client": client} for key, client in owners.items() for scheme in _SCHEMES]
     return discovery(
         typed(
             "envoy.config.core.v3.TypedExtensionConfig",
@@ -36,7 +40,7 @@ def api_keys(keys: Mapping[str, str]) -> Message:
             typed_config=typed(
                 FILTER_TYPE,
                 credentials=credentials,
-                key_sources=[{"header": "authorization"}],
+                key_sources=[{"header": header} for header in KEY_HEADERS],
                 forwarding={"header": CLIENT_HEADER, "hide_credentials": True},
             ),
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from components.gateway.envoy.api_keys import CLIENT_HEADER
-from components.gateway.envoy.messages import Message, extension
+from components.gateway.envoy.messages import Message, extension, http_filter
 
 _NAMESPACE = "vllm-platform"
 _FIELDS = {
     "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
     "request_id": "%REQ(X-REQUEST-ID)%",
-    "client": f"%REQ({CLIENT_HEADER})%",
+    "source": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    "client": f"%DYNAMIC_METADATA({_NAMESPACE}:client)%",
     "model": f"%CLUSTER_METADATA({_NAMESPACE}:model)%",
     "colour": f"%CLUSTER_METADATA({_NAMESPACE}:colour)%",
     "method": "%REQ(:METHOD)%",
@@ -31,6 +32,12 @@ _FIELDS = {
 def model_metadata(model: str, colour: str) -> Message:
     """Metadata of a cluster, from which the log knows what it is."""
     return {"filter_metadata": {_NAMESPACE: {"model": model, "colour": colour}}}
+
+
+def remember_client() -> Message:
+    """A filter that notes who the client is: its header goes no further than the router, and the log is written afterwards."""
+    rule = {"header": CLIENT_HEADER, "on_header_present": {"metadata_namespace": _NAMESPACE, "key": "client"}}
+    return http_filter("header_to_metadata", "Config", request_rules=[rule])
 
 
 def audit_log() -> list[Message]:

@@ -10,6 +10,7 @@ from components.gateway.envoy.messages import Message, discovery, extension, hea
 from planning.gateway import GatewayPlan, RoutedClient
 
 FILE = "clients.json"
+MODELS_PATH = "/v1/models"
 FILTER = "clients"
 DEFAULT_MODEL_HEADER = "x-gateway-default-model"
 FILTER_TYPE = "envoy.extensions.common.matching.v3.ExtensionWithMatcher"
@@ -17,7 +18,7 @@ FILTER_TYPE = "envoy.extensions.common.matching.v3.ExtensionWithMatcher"
 
 def clients(plan: GatewayPlan) -> Message:
     """The file's content."""
-    by_name = {name: _action(*_filters(client)) for name, client in plan.clients.items()}
+    by_name = {name: _but_for_the_list(_action(*_filters(client))) for name, client in plan.clients.items()}
     composite = http_filter("composite", "Composite")
     matcher = {
         "matcher_tree": {"input": header_input(CLIENT_HEADER), "exact_match_map": {"map": by_name}},
@@ -25,6 +26,12 @@ def clients(plan: GatewayPlan) -> Message:
     }
     choice = typed(FILTER_TYPE, extension_config=composite, xds_matcher=matcher)
     return discovery(typed("envoy.config.core.v3.TypedExtensionConfig", name=FILTER, typed_config=choice))
+
+
+def _but_for_the_list(limits: Message) -> Message:
+    """The list of models costs nothing: programs ask for it again and again."""
+    skip = {"input": header_input(":path"), "exact_match_map": {"map": {MODELS_PATH: _action()}}}
+    return {"matcher": {"matcher_tree": skip, "on_no_match": limits}}
 
 
 def _action(*filters: Message) -> Message:

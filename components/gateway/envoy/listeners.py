@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from components.gateway.envoy import api_keys, certificate, clients, replies, routes
-from components.gateway.envoy.audit_log import audit_log
+from components.gateway.envoy import api_keys, certificate, clients, cors, replies, routes, scripts
+from components.gateway.envoy.audit_log import audit_log, remember_client
 from components.gateway.envoy.messages import Message, extension, header_is, header_set_to, http_filter, seconds, socket, watched
-from config.gateway import ANONYMOUS
+from config.gateway import ANONYMOUS, Exposure
 from planning.gateway import GatewayPlan
 
-_FOLDER = Path(__file__).parent
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 # Bytes that are kept in memory for one connection while the other side is slow. Requests are kept whole, as far as the routes let them.
 STREAM_BUFFER_BYTES = 1024**2
@@ -18,6 +15,8 @@ HEADERS_SECONDS = 10
 BODY_SECONDS = 300
 CONNECTION_IDLE_SECONDS = 900
 MOST_STREAMS_A_CONNECTION = 256
+# How many addresses at the end of X-Forwarded-For are the exposure's own word: Google's load balancer appends the client's and its own.
+_PROXIES: dict[Exposure, int] = {"cluster-ip": 0, "load-balancer": 0, "ingress": 1, "gke-gateway": 2}
 
 
 def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, encrypted: bool) -> Message:
@@ -25,15 +24,24 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         "front",
         plan.settings.timeouts.idle_seconds,
         use_remote_address=True,
+        xff_num_trusted_hops=_PROXIES[plan.settings.exposure],
         always_set_request_id_in_response=True,
         common_http_protocol_options={
             "idle_timeout": seconds(CONNECTION_IDLE_SECONDS),
-            "headers_with_underscores_action": "REJECT_REQUEST",
+            # Nothing of them goes on, so that `x_gateway_client` cannot be taken for `x-gateway-client`; the request does.
+            "headers_with_underscores_action": "DROP_HEADER",
+        },
+        http_protocol_options={
+            "accept_http_10": True,  # nginx speaks it to what is behind it, unless told otherwise
+            # Apache's HttpClient offers to upgrade to TLS with every request; an offer may be ignored (RFC 9110, 7.8).
+            "ignore_http_11_upgrade": [{"prefix": "TLS/"}],
         },
         http2_protocol_options={
             "max_concurrent_streams": MOST_STREAMS_A_CONNECTION,
             "initial_stream_window_size": STREAM_BUFFER_BYTES,
             "initial_connection_window_size": STREAM_BUFFER_BYTES,
+            # Ends the stream that is malformed, and not those of others beside it.
+            "override_stream_error_on_invalid_http_message": True,
         },
         request_headers_timeout=seconds(HEADERS_SECONDS),
         request_timeout=seconds(BODY_SECONDS),
@@ -42,27 +50,38 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         local_reply_config=replies.local_replies(),
         access_log=audit_log(),
         http_filters=[
+            cors.cors(),
             *_authentication(plan, folder),
+            remember_client(),
+            scripts.answer(),
             _from_file(clients.FILTER, clients.FILTER_TYPE, folder, clients.FILE),
-            _request_to_metadata(),
-            _lua(plan),
+            scripts.request(plan),
             http_filter("rbac", "RBAC"),
             _router(),
         ],
     )
     chain: Message = {"filters": [manager]}
     if encrypted:
-        chain["transport_socket"] = certificate.tls(folder)
+        chain |= {"transport_socket": certificate.tls(folder), "transport_socket_connect_timeout": seconds(HEADERS_SECONDS)}
     return {
         "name": "front",
         "address": socket(address, port),
         "per_connection_buffer_limit_bytes": STREAM_BUFFER_BYTES,
+        # It waits for the first bytes: a connection that stays silent is closed, and takes no place from others.
+        "listener_filters": [_inspector("tls" if encrypted else "http")],
+        "listener_filters_timeout": seconds(HEADERS_SECONDS),
         "filter_chains": [chain],
     }
 
 
+def _inspector(protocol: str) -> Message:
+    name = f"{protocol}_inspector"
+    return extension(f"envoy.filters.listener.{name}", f"envoy.extensions.filters.listener.{name}.v3.{protocol.title()}Inspector")
+
+
 def operations_listener(address: str, port: int, admin_cluster: str) -> Message:
-    """Two paths of the administration interface, which itself stays on the loopback interface."""
+    """Two paths of the administration interface, which itself stays on the loopback interface. Open at any load: who looks at a pod that
+    is at its limit must not take it for a dead one."""
     paths = ("/ready", "/stats/prometheus")
     routes = [{"match": {"path": path, "headers": [header_is(":method", "GET")]}, "route": {"cluster": admin_cluster}} for path in paths]
     manager = _manager(
@@ -74,6 +93,8 @@ def operations_listener(address: str, port: int, admin_cluster: str) -> Message:
     return {
         "name": "operations",
         "address": socket(address, port),
+        "bypass_overload_manager": True,
+        "ignore_global_conn_limit": True,
         "filter_chains": [{"filters": [manager]}],
     }
 
@@ -96,10 +117,10 @@ def _manager(name: str, idle_seconds: int, **fields: object) -> Message:
 
 def _without_forged_headers(plan: GatewayPlan) -> Message:
     """Takes away what only the gateway may say; without authentication, says who everybody is."""
-    mutations: list[Message] = [{"remove": name} for name in routes.INTERNAL_HEADERS]
-    mutations.append({"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}})
+    mutations: list[Message] = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in ("x-gateway-", "x-envoy-")]
     if plan.settings.authentication == "none":
-        mutations += [{"append": header_set_to(api_keys.CLIENT_HEADER, ANONYMOUS)}, {"remove": "authorization"}]
+        mutations.append({"append": header_set_to(api_keys.CLIENT_HEADER, ANONYMOUS)})
+        mutations += [{"remove": name} for name in api_keys.KEY_HEADERS]
     return extension(
         "envoy.http.early_header_mutation.header_mutation",
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
@@ -117,24 +138,6 @@ def _from_file(name: str, type_name: str, folder: str, file: str) -> Message:
     """A filter that comes from its file alone; until that is read, nobody gets in."""
     discovery = {"config_source": watched(folder, file), "type_urls": [f"type.googleapis.com/{type_name}"]}
     return {"name": name, "config_discovery": discovery}
-
-
-def _lua(plan: GatewayPlan) -> Message:
-    affinity = any(model.affinity.by == "prefix" for model in plan.models.values())
-    constants = f'local AFFINITY, RETRY_AFTER = {str(affinity).lower()}, "{replies.RETRY_AFTER_SECONDS}"\n'
-    source = constants + (_FOLDER / "model_request.lua").read_text()
-    return http_filter("lua", "Lua", default_source_code={"inline_string": source})
-
-
-def _request_to_metadata() -> Message:
-    """Reads `model` from the request's body, which it keeps until it is whole."""
-    rule = {
-        "selectors": [{"key": "model"}],
-        "on_present": {"metadata_namespace": "request", "key": "model"},
-        "on_error": {"metadata_namespace": "request", "key": "invalid", "value": True},
-    }
-    rules = {"rules": [rule], "allow_content_types_regex": {"regex": r"(?i)application/json\s*(;.*)?"}}
-    return http_filter("json_to_metadata", "JsonToMetadata", request_rules=rules)
 
 
 def _router() -> Message:

@@ -37,7 +37,12 @@ class _Reply:
 # https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/observability/access_log/usage#response-flags
 _REPLIES = (
     _Reply(400, "The request is malformed.", _INVALID, "bad_request"),
-    _Reply(401, "Missing or incorrect API key. Send it as `Authorization: Bearer <key>`.", _INVALID, "invalid_api_key"),
+    _Reply(
+        401,
+        "Missing or incorrect API key. Send it as `Authorization: Bearer <key>`, or in `x-api-key` or `api-key`.",
+        _INVALID,
+        "invalid_api_key",
+    ),
     _Reply(403, "No other protocol is switched to here.", _INVALID, "upgrade_refused", details="upgrade_failed", becomes=400),
     _Reply(403, "This API key may not use the model.", _INVALID, "model_not_allowed"),
     _Reply(404, "Not found.", _INVALID, "not_found"),
@@ -57,7 +62,7 @@ _REPLIES = (
     _Reply(501, "This transfer coding is not understood.", _INVALID, "bad_request", becomes=400),
     _Reply(503, "All replicas of this model are busy. Try again shortly.", _SERVER, "overloaded", ("UO",), retry=True),
     _Reply(503, "No replica of this model is available. Try again shortly.", _SERVER, "model_unavailable", ("UH", "NC", "UF"), retry=True),
-    _Reply(503, "The gateway is at its limit. Try again shortly.", _SERVER, "overloaded", ("OM",), retry=True),
+    _Reply(503, "The gateway is at its limit. Try again shortly.", _SERVER, "overloaded", details="overload", retry=True),
     _Reply(503, "The replica stopped answering. Try again.", _SERVER, "replica_failed", retry=True),
     _Reply(504, "The model did not answer in time.", _SERVER, "timeout"),
 )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components.gateway.envoy import cors
 from components.gateway.envoy.api_keys import CLIENT_HEADER
 from components.gateway.envoy.clients import DEFAULT_MODEL_HEADER
 from components.gateway.envoy.clusters import Backend, cluster_name
@@ -20,15 +21,16 @@ from planning.gateway import GatewayPlan, RoutedClient, RoutedModel
 FILE = "models.json"
 ROUTES = "models"
 OPERATION_HEADER, MODEL_HEADER = "x-gateway-operation", "x-gateway-model"
-PREFIX_HEADER = "x-gateway-prefix"
-INTERNAL_HEADERS = (CLIENT_HEADER, OPERATION_HEADER, MODEL_HEADER, DEFAULT_MODEL_HEADER, PREFIX_HEADER)
+INTERNAL_HEADERS = (CLIENT_HEADER, OPERATION_HEADER, MODEL_HEADER, DEFAULT_MODEL_HEADER)
+# Kept beside the request: its headers of the gateway's own are gone before a replica is chosen.
+PREFIX_STATE = "vllm-platform.prefix"
 
-# Tries beside the first, each on another replica. `reset` is a replica that goes away before it has answered at all: once the first
-# byte of an answer is on its way, nothing is tried again.
+# One try beside the first, on another replica. `reset` is a replica that goes away before it has answered at all: once the first byte of
+# an answer is on its way, nothing is tried again. No more than one: a prompt that kills its replica would take as many as it is tried on.
 _RETRIES: Message = {
     "retry_on": "connect-failure,refused-stream,reset-before-request,reset,retriable-status-codes",
     "retriable_status_codes": [503],
-    "num_retries": 2,
+    "num_retries": 1,
     "retry_host_predicate": [
         extension("envoy.retry_host_predicates.previous_hosts", "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate")
     ],
@@ -51,7 +53,7 @@ def routes(plan: GatewayPlan, models: Sequence[ModelRoute]) -> Message:
     """The file's content."""
     infer = {name: _model_route(plan, route, name) for route in models for name in route.model.names}
     describe = {
-        name: _route(name, **_allowed(plan, route.model), **_json_answer(_description(name)))
+        name: _route(name, **_allowed(plan, route.model), **_json_answer(_description(route.model, name)))
         for route in models
         for name in route.model.names
     }
@@ -65,16 +67,17 @@ def routes(plan: GatewayPlan, models: Sequence[ModelRoute]) -> Message:
         "describe": _choose(MODEL_HEADER, describe, not_found),
         "list": _choose(CLIENT_HEADER, lists, not_found),
     }
-    return _table(plan, _choose(OPERATION_HEADER, by_operation, not_found))
+    return _table(plan, _choose(OPERATION_HEADER, by_operation, _undecided()))
 
 
 def _model_route(plan: GatewayPlan, route: ModelRoute, name: str) -> Message:
     clusters = [{"name": cluster_name(route.model.name, one.colour), "weight": one.weight} for one in route.backends]
     action: Message = {"timeout": seconds(plan.settings.timeouts.request_seconds)}
     action |= {"cluster": clusters[0]["name"]} if len(clusters) == 1 else {"weighted_clusters": {"clusters": clusters}}
-    if route.model.affinity.by != "none":
-        header = route.model.affinity.header if route.model.affinity.by == "session" else PREFIX_HEADER
-        action["hash_policy"] = [{"header": {"header_name": header}}]
+    if route.model.affinity.by == "session":
+        action["hash_policy"] = [{"header": {"header_name": route.model.affinity.header}}]
+    elif route.model.affinity.by == "prefix":
+        action["hash_policy"] = [{"filter_state": {"key": PREFIX_STATE}}]
     return _route(name, route=action, **_allowed(plan, route.model))
 
 
@@ -90,12 +93,13 @@ def _allowed(plan: GatewayPlan, model: RoutedModel) -> Message:
 
 
 def _list(client: RoutedClient, models: Mapping[str, RoutedModel]) -> Message:
-    names = [name for model in client.models for name in models[model].names]
-    return {"object": "list", "data": [_description(name) for name in names]}
+    data = [_description(models[model], name) for model in client.models for name in models[model].names]
+    return {"object": "list", "data": data}
 
 
-def _description(name: str) -> Message:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "vllm-platform"}
+def _description(model: RoutedModel, name: str) -> Message:
+    """`max_model_len` as vLLM says it: agents size their prompts by it."""
+    return {"id": name, "object": "model", "created": 0, "owned_by": "vllm-platform", "max_model_len": model.max_model_len}
 
 
 def _json_answer(value: Message) -> Message:
@@ -107,6 +111,12 @@ def _route(name: str, **fields: Any) -> Message:
         fields["response_headers_to_add"] = JSON_HEADERS
     route = typed("envoy.config.route.v3.Route", match={"prefix": "/"}, **fields)
     return {"action": {"name": name, "typed_config": route}}
+
+
+def _undecided() -> Message:
+    """The route of a request until its operation is known. It leads nowhere, yet it must be one with an action: of a direct response Envoy
+    does not take the virtual host's limit of the body, and would keep no more of it than a connection's buffer holds."""
+    return _route("undecided", route={"cluster": "none"})
 
 
 def _choose(header: str, table: Mapping[str, Message], otherwise: Message) -> Message:
@@ -124,12 +134,14 @@ def _table(plan: GatewayPlan, choice: Message) -> Message:
         "matcher": choice["matcher"],
         "retry_policy": _RETRIES,
         "request_body_buffer_limit": plan.max_body_bytes,
+        **cors.policy(plan.settings.cors.origins),
         "virtual_clusters": [{"name": name, "headers": [header_is(CLIENT_HEADER, name)]} for name in plan.clients],  # metrics by client
     }
     configuration = typed(
         "envoy.config.route.v3.RouteConfiguration",
         name=ROUTES,
         virtual_hosts=[host],
+        request_headers_to_remove=list(INTERNAL_HEADERS),
         max_direct_response_body_size_bytes=_LARGEST_ANSWER_BYTES,
     )
     return discovery(configuration)

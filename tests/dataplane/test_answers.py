@@ -1,4 +1,4 @@
-"""The audit log counts an answer's tokens wherever the network cuts it."""
+"""Answers as no stand-in gives them: cut anywhere by the network, which the audit log's tokens do not notice, and redirections."""
 
 import contextlib
 import json
@@ -14,6 +14,7 @@ from components.gateway.envoy.routes import ModelRoute
 from config.gateway import ANONYMOUS, Gateway
 from config.models import Affinity
 from planning.gateway import GatewayPlan, RoutedClient, RoutedModel
+from tests.dataplane.wire import request, send
 from tests.model_servers import DEADLINE_SECONDS
 from tools.local_gateway import LocalGateway
 
@@ -41,6 +42,12 @@ class InTwoParts(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/v1/moved":
+            self.send_response(307)
+            self.send_header("location", f"http://{self.headers['host']}/v1/there?x=1")
+            self.send_header("content-length", "0")
+            self.end_headers()
+            return
         cut = int(self.headers["x-cut"])
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
@@ -59,7 +66,7 @@ def gateway():
     server = ThreadingHTTPServer(("127.0.0.1", 0), InTwoParts)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    model = RoutedModel("m", ("m",), 10, Affinity())
+    model = RoutedModel("m", ("m",), 10, Affinity(), 8192)
     plan = GatewayPlan({"m": model}, {ANONYMOUS: RoutedClient(ANONYMOUS, None, 10, ("m",), None)}, Gateway(authentication="none"))
     with contextlib.ExitStack() as stack:
         stack.callback(server.server_close)
@@ -77,3 +84,9 @@ def test_tokens_are_counted_wherever_the_stream_is_cut(gateway):
             assert answer.read() == BODY
     gateway.wait_until(lambda: len(gateway.audit_log) == len(cuts), DEADLINE_SECONDS, "the audit log is not whole")
     assert {(line["prompt_tokens"], line["completion_tokens"]) for line in gateway.audit_log} == {(11, 7)}
+
+
+def test_a_redirection_does_not_name_the_scheme_that_the_gateway_speaks_to_model_servers(gateway):
+    """A client that speaks https would be sent to http."""
+    answer = send(gateway.port, request("/v1/moved", {"model": "m"}, client=None))
+    assert (answer.status, answer.headers["location"]) == (307, "/v1/there?x=1")

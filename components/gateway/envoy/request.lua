@@ -1,5 +1,6 @@
 -- What a request asks for: an operation and a model. The routes are chosen by the two headers set here; those that a client sent are gone.
 local ADMINISTRATION = { ["/v1/load_lora_adapter"] = true, ["/v1/unload_lora_adapter"] = true }
+local TAKES_FORMS = { ["/v1/audio/transcriptions"] = true, ["/v1/audio/translations"] = true }
 local PREFIX_BYTES = 1024
 
 local function refuse(handle, status, code, message, extra)
@@ -30,32 +31,59 @@ local function prefix_hash(body)
   return bit.tohex(hash)
 end
 
-local function infer(handle)
+-- The whole body, or nil: then the request is refused.
+local function body_of(handle, headers)
+  if (headers:get("content-encoding") or "identity"):lower() ~= "identity" then
+    return refuse(handle, "415", "unsupported_media_type", "Compressed bodies are not taken here: send the request without content-encoding.")
+  end
+  local announced = tonumber(headers:get("content-length") or MAX_BODY)
+  if announced > MAX_BODY then
+    return refuse(handle, "413", "request_too_large", "The request is larger than this gateway takes.")
+  end
+  if not take_room(handle, headers:get("x-gateway-client"), announced) then
+    return refuse(handle, "503", "overloaded", "Too many large requests are in flight here. Try again shortly.", { ["retry-after"] = RETRY_AFTER })
+  end
+  local body = handle:body()
+  if body == nil then
+    return refuse(handle, "400", "invalid_json", "The body is empty; send a JSON object.")
+  end
+  keep_room(handle, body:length())
+  return body
+end
+
+local function infer(handle, path)
   local headers = handle:headers()
   local content_type = (headers:get("content-type") or ""):lower()
-  if content_type:match("^multipart/") then
+  local is_form = content_type:match("^multipart/form%-data%s*;") ~= nil
+  if is_form and not TAKES_FORMS[path] then
     return refuse(handle, "415", "unsupported_media_type", "Uploads are not served here: send application/json.")
   end
-  if not content_type:match("^application/json%s*$") and not content_type:match("^application/json%s*;") then
+  if not is_form and not content_type:match("^application/json%s*$") and not content_type:match("^application/json%s*;") then
     return refuse(handle, "415", "unsupported_media_type", "Send the request as application/json.")
   end
-  local request = handle:streamInfo():dynamicMetadata():get("request") or {}
-  if request.invalid then
-    return refuse(handle, "400", "invalid_json", "The body is not valid JSON.")
+  local body = body_of(handle, headers)
+  if body == nil then return end
+  local is_object, model = true, nil
+  if is_form then
+    model = model_of_form(body)
+  else
+    is_object, model = model_of(body)
   end
-  local model = request.model
+  if not is_object then
+    return refuse(handle, "400", "invalid_json", "The body is not a JSON object of at most " .. MOST_MEMBERS .. " members.")
+  elseif model == false then
+    return refuse(handle, "400", "invalid_model", "`model` must be a string.")
+  end
+  headers = handle:headers() -- again: to wait for the body ended the life of what was had before
   if model == nil or model == "" then
     model = headers:get("x-gateway-default-model")
     if model == nil then
       return refuse(handle, "400", "missing_model", "Say which `model`; GET /v1/models lists yours.")
     end
-  elseif type(model) ~= "string" then
-    return refuse(handle, "400", "invalid_model", "`model` must be a string.")
   end
-  local body = AFFINITY and handle:body()
-  if body then
-    -- Not `headers`: to wait for the body ends the life of what was had before.
-    handle:headers():replace("x-gateway-prefix", prefix_hash(body:getBytes(0, math.min(body:length(), 65536))))
+  if AFFINITY then
+    local beginning = body:getBytes(0, math.min(body:length(), 65536))
+    handle:streamInfo():filterState():set(PREFIX, "envoy.hashable_string", prefix_hash(beginning))
   end
   choose(handle, "infer", model)
 end
@@ -66,11 +94,15 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  local path = headers:get(":path"):match("^[^?#]*")
+  local path = (headers:get(":path") or ""):match("^[^?#]*"):gsub("/+$", "")
   local method = headers:get(":method")
   local reads = path == "/v1/models" or path:sub(1, 11) == "/v1/models/"
-  if path:sub(1, 4) ~= "/v1/" or ADMINISTRATION[path:gsub("/+$", "")] then
+  if path:sub(1, 4) ~= "/v1/" or ADMINISTRATION[path] then
     return refuse(handle, "404", "unknown_url", "Only the OpenAI API is served here, under /v1/.")
+  elseif path:sub(1, 7) == "/v1/v1/" then
+    return refuse(handle, "404", "unknown_url", "There is a /v1 too many: leave it out of the client's base URL, or of its path.")
+  elseif path:sub(1, 14) == "/v1/responses/" then
+    return refuse(handle, "404", "unknown_url", "Responses are not stored here: send what came before with each request.")
   elseif method ~= (reads and "GET" or "POST") then
     local allowed = reads and "GET" or "POST"
     return refuse(handle, "405", "method_not_allowed", "Use " .. allowed .. " here.", { allow = allowed })
@@ -79,48 +111,8 @@ function envoy_on_request(handle)
   elseif reads then
     choose(handle, "describe", unescape(path:sub(12)))
   else
-    infer(handle)
-  end
-end
-
--- Token counts of an answer, whole or a stream, read as it passes. In a JSON string the quotes around `usage` would be escaped, so no
--- text that a model writes looks like this. Only what could be the beginning of a usage is kept: a stream passes here token by token.
-local USAGE, LONGEST_USAGE = '"usage"', 1024
-
-local function remember(handle, usage, key, pattern, other_pattern)
-  local count = usage:match(pattern) or usage:match(other_pattern)
-  if count then handle:streamInfo():dynamicMetadata():set("tokens", key, tonumber(count)) end
-end
-
-local function count_tokens(handle)
-  local rest = ""
-  for chunk in handle:bodyChunks() do
-    local text = rest .. chunk:getBytes(0, chunk:length())
-    rest = text:sub(1 - #USAGE)
-    local start, stop = text:find(USAGE, 1, true)
-    while start do
-      local usage = text:match("^:%s*(%b{})", stop + 1)
-      if usage then
-        remember(handle, usage, "prompt", '"prompt_tokens":%s*(%d+)', '"input_tokens":%s*(%d+)')
-        remember(handle, usage, "completion", '"completion_tokens":%s*(%d+)', '"output_tokens":%s*(%d+)')
-      elseif #text - start < LONGEST_USAGE and (text:find("^:?%s*$", stop + 1) or text:find("^:%s*{", stop + 1)) then
-        rest = text:sub(start)
-      end
-      start, stop = text:find(USAGE, stop + 1, true)
-    end
-  end
-end
-
-function envoy_on_response(handle)
-  local headers = handle:headers()
-  local status = headers:get(":status")
-  if status == "200" then
-    count_tokens(handle)
-  elseif status == "503" and headers:get("retry-after") == nil then
-    -- A replica that sheds load says so without a time: one is given, so that clients come back and not at once.
-    headers:add("retry-after", RETRY_AFTER)
-  elseif status == "429" and headers:get("x-ratelimit-remaining") == "0" then
-    -- A client over its rate may come back when there is room again.
-    headers:replace("retry-after", headers:get("x-ratelimit-reset"))
+    -- No query, which may hold a key by mistake, and no slash at the end, which a model server would answer with a redirection.
+    headers:replace(":path", path)
+    infer(handle, path)
   end
 end

@@ -1,0 +1,40 @@
+"""The two Lua filters: one reads what a request asks for, one reads its answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from components.gateway.envoy.messages import Message, extension
+from components.gateway.envoy.replies import RETRY_AFTER_SECONDS
+from components.gateway.envoy.routes import PREFIX_STATE
+from planning.gateway import GatewayPlan
+
+_FOLDER = Path(__file__).parent
+
+
+def request(plan: GatewayPlan) -> Message:
+    """Keeps the body until it is whole, if there is room for it, finds its model and lets the route be chosen."""
+    constants = {
+        "AFFINITY": any(model.affinity.by == "prefix" for model in plan.models.values()),
+        "PREFIX": PREFIX_STATE,
+        "MAX_BODY": plan.max_body_bytes,
+        "BODY_MEMORY": plan.body_memory_bytes,
+        "CLIENT_BODY_MEMORY": plan.client_body_memory_bytes,
+        "RETRY_AFTER": str(RETRY_AFTER_SECONDS),
+    }
+    return _lua("request", constants, "json_model.lua", "form_model.lua", "body_memory.lua", "request.lua")
+
+
+def answer() -> Message:
+    """Belongs before the filters whose answers it completes: of an answer, the first filter is the last to see it."""
+    return _lua("answer", {"RETRY_AFTER": str(RETRY_AFTER_SECONDS)}, "answer.lua")
+
+
+def _lua(name: str, constants: Mapping[str, bool | int | str], *files: str) -> Message:
+    """A filter whose script is these constants and these files."""
+    # As JSON writes them, so does Lua.
+    lines = [f"local {constant} = {json.dumps(value)}" for constant, value in constants.items()]
+    source = "\n".join([*lines, *((_FOLDER / file).read_text() for file in files)])
+    return extension(name, "envoy.extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": source})
