@@ -38,6 +38,8 @@ POINTS = DATA / "memory.csv"
         ("H100-PCIe-80GB", "nvidia-h100-pcie"),
         ("T4", "nvidia-tesla-t4"),
         ("RTX PRO 6000", "nvidia-rtx-pro-6000"),
+        ("RTX PRO 6000 Blackwell Server Edition", "nvidia-rtx-pro-6000"),
+        ("H100x8", "nvidia-h100-80gb"),
     ],
 )
 def test_a_gpu_is_found_by_the_names_of_reports(name, key):
@@ -65,6 +67,14 @@ def test_a_gpu_that_is_not_told_apart_is_unknown(name):
         ("Gemma 3 27B", "", "google/gemma-3-27b-it", None),
         ("Mistral-Small-3.2-24B", "", "mistralai/Mistral-Small-3.2-24B-Instruct-2506", None),
         ("Qwen3-235B-FP8", "", "Qwen/Qwen3-235B-A22B-FP8", 8),
+        ("Qwen3-32B", "FP8 dynamic", "Qwen/Qwen3-32B-FP8", 8),
+        ("Qwen3-32B", "gptq-int4", "Qwen/Qwen3-32B-AWQ", 4),
+        ("Qwen3-32B", "fp8_e4m3", "Qwen/Qwen3-32B-FP8", 8),
+        ("Llama-3.3-70B-Instruct-quantized.w8a8", "", "nvidia/Llama-3.3-70B-Instruct-FP8", 8),
+        ("Mixtral-8x7B", "", "mistralai/Mixtral-8x7B-v0.1", None),
+        ("Mixtral-8x7B-Instruct", "bfloat16", "mistralai/Mixtral-8x7B-v0.1", None),
+        ("Llama-4-Scout", "fp8", "meta-llama/Llama-4-Scout-17B-16E", 8),
+        ("Nemotron Nano 30B", "fp8", "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-FP8", 8),
     ],
 )
 def test_a_model_is_found_by_its_words_with_the_quantization_told_apart(name, quantization, source, bits):
@@ -74,9 +84,17 @@ def test_a_model_is_found_by_its_words_with_the_quantization_told_apart(name, qu
     assert (found.source, config.bits if config else None) == (source, bits)
 
 
-@pytest.mark.parametrize("name", ["Llama-3.1", "Qwen3", "Llama-3.1-9B", "Qwen3-Coder-8B", "", "DeepSeek-R1-Distill-Llama-9B", "FP8"])
+@pytest.mark.parametrize(
+    "name", ["Llama-3.1", "Qwen3", "Mistral-7B", "Llama-3.1-9B", "Qwen3-Coder-8B", "", "DeepSeek-R1-Distill-Llama-9B", "FP8"]
+)
 def test_a_model_that_is_only_alike_is_unknown(name):
     assert Models().find(name) is None
+
+
+@pytest.mark.parametrize("quantization", ["bitsandbytes", "compressed-tensors", "w4a8", "q4_k_m"])
+def test_a_quantization_that_is_not_known_is_not_taken_for_none(quantization):
+    assert Models().find("Qwen3-32B", quantization) is None
+    assert quantization in Models().why_unknown("Qwen3-32B", quantization)
 
 
 @pytest.mark.parametrize("place", ["acme--Tiny-1B.json", "Tiny-1B.json", "acme/Tiny-1B/config.json", "Tiny-1B/config.json"])
@@ -104,9 +122,9 @@ def test_versions_are_read_as_reports_write_them(text, found):
     assert version(text) == found
 
 
-def written(tmp_path: Path, *changes: dict[str, str]) -> str:
+def written(tmp_path: Path, *changes: dict[str, str], points: Path = POINTS) -> str:
     """A table of copies of the first shipped point, changed."""
-    with POINTS.open(newline="") as file:
+    with points.open(newline="") as file:
         first = next(csv.DictReader(file))
     path = tmp_path / "points.csv"
     with path.open("w", newline="") as file:
@@ -151,6 +169,25 @@ def test_a_point_whose_settings_cannot_be_is_unknown(tmp_path, capsys):
     path = written(tmp_path, {}, {"id": "X1", "util": "1.4"}, {"id": "X2", "dtype": "auto/none/kv nonsense"})
     _, lines = said(capsys, "--memory", path)
     assert [line.split(":")[1].strip() for line in lines if line.startswith("unknown")] == ["X1", "X2"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tp": "-2"},
+        {"input_len": "-512"},
+        {"output_len": "1e12"},
+        {"output_tok_s": "-1"},
+        {"concurrency_or_qps": "concurrency=0"},
+        {"concurrency_or_qps": "as many as it takes"},
+        {"concurrency_or_qps": ""},
+    ],
+)
+def test_a_measurement_that_no_run_has_or_of_a_load_that_is_not_understood_is_unknown(tmp_path, capsys, change):
+    path = written(tmp_path, {"concurrency_or_qps": "16"}, change, points=DATA / "throughput.csv")
+    _, lines = said(capsys, "--throughput", path)
+    assert "throughput: 1 points" in lines[-1]
+    assert lines[-1].endswith("unknown 1")
 
 
 @pytest.mark.parametrize(

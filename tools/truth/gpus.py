@@ -9,7 +9,7 @@ from config import catalog
 from config.catalog import Accelerator
 
 # Words that tell no two GPUs apart.
-_DROPPED = re.compile(r"nvidia|tesla|geforce|rtx|gpu|hgx|dgx|sxm\d?|hbm\d\w?")
+_DROPPED = re.compile(r"nvidia|tesla|geforce|rtx|gpu|hgx|dgx|sxm\d?|hbm\d\w?|blackwell|server|workstation|edition")
 _MEMORY = re.compile(r"(\d+)(?:gb|gib|g)?")
 _MOST_MEMORY = 300
 # The marketing figure is up to this much off the driver's, GB taken for GiB included.
@@ -33,7 +33,7 @@ def _rows() -> tuple[tuple[str, Accelerator, str], ...]:
 def _parse(name: str) -> tuple[str, int | None]:
     """The model without what is common to all, and the memory where the name says it, GB."""
     text = re.sub(r"\(.*?\)", " ", name.lower())
-    text = re.sub(r"^\s*\d+\s*[x\u00d7]\s*", "", text)
+    text = re.sub(r"^\s*\d+\s*[x\u00d7]\s*|(?<=\d)\s*[x\u00d7]\s*\d{1,2}\s*$", "", text)
     words, memory = [], None
     for word in re.split(r"[^a-z0-9]+", text):
         size = _MEMORY.fullmatch(word)

@@ -77,7 +77,7 @@ def _start(row: Row, path: Path) -> Start:
         max_model_len=whole("max_model_len"),
         batched=whole("batched"),
         seqs=whole("max_num_seqs"),
-        quantization=dtype[1].partition(" ")[0],
+        quantization=dtype[1].strip(),
         kv_dtype=_KV_DTYPES.get(kv_dtype, kv_dtype),
         weights=number(row, "reported_weights_gib", path),
         kv_cache=number(row, "reported_kv_gib", path),
@@ -105,7 +105,7 @@ def _planned(start: Start, models: Models) -> tuple[KnownModel, MemoryPlan] | st
     """The model and what planning says of it, or why it says nothing."""
     known, gpu = models.find(start.model, start.quantization), gpus.find(start.gpu)
     if known is None:
-        return f"model {start.model}: {models.why_unknown(start.model)}"
+        return f"model {start.model}: {models.why_unknown(start.model, start.quantization)}"
     if gpu is None:
         return f"GPU {start.gpu}"
     try:

@@ -44,9 +44,13 @@ _QUANTIZED: dict[str, dict[str, Any]] = {
     "nvfp4": {"quant_method": "nvfp4"},
     "mxfp4": {"quant_method": "mxfp4"},
 }
-_SAME_SHAPE = frozenset({"instruct", "it", "chat", "hf", "base", "meta", "dynamic", "bf16", "fp16"})
+_SAME_SHAPE = frozenset({"instruct", "it", "chat", "hf", "base", "meta", "nvidia", "dynamic", "bf16", "fp16"})
+# Words of a report's column of quantization that say: none.
+_NOT_QUANTIZED = frozenset({"none", "no", "unquantized", "auto", "default", "bf16", "bfloat16", "fp16", "float16", "half"})
 _ACTIVE = re.compile(r"a\d+(\.\d+)?b")
 _DATE = re.compile(r"2[345]\d\d")
+_EXPERTS = re.compile(r"\d+e")
+_VERSION = re.compile(r"\d+(\.\d+)?")
 _CONFIG_SUFFIX = re.compile(r"_config$")
 _QUANT_FILE = "hf_quant_config.json"
 # Models that the shipped points name and the catalogue lacks.
@@ -70,6 +74,7 @@ class _Name:
     strict: str
     loose: str
     loosest: str
+    versionless: str
     quantization: str | None
 
 
@@ -90,10 +95,10 @@ class Models:
             quantization: as a report says it beside the name; heeded where the name itself says none.
         """
         wanted = _parse(name)
-        kind = wanted.quantization or _QUANTIZATIONS.get(quantization.lower())
-        for key in ("strict", "loose", "loosest"):
+        kind = wanted.quantization or _said(quantization)
+        for key, theirs in (("strict",) * 2, ("loose",) * 2, ("loosest",) * 2, ("loosest", "versionless")):
             for layer in self._known:
-                named = [(parsed, known) for parsed, known in layer if getattr(parsed, key) == getattr(wanted, key)]
+                named = [(parsed, known) for parsed, known in layer if getattr(parsed, theirs) == getattr(wanted, key)]
                 if found := _choose(named, kind):
                     return found
         return None
@@ -112,9 +117,10 @@ class Models:
             return None
         return KnownModel(name, architecture, None, str(file))
 
-    def why_unknown(self, name: str) -> str:
+    def why_unknown(self, name: str, quantization: str = "") -> str:
         """Why `find` knows no such model, in a few words."""
-        _ = self._known
+        if _parse(name).quantization is None and (_said(quantization) or "fp8") not in _BITS:
+            return f"its quantization {quantization!r} is not known"
         return self._unread.get(_parse(name).loosest, "neither in the catalogue nor among the config.json files")
 
 
@@ -138,8 +144,17 @@ def _read(file: Path) -> Architecture:
     return architecture_from_config(json.loads(file.read_text()), json.loads(beside.read_text()) if beside.is_file() else None)
 
 
+def _said(text: str) -> str | None:
+    """What a report's column says: `FP8 dynamic`, `gptq-int4`, `none`; None where it is not quantized, else what no table knows."""
+    words = [word for word in re.split(r"[^a-z0-9]+", text.lower()) if word]
+    found = next((_QUANTIZATIONS[word] for word in words if word in _QUANTIZATIONS), None)
+    return found or (None if all(word in _NOT_QUANTIZED for word in words) else text)
+
+
 def _choose(named: list[tuple[_Name, KnownModel]], kind: str | None) -> KnownModel | None:
-    """The first of `named` with quantization `kind`; failing that, the unquantized one, quantized."""
+    """The first of `named` with quantization `kind`; failing that, the unquantized one, quantized. Of an unknown kind: none."""
+    if kind is not None and kind not in _BITS:
+        return None
     if kind is None:
         native = [known for parsed, known in named if parsed.quantization is None]
         return native[0] if native and len({_shape(known) for known in native}) == 1 else None
@@ -168,10 +183,13 @@ def _kind(config: QuantizationConfig | None) -> str | None:
 
 
 def _parse(name: str) -> _Name:
-    text = re.sub(r"\(.*?\)", " ", name).strip().rpartition("/")[2].lower()
+    text = re.sub(r"\(.*?\)", " ", name).strip().rpartition("/")[2].lower().replace("quantized.", "")
     words = [re.sub(r"^v(?=\d)", "", word) for word in re.split(r"[^a-z0-9.]+", text) if word]
     quantization = next((_QUANTIZATIONS[word] for word in words if word in _QUANTIZATIONS), None)
     plain = [word for word in words if word not in _QUANTIZATIONS]
     same = [word for word in plain if word not in _SAME_SHAPE]
-    few = [word for word in same if not _DATE.fullmatch(word)]
-    return _Name("".join(plain), "".join(same), "".join(word for word in few if not _ACTIVE.fullmatch(word)), quantization)
+    few = [word for word in same if not _DATE.fullmatch(word) and not _ACTIVE.fullmatch(word)]
+    if any(_EXPERTS.fullmatch(word) for word in few):  # Llama 4: 17B-16E
+        few = [word for word in few if not _EXPERTS.fullmatch(word) and word != "17b"]
+    versionless = "".join(word for word in few if not _VERSION.fullmatch(word))
+    return _Name("".join(plain), "".join(same), "".join(few), versionless, quantization)

@@ -36,6 +36,8 @@ _UTILIZATION = 0.9
 _RESERVES_GIB = 3.0
 # A report above this waited for room in the KV cache, which its other settings decide; its TTFT is held against nothing.
 _WAITED_MS = 10_000
+# More tokens, requests or GPUs than any run has.
+_MOST = 1e8
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def _run(row: Row, path: Path) -> Run | None:
         pipeline=int(pipeline.group(1)) if pipeline else 1,
         prompt_tokens=values["input_len"],
         output_tokens=values["output_len"],
-        in_flight=_first(load, r"concurrency=([\d.]+)", r"([\d.]+) prompts at once"),
+        in_flight=_first(load, r"concurrency\W+([\d.]+)", r"([\d.]+) prompts at once", r"^([\d.]+)$"),
         rate=_first(load, r"qps=([\d.]+)"),
         tokens_per_second=values["output_tok_s"],
         ttft=values["ttft_ms"] and values["ttft_ms"] / 1000,
@@ -96,12 +98,24 @@ def compare(path: Path, models: Models) -> Table:
         if known is None or gpu is None:
             unknown.append(f"{run.model} {run.quantization}" if known is None else f"GPU {run.gpu}")
             continue
+        if impossible := _impossible(run):
+            unknown.append(f"{run.model} with {impossible}")
+            continue
         ours = serve(performance(run, known, gpu[1]), run, known)
         served.append((run, ours))
         rows.append(_compared(f"{run.grade}{len(rows) + 1}", run, known, ours, FITTED if known.source in fitted else UNSEEN))
     counted = tuple(f"{name} ({unknown.count(name)} points)" for name in dict.fromkeys(unknown))
     summary, missed = _judge(rows, served, len(unknown))
     return Table("Throughput: planned / reported", HEADINGS, tuple(rows), counted, summary, missed)
+
+
+def _impossible(run: Run) -> str:
+    """What no run has, or the load that is not understood; empty where there is nothing of the kind."""
+    counts = {"tensor": run.tensor, "input_len": run.prompt_tokens, "output_len": run.output_tokens, "output_tok_s": run.tokens_per_second}
+    if wrong := [f"{name} {value:g}" for name, value in counts.items() if not 0 < value < _MOST]:
+        return ", ".join(wrong)
+    load = run.in_flight if run.in_flight is not None else run.rate
+    return "" if load is not None and 0 < load < _MOST else "a load that is not understood"
 
 
 def _judge(rows: list[Compared], served: list[tuple[Run, Served]], unknown: int) -> tuple[str, tuple[str, ...]]:
@@ -168,7 +182,7 @@ def serve(ours: Performance, run: Run, known: KnownModel) -> Served:
     for _ in range(30):
         middle = (low + high) / 2
         served = ours.serve(middle, run.prompt_tokens, run.output_tokens, limit)
-        low, high = (middle, high) if served.output_tokens_per_second < (run.rate or 1) * run.output_tokens else (low, middle)
+        low, high = (middle, high) if served.output_tokens_per_second < (run.rate or 0) * run.output_tokens else (low, middle)
     return ours.serve(low, run.prompt_tokens, run.output_tokens, limit)
 
 
