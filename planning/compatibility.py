@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from config import catalog, engine_flags
@@ -10,8 +11,13 @@ from config.errors import Problem
 from config.image import names_version
 from config.models import Model
 from config.node_pools import NodePool
+from config.quantization import QuantizationConfig
 from planning.engine_options import EngineOptions, flag_path
 from planning.machines import Machine
+from planning.projections import expert_width, mlp_width, shared_expert_width
+
+_EXPERTS = "the experts' width"
+_SMALLEST_BLOCK = 32
 
 
 def parallel_sizes(path: str, model: Model, architecture: Architecture, machine: Machine, pool: NodePool | None) -> Iterator[Problem]:
@@ -90,15 +96,34 @@ def _heads(architecture: Architecture) -> str:
 def unsplittable_block(model: Model, architecture: Architecture, tensor: int) -> str | None:
     """Why the slices would cut a block of quantized weights, if they would."""
     config = architecture.quantization_config
-    if config is None or config.weight_block_size is None:
+    if config is None or config.weight_block_size is None or (architecture.is_moe and model.parallelism.expert):
         return None
     block = config.weight_block_size[0]
-    width = architecture.moe_intermediate_size if architecture.is_moe else architecture.intermediate_size
-    slices = tensor * model.parallelism.data if architecture.is_moe else tensor
-    if width is None or (architecture.is_moe and model.parallelism.expert) or width % (slices * block) == 0:
-        return None
-    name = "moe_intermediate_size" if architecture.is_moe else "intermediate_size"
-    return f"{name} {width} over {slices} GPUs is not a multiple of the checkpoint's {block}-wide fp8 blocks"
+    for name, width, slices in _sliced_widths(model, architecture, tensor):
+        uneven = width % (slices * block) != 0
+        if uneven and not (name == _EXPERTS and _refines(architecture, config, width, slices)):
+            return f"{name} {width} over {slices} GPUs is not a multiple of the checkpoint's {block}-wide fp8 blocks"
+    return None
+
+
+def _sliced_widths(model: Model, architecture: Architecture, tensor: int) -> Iterator[tuple[str, int, int]]:
+    if not architecture.is_moe:
+        yield "intermediate_size", mlp_width(architecture), tensor
+        return
+    yield _EXPERTS, expert_width(architecture), tensor * model.parallelism.data
+    if shared := shared_expert_width(architecture):
+        yield "the shared experts' width", shared, tensor
+
+
+def _refines(architecture: Architecture, config: QuantizationConfig, width: int, slices: int) -> bool:
+    """Whether vLLM cuts blocks of experts into smaller ones that the slices keep whole: refine_fp8_moe_block_shape of
+    model_executor/layers/fused_moe/oracle/fp8.py 0.33.0, which method fp8 alone uses."""
+    blocks = config.weight_block_size or (1, 1)
+    return (
+        config.quant_method == "fp8"
+        and width % slices == 0
+        and math.gcd(*blocks, width // slices, architecture.hidden_size) >= _SMALLEST_BLOCK
+    )
 
 
 def image_warnings(path: str, model: Model) -> Iterator[Problem]:

@@ -63,6 +63,9 @@ RIGHT = {
         f"{MODEL}.parallelism": {"data": 8, "expert": True},
         f"{MODEL}.engine": {"maxModelLen": 32768},
     },
+    "fp8 blocks of experts that vLLM cuts smaller": H100
+    | {f"{MODEL}.source": "Qwen/Qwen3-235B-A22B-FP8", f"{MODEL}.parallelism.tensor": 8},
+    "fp8 blocks of experts, cut by ranks": H100 | {f"{MODEL}.source": "Qwen/Qwen3-30B-A3B-FP8", f"{MODEL}.parallelism": {"data": 8}},
     "fp8 blocks cut by tensor parallelism, but not with the experts whole": H100
     | {f"{MODEL}.source": "Qwen/Qwen3-235B-A22B-FP8", f"{MODEL}.parallelism": {"tensor": 4, "data": 2, "expert": True}},
     "ranks of a model without experts": H100 | {f"{MODEL}.parallelism": {"data": 2}},

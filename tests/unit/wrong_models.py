@@ -75,9 +75,15 @@ WRONG = {
     ),
     "more GPUs than a node has": ({f"{MODEL}.parallelism.tensor": 2}, f"{MODEL}.parallelism", "needs 2 GPUs", "more GPUs"),
     "fp8 blocks cut by tensor parallelism": (
-        H100 | {f"{MODEL}.source": "Qwen/Qwen3-235B-A22B-FP8", f"{MODEL}.parallelism.tensor": 8},
+        H100 | {f"{MODEL}.source": "Qwen/Qwen3-4B-FP8", f"{MODEL}.parallelism.tensor": 8},
         f"{MODEL}.parallelism.tensor",
-        "128-wide",
+        "9728 over 8 GPUs is not a multiple of the checkpoint's 128-wide",
+        "lower",
+    ),
+    "fp8 blocks of shared experts cut by tensor parallelism": (
+        H100 | {f"{MODEL}.source": "Qwen/Qwen3-Next-80B-A3B-Instruct-FP8", f"{MODEL}.parallelism.tensor": 8},
+        f"{MODEL}.parallelism.tensor",
+        "shared experts' width 512 over 8 GPUs",
         "expert",
     ),
     "experts of a model without any": ({f"{MODEL}.parallelism.expert": True}, f"{MODEL}.parallelism.expert", "no experts", "remove"),

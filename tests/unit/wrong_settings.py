@@ -8,6 +8,24 @@ HARDWARE = "nodePools.l4.hardware"
 # NVIDIA's datasheet of the L20.
 L20 = {"name": "nvidia-l20", "memoryGiB": 44.5, "computeCapability": 8.9, "memoryBandwidthGBps": 864, "bf16Tflops": 119.5}
 ENVIRONMENT = f"{MODEL}.engine.environment"
+# Of compressed-tensors, whose blocks of experts vLLM never makes smaller.
+EXPERTS_IN_BLOCKS = {
+    f"{MODEL}.source": "acme/experts-fp8-block",
+    f"{MODEL}.architecture": {
+        "model_type": "qwen3_moe",
+        "hidden_size": 2048,
+        "num_hidden_layers": 48,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 151936,
+        "max_position_embeddings": 40960,
+        "num_experts": 64,
+        "num_experts_per_tok": 8,
+        "moe_intermediate_size": 1536,
+        "quantization_config": {"quant_method": "compressed-tensors", "bits": 8, "weight_block_size": [128, 128]},
+    },
+}
 
 # name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
 WRONG = {
@@ -202,7 +220,7 @@ WRONG = {
     ),
     "no rank at all": ({f"{MODEL}.parallelism.data": 0}, f"{MODEL}.parallelism.data", "0", "greater than 0"),
     "fp8 blocks cut by ranks": (
-        H100 | {f"{MODEL}.source": "Qwen/Qwen3-235B-A22B-FP8", f"{MODEL}.parallelism": {"data": 8}},
+        H100 | EXPERTS_IN_BLOCKS | {f"{MODEL}.parallelism": {"data": 8}},
         f"{MODEL}.parallelism.tensor",
         "1536 over 8 GPUs",
         "parallelism.expert",
