@@ -42,7 +42,7 @@ def overfull_by_one_more(shares: Mapping[str, Share], clients: int) -> tuple[str
     worst = worst_gpu(shares, clients)
     taken, full = _taken(shares, worst), sum(worst.values()) >= clients
     makes_way = min(shares[name].utilization for name in worst) if full else 0.0
-    return frozenset(name for name, share in shares.items() if taken + max(0.0, share.utilization - makes_way) > 1 + _ROUNDING)
+    return tuple(name for name, share in shares.items() if taken + max(0.0, share.utilization - makes_way) > 1 + _ROUNDING)
 
 
 def sharing_problems(pool: str, shares: Mapping[str, Share], clients: int) -> Iterator[Problem]:
