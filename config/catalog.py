@@ -79,7 +79,6 @@ class ModelRow(Row):
     revision: str | None = None
     revision_source: str | None = None
     gated: bool = False
-    family: str = "dense"
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
     measured: tuple[Measured, ...] = ()

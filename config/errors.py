@@ -102,12 +102,13 @@ def _problem(detail: ErrorDetails, prefix: str, model: type[BaseModel] | None) -
     if kind == "rule":
         return Problem(path, str(context["message"]), str(context["fix"]))
     if kind == "extra_forbidden":
-        owner = model_at(model, location[:-1])
-        if explained := getattr(owner, "unknown_key", lambda _: None)(str(location[-1])):
+        key = detail["loc"][-1]
+        above = location[:-1] if location and location[-1] == key else location
+        if explained := getattr(model_at(model, above), "unknown_key", lambda _: None)(str(key)):
             return Problem(path, *explained)
-        known = known_keys(model, location[:-1])
+        known = known_keys(model, above)
         listed = "known here: " + ", ".join(known) if known else "remove it"
-        return Problem(path, "unknown key", suggestion(str(detail["loc"][-1]), known, otherwise=listed))
+        return Problem(path, "unknown key", suggestion(str(key), known, otherwise=listed))
     if kind == "missing":
         return Problem(path, "required, but not given", "add it")
     wanted = _SHAPES.get(kind, _lowercase(detail["msg"]))

@@ -91,9 +91,11 @@ def masked(secrets: Any) -> Any:
 
 
 def _entry(key: Any, value: Any, source: str | None) -> Any:
-    if key == "clientKeys" and isinstance(value, dict) and not is_encrypted(value):
+    if key != "clientKeys":
+        return _mark(value, source)
+    if isinstance(value, dict) and not is_encrypted(value):
         return {_client(client): _mark(entry, source) for client, entry in value.items()}
-    return _mark(value, source)
+    return value if value is None or value == "" else GIVEN  # no mapping, so no id either
 
 
 def _shown(key: Any) -> str:

@@ -77,8 +77,8 @@ class GatewayPlan:
 
     @property
     def client_body_memory_bytes(self) -> int:
-        """What those of one client may take of it: where there are others, some room is left to them."""
-        return self.body_memory_bytes // min(2, len(self.clients))
+        """What those of one client may take of it: where there can be others, half is left to them."""
+        return self.body_memory_bytes // (1 if self.settings.authentication == "none" else 2)
 
     @property
     def max_body_bytes(self) -> int:

@@ -39,8 +39,10 @@ def is_overfull(shares: Mapping[str, Share], clients: int) -> bool:
 
 def overfull_by_one_more(shares: Mapping[str, Share], clients: int) -> tuple[str, ...]:
     """Models of which one replica more, as while it is being replaced, could overfill a GPU."""
-    more = {name: {**shares, name: Share(share.utilization, share.replicas + 1)} for name, share in shares.items()}
-    return tuple(name for name, changed in more.items() if is_overfull(changed, clients))
+    worst = worst_gpu(shares, clients)
+    taken, full = _taken(shares, worst), sum(worst.values()) >= clients
+    makes_way = min(shares[name].utilization for name in worst) if full else 0.0
+    return tuple(name for name, share in shares.items() if taken + max(0.0, share.utilization - makes_way) > 1 + _ROUNDING)
 
 
 def sharing_problems(pool: str, shares: Mapping[str, Share], clients: int) -> Iterator[Problem]:

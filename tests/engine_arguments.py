@@ -16,6 +16,7 @@ from config.errors import StackError
 from config.models import Model
 from config.settings import Settings
 from planning.drain import drain
+from planning.long_context import hf_overrides
 from planning.machines import read_pool
 from planning.parsers import plan_parsers
 from planning.plan import _size, make_plan
@@ -63,6 +64,7 @@ def question(case: Case) -> dict[str, Any]:
         shape=sized.shape,
         weights=plan_weights(model, sized.memory.weights_bytes),
         parsers=plan_parsers(model),
+        hf_overrides=hf_overrides(sized.checkpoint, model.engine.rope_scaling),
         force_include_usage=False,
     )
     arguments = engine_arguments(model, plan, drain(read.cluster, "on-demand"), FOLDER)

@@ -135,6 +135,8 @@ def _of(schema: dict[str, Any], depth: int = 0) -> st.SearchStrategy[Any]:
             return st.sampled_from(schema[key] if key == "enum" else [schema[key]])
     if "anyOf" in schema:
         return st.one_of(*(_of(one, depth) for one in schema["anyOf"]))
+    if isinstance(schema.get("type"), list):
+        return st.one_of(*(_of(schema | {"type": one}, depth) for one in schema["type"]))
     if "oneOf" in schema:
         return st.one_of(*(_of(one, depth) for one in schema["oneOf"]))
     makers: dict[str, Callable[[], st.SearchStrategy[Any]]] = {

@@ -34,7 +34,6 @@ def catalogue_row(architecture: Architecture, *, parameters: int | None, source:
     row = {
         "architecture": as_row(architecture),
         "parameters": parameters or count_parameters(architecture).total,
-        "family": "moe" if architecture.is_moe else "dense",
         **{key: value for key, value in facts.items() if value},
         "source": source,
         "date": datetime.now(UTC).date().isoformat(),

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from tests.dataplane.conftest import MAX_BODY_MIB
-from tests.dataplane.gateway_under_test import HELLO, WAIT_SECONDS, key_of
+from tests.dataplane.gateway_under_test import HELLO, WAIT_SECONDS, Served, key_of, running
 from tests.dataplane.wire import chat, request, send
 from tests.model_servers import wait_for
 from tools.model_server import Faults
@@ -169,3 +169,20 @@ def test_a_path_cannot_forge_a_line(platform):
     line = platform.logged(answer.request_id)
     assert line["client"] == "team-a"
     assert line["path"].startswith("/v1/x")
+
+
+FORWARDED = "192.0.2.66, 203.0.113.7, 198.51.100.1"
+INGRESS = {"exposure": "ingress", "host": "llm.example.com", "insecure": True, "ingress": {"className": "nginx"}}
+GOOGLE = {"exposure": "gke-gateway", "host": "llm.example.com", "gkeGateway": {"certificateMap": "map"}}
+
+
+@pytest.mark.parametrize(
+    ("exposure", "source"), [({}, "127.0.0.1"), (INGRESS, "198.51.100.1"), (GOOGLE, "203.0.113.7")], ids=["none", "ingress", "google"]
+)
+def test_a_requests_source_is_what_the_proxy_of_the_exposure_says_and_not_what_a_client_says(exposure, source):
+    """A controller appends who has called it; Google's load balancer its own address as well."""
+    with running({"qwen3-8b": Served()}, {"team-a": {}}, **exposure) as platform:
+        for client, status in (("team-a", 200), ("nobody", 401)):
+            answer = send(platform.gateway.port, request("/v1/models", method="GET", client=client, x_forwarded_for=FORWARDED))
+            assert answer.status == status
+            assert platform.logged(answer.request_id)["source"] == source

@@ -134,6 +134,12 @@ def test_a_header_with_an_underscore_is_left_out(platform, connection):
     assert connection.answer(connection.ask(**{"session_id".replace("_", "\u005f"): "one"}))[0] == 200
 
 
+def test_a_body_that_is_announced_too_large_is_refused_before_it_comes(platform, connection):
+    size = str(platform.gateway.plan.max_body_bytes + 1)
+    status, body = connection.answer(connection.ask(body=b"{", end=False, content_length=size))
+    assert (status, json.loads(body)["error"]["code"]) == (413, "request_too_large")
+
+
 METHOD, SCHEME, AUTHORITY = (":method", "POST"), (":scheme", "http"), (":authority", "gateway")
 SMUGGLED = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-gateway-client: team-b\r\n\r\n"
 MALFORMED = {

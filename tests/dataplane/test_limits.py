@@ -1,6 +1,7 @@
 """At the limit of its connections or of its memory the gateway says so to clients, and is well for those who look after it."""
 
 import contextlib
+import json
 import socket
 import ssl
 import subprocess
@@ -13,6 +14,7 @@ import planning.gateway
 from components.gateway import pod
 from components.gateway.envoy import bootstrap, listeners
 from tests.dataplane.gateway_under_test import WAIT_SECONDS, Served, running
+from tests.dataplane.test_http2 import Connection
 from tests.dataplane.test_tls import certificate, needs_openssl
 from tests.dataplane.wire import chat, request, send
 from tools.local_gateway import swap_files
@@ -87,6 +89,22 @@ def test_at_the_limit_of_its_memory_it_refuses_requests_and_is_no_dead_pod(monke
         assert int(answer.headers["retry-after"]) >= 1
         assert operations(platform) == 200
         assert probe(platform) == 0
+
+
+def test_streams_whose_clients_do_not_read_are_reset_before_anybody_else_is_refused(monkeypatch):
+    monkeypatch.setattr(planning.gateway, "HEAP_SHARE", 0.04)
+    body = json.dumps(chat(n=8000)).encode()  # its answer has more than a megabyte, which Envoy keeps until it is read
+    resets = "envoy.overload_actions.reset_high_memory_stream.count"
+    with running({"qwen3-8b": Served()}, {"team-a": {}}) as platform, contextlib.ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(contextlib.closing(Connection(platform.gateway.port))).ask(body=body, content_length=str(len(body)))
+
+        def are_reset():
+            assert send(platform.gateway.port, request("/v1/chat/completions", chat())).status == 200
+            return platform.gateway.stats(resets)[resets]
+
+        platform.gateway.wait_until(are_reset, WAIT_SECONDS, "no stream is reset")
+        assert send(platform.gateway.port, request("/v1/chat/completions", chat())).status == 200
 
 
 def test_the_probe_sees_an_envoy_that_is_gone():

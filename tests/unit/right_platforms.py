@@ -106,5 +106,5 @@ RIGHT = {
         "nodePools.l4.gpuPartitionSize": "1g.24gb",
         MODEL: SMALL,
     },
-    "large requests in a large gateway": {"gateway.maxBodyMiB": 1024, "gateway.memoryGiB": 2},
+    "large requests in a large gateway": {"gateway.maxBodyMiB": 1024, "gateway.memoryGiB": 6},
 }

@@ -42,7 +42,7 @@ RIGHT = {
         f"{MODEL}.revision": None,
         f"{MODEL}.weights": {"claim": "models", "path": "llama-3.1/8b"},
     },
-    "weights of a claim that no disk of a node holds": {f"{MODEL}.weights": {"claim": "models"}, "nodePools.l4.bootDiskGiB": 60},
+    "weights of a claim that no disk of a node holds": {f"{MODEL}.weights": {"claim": "models"}, "nodePools.l4.bootDiskGiB": 95},
     "image of a registry with a port": {f"{MODEL}.image": "registry.acme.example:5000/llm/vllm-openai:v0.33.0-acme1"},
     "image by its digest": {f"{MODEL}.image": "acme/vllm@sha256:" + "0123456789abcdef" * 4},
     "image by tag and digest": {f"{MODEL}.image": "localhost/vllm:latest@sha256:" + "0123456789abcdef" * 4},

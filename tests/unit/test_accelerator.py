@@ -1,7 +1,5 @@
 """A GPU that is described in the stack is planned as if the catalogue had it."""
 
-import dataclasses
-
 from config import catalog
 from planning.plan import make_plan
 from tests.stacks import settings
@@ -39,5 +37,5 @@ def test_links_are_assumed_where_they_are_not_given_and_taken_where_they_are():
 
 def test_vllms_defaults_for_an_a100_follow_its_name():
     figures = {"memoryGiB": 79.1, "computeCapability": 8.0, "memoryBandwidthGBps": 1935, "bf16Tflops": 312}
-    limits = dataclasses.asdict(plan({"name": "NVIDIA A100 80GB PCIe", **figures}).limits)
-    assert limits == {"max_num_batched_tokens": 2048, "max_num_seqs": 256}
+    limits = plan({"name": "NVIDIA A100 80GB PCIe", **figures}).limits
+    assert (limits.max_num_batched_tokens, limits.max_num_seqs) == (2048, 256)

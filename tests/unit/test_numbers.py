@@ -87,7 +87,7 @@ def test_all_sections_are_looked_at():
     assert len([*models()]) > 3 * len(SECTIONS)
 
 
-@pytest.mark.parametrize(("model", "name", "mark"), declared())
+@pytest.mark.parametrize(("model", "name", "mark"), [*declared()])
 def test_every_declared_bound_is_in_the_schema_and_in_force(model, name, mark):
     field = model.model_fields[name]
     schema = model.model_json_schema(by_alias=False)["properties"][name]

@@ -13,6 +13,7 @@ from planning.gateway import REFUSE_AT_HEAP, SHRINK_AT_HEAP, GatewayPlan
 LOCAL_CLUSTER = "gateway"
 ADMIN_CLUSTER = "admin"
 MOST_CONNECTIONS = 20_000
+_LARGE_STREAM_BITS = 18  # 256 KiB
 _MONITORS = "envoy.extensions.resource_monitors"
 
 
@@ -71,11 +72,14 @@ def _admin_cluster(port: int) -> Message:
 
 
 def _overload_manager(plan: GatewayPlan) -> Message:
-    """Requests are refused before the kernel kills the process for its memory."""
+    """Before the kernel kills the process for its memory, memory is given back, then the streams that hold the most of it are reset (of
+    HTTP/2; Envoy does not count what the others hold), then requests are refused."""
     heap = "envoy.resource_monitors.fixed_heap"
+    at_shrinking, at_refusal = {"threshold": {"value": SHRINK_AT_HEAP}}, {"threshold": {"value": REFUSE_AT_HEAP}}
+    between = {"scaled": {"scaling_threshold": SHRINK_AT_HEAP, "saturation_threshold": REFUSE_AT_HEAP}}
 
-    def action(name: str, threshold: float) -> Message:
-        return {"name": name, "triggers": [{"name": heap, "threshold": {"value": threshold}}]}
+    def action(name: str, trigger: Message) -> Message:
+        return {"name": f"envoy.overload_actions.{name}", "triggers": [{"name": heap, **trigger}]}
 
     return {
         "refresh_interval": "0.25s",
@@ -88,7 +92,9 @@ def _overload_manager(plan: GatewayPlan) -> Message:
             ),
         ],
         "actions": [
-            action("envoy.overload_actions.shrink_heap", SHRINK_AT_HEAP),
-            action("envoy.overload_actions.stop_accepting_requests", REFUSE_AT_HEAP),
+            action("shrink_heap", at_shrinking),
+            action("reset_high_memory_stream", between),
+            action("stop_accepting_requests", at_refusal),
         ],
+        "buffer_factory_config": {"minimum_account_to_track_power_of_two": _LARGE_STREAM_BITS},
     }
