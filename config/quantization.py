@@ -191,7 +191,7 @@ def _all_linear(targets: Any) -> bool:
 
 
 def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -81,6 +81,13 @@ def expert_balance(path: str, model: Model, options: EngineOptions) -> Iterator[
         yield Problem(flag_path(path, model, "--eplb-config"), message, "remove num_redundant_experts")
 
 
+def sampling_shards(path: str, model: Model, options: EngineOptions) -> Iterator[Problem]:
+    """--enable-batch-sharded-sampling (_validate_batch_sharded_sampling of vllm/config/vllm.py 0.33.0)."""
+    if options.enable_batch_sharded_sampling and model.parallelism.tensor == 1:
+        where = flag_path(path, model, "--enable-batch-sharded-sampling")
+        yield Problem(where, "tensor parallel GPUs share the sampling out, and there is one", "remove it, or raise parallelism.tensor")
+
+
 def splits_heads(architecture: Architecture, tensor: int) -> bool:
     """vLLM's conditions: the heads divide evenly; KV heads divide, or are copied evenly. MLA has one latent for all heads."""
     if architecture.num_attention_heads % tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from config.architecture import Architecture
@@ -26,6 +27,8 @@ _LEAST_CAPABILITY = 7.5
 _MODELOPT_FP8_CAPABILITY = 8.0
 # Methods that have left vLLM or never were in it.
 GONE = frozenset({"bitsandbytes", "gguf", "aqlm", "hqq", "deepspeedfp", "tpu_int8", "qqq", "marlin", "eetq", "exl2", "exl3", "vptq"})
+# Words of a repository's name that say what its weights are: the download and vLLM leave them alone.
+_GONE_BY_NAME = {"gguf": "gguf", "exl2": "exl2", "exl3": "exl3", "bnb": "bitsandbytes"}
 # DEPRECATED_QUANTIZATION_METHODS of 0.33.0: refused without --allow-deprecated-quantization.
 DEPRECATED = frozenset({"fbgemm_fp8", "fp_quant"})
 # Methods that take float32 activations (get_supported_act_dtypes).
@@ -134,8 +137,8 @@ def quantization(path: str, model: Model, checkpoint: Architecture, options: Eng
     """Methods that vLLM does not have, and --quantization beside what the checkpoint is. `checkpoint`: as it is stored."""
     config, asked = checkpoint.quantization_config, options.quantization
     method = config.quant_method if config else None
-    if method in GONE:
-        yield Problem(f"{path}.source", f"the pinned vLLM cannot load {method} weights", "choose a checkpoint in FP8, AWQ or GPTQ")
+    if gone := method if method in GONE else _gone_by_name(model):
+        yield Problem(f"{path}.source", f"the pinned vLLM cannot load {gone} weights", "choose a checkpoint in FP8, AWQ or GPTQ")
     if (method in DEPRECATED or asked in DEPRECATED) and not options.allow_deprecated_quantization:
         where = f"{path}.source" if method in DEPRECATED else flag_path(path, model, "--quantization")
         yield Problem(where, f"vLLM refuses {method or asked} weights, which it will soon drop", "add --allow-deprecated-quantization")
@@ -149,6 +152,13 @@ def quantization(path: str, model: Model, checkpoint: Architecture, options: Eng
         yield Problem(where, f"the checkpoint is quantized by {method}, and vLLM refuses another method", "remove it")
     if asked in ("experts_int8", "int8_per_channel_weight_only") and not checkpoint.is_moe:
         yield Problem(where, f"{asked} quantizes experts, and {model.source} has none", "use fp8")
+
+
+def _gone_by_name(model: Model) -> str | None:
+    if model.weights.source != "hugging-face":
+        return None
+    words = re.split(r"[^a-z0-9]+", model.source.lower())
+    return next((_GONE_BY_NAME[word] for word in words if word in _GONE_BY_NAME), None)
 
 
 def data_type_warnings(path: str, model: Model, architecture: Architecture, machine: Machine) -> Iterator[Problem]:

@@ -62,6 +62,7 @@ class EngineOptions:
     optimization_level: str = "2"
     enable_eplb: bool = False
     eplb_config: tuple[tuple[str, Any], ...] = ()
+    enable_batch_sharded_sampling: bool = False
 
     @property
     def pooling(self) -> bool:

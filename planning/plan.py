@@ -167,6 +167,7 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
     yield from too_long
     yield from compatibility.model_class(path, one.model, one.architecture)
     yield from compatibility.expert_balance(path, one.model, one.options)
+    yield from compatibility.sampling_shards(path, one.model, one.options)
     yield from data_types.data_types(path, one.model, one.architecture, machine)
     yield from data_types.quantization(path, one.model, one.checkpoint, one.options)
     yield from measured_problems(path, one.model, machine)

@@ -20,6 +20,7 @@ from config.catalog import ModelRow
 from planning.memory import GIB
 from planning.parameters import count_parameters
 from planning.weight_size import weight_bytes
+from tools.hugging_face.keys import odd_values
 from tools.hugging_face_config import CannotTranslate, architecture_from_config, as_row
 
 _QUANTIZATION_FILE = "hf_quant_config.json"
@@ -110,7 +111,7 @@ def _architecture(config: dict[str, Any], quantization: dict[str, Any] | None = 
         raise CannotDescribe(f"this config.json does not describe a transformer that planning knows: {error}") from None
     except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError) as error:
         if not isinstance(error, ValidationError):
-            reason = f"a value in it has another form than in other files ({error})"
+            reason = f"a value in it has another form than in other files ({', '.join(odd_values(config)) or error})"
             raise CannotDescribe(f"this config.json does not describe a transformer that planning knows: {reason}") from None
         missing = ", ".join(str(detail["loc"][0]) for detail in error.errors() if detail["type"] == "missing")
         first = error.errors()[0]

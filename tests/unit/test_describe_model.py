@@ -151,6 +151,16 @@ def test_what_is_no_config_is_refused_in_one_line(tmp_path, capsys, monkeypatch,
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("num_hidden_layers", "many"), ("hidden_size", {"a": 1}), ("hidden_size", [1]), ("num_attention_heads", "8 of 9")]
+)
+def test_a_value_of_another_form_is_named_with_its_key(tmp_path, capsys, monkeypatch, key, value):
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA | {key: value, "layer_types": ["full_attention"] * 32}))
+    monkeypatch.setattr("sys.argv", ["describe-model", str(tmp_path)])
+    assert describe_model.main() == 2
+    assert key in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("model", "reason"), [("a/b/c", "neither a Hugging Face id"), ("Qwen/Qwen3-8B", "did not answer")])
 def test_a_hub_that_does_not_answer_is_said_in_one_line(capsys, monkeypatch, model, reason):
     def no_network(*_: object, **__: object) -> None:

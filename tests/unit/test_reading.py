@@ -46,6 +46,7 @@ SPELLINGS = {
     "layers by wildcard": ({"quant_algo": "FP8", "exclude_modules": [f"model.layers.{n}*" for n in range(2, 80)]}, 129.8),
     "a method that is not known": ({"quant_method": "brand_new"}, 131.4),
     "bits that are not said": ({"quant_method": "compressed-tensors"}, 131.4),
+    "bits that are no number": (FP8_DYNAMIC | {"config_groups": {"g": {"weights": {"num_bits": True}}, "h": None}}, 131.4),
 }
 
 

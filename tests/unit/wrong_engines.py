@@ -85,6 +85,19 @@ WRONG = {
     ),
     "more active sequences than sequences": (_args("--max-num-active-seqs=300"), FIRST, "more than the 256", "lower it to 256"),
     "threshold beyond the longest prompt": (_args("--long-prefill-token-threshold=9000"), FIRST, "8192", "lower it to 8192"),
+    "sampling shared out by one GPU": (_args("--enable-batch-sharded-sampling"), FIRST, "there is one", "parallelism.tensor"),
+    "GGUF by the repository's name": (
+        inline() | {f"{MODEL}.source": "acme/Small-7B-GGUF"},
+        f"{MODEL}.source",
+        "cannot load gguf weights",
+        "FP8, AWQ or GPTQ",
+    ),
+    "bitsandbytes by the repository's name": (
+        inline() | {f"{MODEL}.source": "acme/small-7b-bnb-4bit"},
+        f"{MODEL}.source",
+        "cannot load bitsandbytes weights",
+        "FP8, AWQ or GPTQ",
+    ),
     "blocks of a strange size": (_args("--block-size=20"), FIRST, "multiple of 16", "use 16"),
     "KV cache in float16 of a bfloat16 model": (
         {f"{ENGINE}.kvCacheDtype": "float16"},

@@ -93,6 +93,17 @@ _TELLING = re.compile(
 _UNTELLING = re.compile(
     r"token|ignore_index|_loss|loss_|dropout|_eps$|feature_layer|initializer|_act$|_scale$|softcap|activation|^vision_|^image_|^audio_"
 )
+# Names of keys whose value is a number in every file.
+_NUMBER = re.compile(r"^(num|n)_|(^|_)(size|dim|rank|heads|embeddings|depth|ratio|factor|topk|positions)$|^num_\w*layers$")
+
+
+def odd_values(config: dict[str, Any]) -> Iterator[str]:
+    """Keys that say a number in other files and something else in this one, with what they say."""
+    for key, value in config.items():
+        if _NUMBER.search(key) and isinstance(value, (str, list, dict)):
+            yield f"{key} is {str(value)[:40]!r}"
+        elif isinstance(value, dict):
+            yield from odd_values(value)
 
 
 def unknown_keys(text: dict[str, Any]) -> Iterator[str]:
