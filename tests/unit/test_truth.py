@@ -71,6 +71,7 @@ def test_a_gpu_that_is_not_told_apart_is_unknown(name):
         ("Qwen3-32B", "gptq-int4", "Qwen/Qwen3-32B-AWQ", 4),
         ("Qwen3-32B", "fp8_e4m3", "Qwen/Qwen3-32B-FP8", 8),
         ("Llama-3.3-70B-Instruct-quantized.w8a8", "", "nvidia/Llama-3.3-70B-Instruct-FP8", 8),
+        ("Llama-2-7b-chat", "", "meta-llama/Llama-2-7b-hf", None),
         ("Mixtral-8x7B", "", "mistralai/Mixtral-8x7B-v0.1", None),
         ("Mixtral-8x7B-Instruct", "bfloat16", "mistralai/Mixtral-8x7B-v0.1", None),
         ("Llama-4-Scout", "fp8", "meta-llama/Llama-4-Scout-17B-16E", 8),
