@@ -98,7 +98,19 @@ def test_a_quantization_that_is_not_known_is_not_taken_for_none(quantization):
     assert quantization in Models().why_unknown("Qwen3-32B", quantization)
 
 
-@pytest.mark.parametrize("place", ["acme--Tiny-1B.json", "Tiny-1B.json", "acme/Tiny-1B/config.json", "Tiny-1B/config.json"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "acme--Tiny-1B.json",
+        "acme__Tiny-1B.json",
+        "acme_Tiny-1B.json",
+        "Tiny-1B.json",
+        "Tiny-1B.config.json",
+        "acme/Tiny-1B/config.json",
+        "Tiny-1B/config.json",
+        "models--acme--Tiny-1B/snapshots/0a1b/config.json",
+    ],
+)
 def test_a_model_of_a_folder_is_found_where_its_config_lies(tmp_path, place):
     path = tmp_path / place
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,7 @@ _ACTIVE = re.compile(r"a\d+(\.\d+)?b")
 _DATE = re.compile(r"2[345]\d\d")
 _EXPERTS = re.compile(r"\d+e")
 _VERSION = re.compile(r"\d+(\.\d+)?")
-_CONFIG_SUFFIX = re.compile(r"_config$")
+_CONFIG_SUFFIX = re.compile(r"[-_.]config$")
 _QUANT_FILE = "hf_quant_config.json"
 # Models that the shipped points name and the catalogue lacks.
 SHIPPED = Path(__file__).parent / "data" / "configs"
@@ -125,11 +125,17 @@ class Models:
 
 
 def _named_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Its `config.json` files with their models: `<owner>--<name>.json`, `<name>.json`, or `config.json` in a folder of that name."""
+    """Its `config.json` files with their models: `<owner>--<name>.json`, `<name>.json`, or `config.json` in a folder of that name, the
+    hub's cache included. Between owner and name `__` and `_` stand too."""
     for file in sorted(folder.rglob("*.json")):
-        if not file.name.endswith(_QUANT_FILE):
-            stem = file.parent.name if file.name == "config.json" else _CONFIG_SUFFIX.sub("", file.stem)
-            yield stem.replace("--", "/"), file
+        if file.name.endswith(_QUANT_FILE):
+            continue
+        cached = next((part.removeprefix("models--") for part in file.parts if part.startswith("models--")), None)
+        stem = (cached or file.parent.name) if file.name == "config.json" else _CONFIG_SUFFIX.sub("", file.stem)
+        name = re.sub("--|__", "/", stem)
+        yield name, file
+        if "/" not in name and "_" in name:
+            yield name.replace("_", "/", 1), file
 
 
 def _from_catalogue() -> Iterator[KnownModel]:
