@@ -64,7 +64,9 @@ def parse(argument: str) -> Flag:
     """Reads one entry of `extraArgs`; raises the rule that it breaks."""
     spelling, has_value, text = argument.partition("=")
     version = catalogue()["version"]
-    if not spelling.startswith("--") or " " in spelling:
+    plain, dot, rest = spelling.partition(".")
+    spelling = plain.replace("_", "-") + dot + rest  # as FlexibleArgumentParser of vLLM does
+    if not (spelling.startswith("--") or plain in _spellings()) or " " in spelling:
         raise rule(f"'{spelling}' is not a flag", "write each entry as --flag or --flag=value")
     if spelling in catalogue()["removed"]:
         raise rule(f"vLLM {version} has removed {spelling}", catalogue()["removed"][spelling])

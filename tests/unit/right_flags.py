@@ -6,6 +6,7 @@ from tests.unit.wrong_models import MODEL
 
 _ARGUMENTS = {
     "a free flag": ["--seed=7"],
+    "underscores, as recipes of vLLM spell flags": ["--tokenizer_mode=auto", "--compilation_config.cudagraph_mode=PIECEWISE"],
     "two keys of one JSON": ["--compilation-config.mode=3", "--compilation-config.cudagraph_mode=PIECEWISE"],
     "a list that is appended to twice": [
         "--compilation-config.cudagraph_capture_sizes+=1",

@@ -207,6 +207,7 @@ def test_a_measurement_that_no_run_has_or_of_a_load_that_is_not_understood_is_un
     "change",
     [
         {"batched": ""},
+        {"batched": "default", "reported_needed_gib": "n/a"},
         {"dtype": "auto/none/kv bf16"},
         {"util": "~0.9"},
         {"max_model_len": ""},

@@ -17,6 +17,8 @@ def _given(*arguments: str) -> dict[str, Any]:
 # What a flag would break, by the flag: words of the reason, words of the fix.
 _REFUSED = {
     "--data-parallel-size=4": ("set by this program", "parallelism.data"),
+    "--max_model_len=4096": ("set by this program", "engine.maxModelLen"),
+    "-tp=2": ("set by this program", "parallelism.tensor"),
     "--data-parallel-rank=1": ("lives on one node", "parallelism.data"),
     "--data-parallel-size-local=1": ("lives on one node", "parallelism.data"),
     "--node-rank=1": ("lives on one node", "parallelism"),

@@ -36,14 +36,17 @@ def read(path: Path, columns: tuple[str, ...]) -> list[Row]:
     return rows
 
 
+_EMPTY = frozenset({"", "-", "n/a", "na", "none", "default", "?"})
+
+
 def number(row: Row, column: str, path: Path) -> float | None:
-    """A field as a number; None where it is empty.
+    """A field as a number; None where it is empty, or says so.
 
     Raises:
         CannotRead: it is neither.
     """
     text = row.get(column, "").replace(",", "").lstrip("~ ")
-    if not text:
+    if text.lower() in _EMPTY:
         return None
     try:
         value = float(text)
