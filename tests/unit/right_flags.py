@@ -15,6 +15,7 @@ _ARGUMENTS = {
     "outputs in the log with requests": ["--enable-log-outputs", "--enable-log-requests"],
     "what is needed, turned off": ["--no-enable-log-outputs"],
     "a deprecated flag": ["--disable-cascade-attn"],
+    "a mode that follows from prefix caching": ["--mamba-cache-mode=align"],
     "an attention backend": ["--attention-backend=FLASHINFER"],
     "sampling of vLLM": ["--generation-config=vllm", '--override-generation-config={"temperature": 0.2}'],
     "template arguments": ['--default-chat-template-kwargs={"enable_thinking": false}'],
