@@ -5,6 +5,7 @@ Keys are spelt as the model's own config.json spells them; where files differ in
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -183,6 +184,10 @@ class Architecture(StrictNumbers):
         if self.num_kv_shared_layers >= self.num_hidden_layers:
             yield f"{self.num_kv_shared_layers} of {self.num_hidden_layers} layers read another layer's KV cache"
 
+    def __hash__(self) -> int:
+        """Of what tells most models apart: plans are kept by architecture, and all fields would take as long as the plan."""
+        return hash((self.model_type, self.hidden_size, self.num_hidden_layers, self.intermediate_size, self.vocab_size))
+
     @property
     def kv_heads(self) -> int:
         return self.num_key_value_heads or self.num_attention_heads
@@ -242,11 +247,7 @@ class Architecture(StrictNumbers):
 
     @cached_property
     def _layer_counts(self) -> dict[LayerKind, int]:
-        counts: dict[LayerKind, int] = {}
-        for kind in self.layer_kinds:
-            if kind is not None:
-                counts[kind] = counts.get(kind, 0) + 1
-        return counts
+        return {kind: count for kind, count in Counter(self.layer_kinds).items() if kind is not None}
 
     @cached_property
     def layer_kinds(self) -> tuple[LayerKind | None, ...]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from config.architecture import Architecture
@@ -87,8 +88,13 @@ class EngineOptions:
 
 def engine_options(model: Model) -> EngineOptions:
     """Reads `extraArgs`; of JSON given in keys, the keys together."""
+    return _read(tuple(model.engine.extra_args))
+
+
+@lru_cache(maxsize=1024)
+def _read(arguments: tuple[str, ...]) -> EngineOptions:
     found: dict[str, Any] = {}
-    for argument in model.engine.extra_args:
+    for argument in arguments:
         flag = parse(argument)
         field = flag.name.removeprefix("--").replace("-", "_")
         if field not in EngineOptions.__dataclass_fields__:

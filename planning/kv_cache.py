@@ -8,6 +8,7 @@ plus what is in flight; layers with a state keep it in one block, or two with pr
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -79,12 +80,8 @@ class KvCache:
         a = self.architecture
         if a.is_encoder:
             return {}
-        own = a.layer_kinds[: a.num_hidden_layers - a.num_kv_shared_layers]
-        counts: dict[LayerKind, int] = {}
-        for kind in own:
-            if kind is not None:
-                counts[kind] = counts.get(kind, 0) + 1
-        return {kind: math.ceil(count / self.pipeline_parallel_size) for kind, count in counts.items()}
+        counts = Counter(a.layer_kinds[: a.num_hidden_layers - a.num_kv_shared_layers])
+        return {kind: math.ceil(count / self.pipeline_parallel_size) for kind, count in counts.items() if kind is not None}
 
     @cached_property
     def _attending(self) -> tuple[LayerKind, ...]:
@@ -159,7 +156,9 @@ class KvCache:
 
     def longest_sequence(self, available: float, limit: int) -> int:
         """The most tokens, up to `limit`, that a sequence may have with `available` bytes; 0 where not even one block fits."""
-        low, high = 0, limit
+        if self.bytes_per_sequence(limit) <= available:
+            return limit
+        low, high = 0, limit - 1
         while low < high:
             middle = (low + high + 1) // 2
             if self.bytes_per_sequence(middle) <= available:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from config.architecture import Architecture
 from config.catalog import Accelerator
@@ -100,9 +101,13 @@ def engine_limits(model: Model, machine: Machine) -> EngineLimits:
     return replace(defaults, max_num_batched_tokens=tokens, max_num_seqs=seqs)
 
 
+# What a cache has worked out is of use to every model of the same shape.
+_kv_cache = lru_cache(maxsize=1024)(KvCache)
+
+
 def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> KvCache:
     draft = draft_of(model, architecture)
-    cache = KvCache(
+    cache = _kv_cache(
         architecture,
         model.parallelism.tensor,
         model.parallelism.pipeline,
