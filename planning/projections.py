@@ -17,6 +17,7 @@ from config.quantization import ModuleClass
 # MLPs without a gate: two matrices, not three.
 _UNGATED = (ENCODERS - {"modernbert", "nomic_bert", "new"}) | {
     "gpt2",
+    "gptj",
     "nemotron_h",
     "nemotron",
     "starcoder2",

@@ -44,7 +44,8 @@ def architecture_from_config(config: dict[str, Any], hf_quant_config: dict[str, 
     if unknown := sorted(unknown_keys(text)):
         raise CannotTranslate(f"planning does not know its {', '.join(unknown)}")
     spelt = _spelt(text)
-    for key, value in class_defaults(model_type).items():
+    nested = any(isinstance(config.get(key), dict) for key in _TEXT)
+    for key, value in (class_defaults(model_type) | (_all_defaults()["nested"].get(model_type, {}) if nested else {})).items():
         spelt.setdefault(key, value)
     text = text | {key: value for key, value in spelt.items() if key not in text}
     architecture = {key: value for key, value in spelt.items() if key in Architecture.model_fields and _says_something(key, value)}
@@ -68,12 +69,13 @@ def as_row(architecture: Architecture) -> dict[str, Any]:
 
 @cache
 def _all_defaults() -> dict[str, dict[str, Any]]:
-    return json.loads(_DEFAULTS.read_text())["defaults"]
+    """`defaults`, and `nested`: those that only a text model within another is published without."""
+    return json.loads(_DEFAULTS.read_text())
 
 
 def class_defaults(model_type: str) -> dict[str, Any]:
     """What transformers' class fills in where config.json is silent, in an architecture's spelling."""
-    return _spelt(_all_defaults().get(model_type, {}))
+    return _spelt(_all_defaults()["defaults"].get(model_type, {}))
 
 
 def _text_model(config: dict[str, Any]) -> dict[str, Any]:

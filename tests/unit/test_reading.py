@@ -95,6 +95,7 @@ REFUSED = {
     "heads that differ by layer": ({"num_attention_heads_per_layer": [8, 16]}, "num_attention_heads_per_layer"),
     "layers of an unknown kind": ({"layer_types": ["lightning_attention"] * 32}, "lightning_attention"),
     "an encoder-decoder": ({"is_encoder_decoder": True}, "encoder-decoder"),
+    "heads of keys that are one": ({"multi_query": True}, "multi_query"),
     "a state-space model of another kind": ({"state_size": 16}, "state_size"),
 }
 
@@ -103,6 +104,47 @@ REFUSED = {
 def test_what_planning_does_not_know_is_refused_by_its_name(keys, named):
     with pytest.raises(ValueError, match=named):
         architecture_from_config(LLAMA | keys)
+
+
+# Files as they are published, and the parameters that the hub shows of them.
+PUBLISHED = {
+    "llava-hf/llava-1.5-7b-hf, whose text model leaves out what its class says": (
+        {
+            "model_type": "llava",
+            "text_config": {"model_type": "llama", "vocab_size": 32064, "max_position_embeddings": 4096},
+            "vision_config": {
+                "model_type": "clip_vision_model", "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24,
+                "num_attention_heads": 16, "patch_size": 14, "image_size": 336,
+            },
+        },
+        7063427072,
+    ),
+    "EleutherAI/gpt-j-6b, whose MLP has no gate": (
+        {"model_type": "gptj", "n_embd": 4096, "n_head": 16, "n_layer": 28, "n_positions": 2048, "vocab_size": 50400},
+        6050882784,
+    ),
+    "CohereLabs/c4ai-command-r7b-12-2024": (
+        {
+            "model_type": "cohere2", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+            "head_dim": 128, "intermediate_size": 14336, "vocab_size": 256000, "max_position_embeddings": 132096, "sliding_window": 4096,
+            "layer_switch": 4, "order_of_interleaved_layers": "local_attn_first",
+        },
+        8028033024,
+    ),
+    "microsoft/Phi-3.5-MoE-instruct": (
+        {
+            "model_type": "phimoe", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+            "intermediate_size": 6400, "vocab_size": 32064, "max_position_embeddings": 131072, "num_local_experts": 16,
+            "num_experts_per_tok": 2, "sliding_window": 131072, "attention_bias": True, "lm_head_bias": True,
+        },
+        41873153344,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "parameters"), PUBLISHED.values(), ids=PUBLISHED)
+def test_a_published_file_has_the_parameters_that_the_hub_shows(config, parameters):
+    assert count_parameters(architecture_from_config(config)).total == pytest.approx(parameters, rel=0.01)
 
 
 PLAIN = {

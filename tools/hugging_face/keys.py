@@ -44,6 +44,7 @@ SPELLINGS = {
     "moe_layer_start_index": "first_k_dense_replace",
     "decoder_sparse_step": "interleave_moe_layer_step",
     "moe_layer_interval": "interleave_moe_layer_step",
+    "layer_switch": "sliding_window_pattern",
     "qkv_bias": "attention_bias",
     "tie_embedding": "tie_word_embeddings",
     "mamba_d_state": "ssm_state_size",
@@ -87,7 +88,7 @@ _HARMLESS = frozenset((Path(__file__).parent / "harmless_keys.txt").read_text().
 _TELLING = re.compile(
     r"(^|_)(attn|attention|heads?|experts?|moe|mamba|ssm|conv|layers?|cache|caches|window|swa|linear|kv|latent|lora_rank|indexer"
     r"|hybrid|pattern|mixer|memory|recurrent|sparse|compress\w*|block_configs|state|cross|delta|gla|kda|dsa|csa|engram|altup|laurel|hc|ngram)(_|$)"
-    r"|^index_"
+    r"|^index_|^multi_query$"
 )
 # Names of tokens, of losses and of encoders' taps.
 _UNTELLING = re.compile(
