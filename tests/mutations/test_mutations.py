@@ -5,7 +5,6 @@ Each is made in a copy of this repository, where the tests in process stay green
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -15,9 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import definitions
-
-ROOT = definitions.ROOT
+ROOT = Path(__file__).parent.parent.parent
 BEFORE = [folder for folder in ("tests/unit", "tests/program", "tests/dataplane") if (ROOT / folder).is_dir()]
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis")
 
@@ -77,9 +74,8 @@ def copy(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *tests: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | ({"CRDS": str(definitions.FOLDER)} if definitions.available() else {})
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
