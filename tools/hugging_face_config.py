@@ -21,6 +21,14 @@ from tools.hugging_face.rope import positions
 
 # Where multimodal files keep their text model, one inside the other.
 _TEXT = ("thinker_config", "text_config", "llm_config", "language_config", "language_model_config")
+# Keys that ChatGLM and the GLM-4 of its class spell in their own way.
+_CHATGLM = {
+    "multi_query_group_num": "num_key_value_heads",
+    "ffn_hidden_size": "intermediate_size",
+    "kv_channels": "head_dim",
+    "padded_vocab_size": "vocab_size",
+    "add_qkv_bias": "attention_bias",
+}
 _ENCODER_DECODERS = frozenset({"whisper", "t5", "bart", "mbart", "florence2", "t5gemma"})
 _DEFAULTS = Path(__file__).parent / "hugging_face" / "class_defaults.json"
 _QUANTIZATION = ("quantization_config", "compression_config")
@@ -84,6 +92,9 @@ def _text_model(config: dict[str, Any]) -> dict[str, Any]:
         nested = text.pop(key, None)
         if isinstance(nested, dict):
             text = {**text, **nested}
+    if text.get("model_type") == "chatglm":
+        text.pop("multi_query_attention", None)  # multi_query_group_num says it
+        text = {_CHATGLM.get(key, key): value for key, value in text.items()}
     if str(text.get("model_type")).startswith("gemma4"):
         text.pop("per_layer_config", None)  # what transformers makes of global_head_dim and num_global_key_value_heads
     return text

@@ -123,6 +123,14 @@ PUBLISHED = {
         {"model_type": "gptj", "n_embd": 4096, "n_head": 16, "n_layer": 28, "n_positions": 2048, "vocab_size": 50400},
         6050882784,
     ),
+    "zai-org/glm-4-9b-chat": (
+        {
+            "model_type": "chatglm", "hidden_size": 4096, "num_layers": 40, "num_attention_heads": 32, "multi_query_attention": True,
+            "multi_query_group_num": 2, "ffn_hidden_size": 13696, "kv_channels": 128, "padded_vocab_size": 151552, "seq_length": 131072,
+            "add_qkv_bias": True,
+        },
+        9399951360,
+    ),
     "CohereLabs/c4ai-command-r7b-12-2024": (
         {
             "model_type": "cohere2", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
