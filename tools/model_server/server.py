@@ -29,6 +29,7 @@ from tools.model_server.settings import Faults, ServerSettings
 
 _UNCOUNTED = {"/metrics", "/health", "/load", "/ping", "/version"}  # by the instrumentator
 _KEEP_ALIVE_SECONDS = 5.0  # VLLM_HTTP_TIMEOUT_KEEP_ALIVE: then an idle connection is closed
+_ACCEPTING_STEPS = 5  # turns of the event loop until a connection that has just been accepted is among the open ones
 _NOT_AN_EVENT = b'data: {"choices": [{"delta"\n\xff\xfe\n\ndata: }\n\n'
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Asked = TypeVar("_Asked", bound=ModelRequest)
@@ -86,8 +87,10 @@ class ModelServer:
             return
         for site in list(runner.sites):
             await site.stop()
-        for connection in runner.server.connections if runner.server else ():
-            _reset(connection.transport)
+        for _ in range(_ACCEPTING_STEPS):
+            for connection in runner.server.connections if runner.server else ():
+                _reset(connection.transport)
+            await asyncio.sleep(0)
         await runner.cleanup()
 
     async def __aenter__(self) -> ModelServer:
