@@ -14,7 +14,9 @@ from functools import cached_property
 
 from config.architecture import Architecture
 from config.layers import STATE_KINDS, LayerKind
+from config.models import Model
 from planning.states import state_bytes
+from planning.weight_size import DTYPE_BYTES
 
 BLOCK_SIZE = 16
 CPU_BLOCK_SIZE = 128
@@ -27,6 +29,11 @@ _SPARSE_FP8_ROW = 656
 _INDEX_SCALE = (128, 4)
 # Kinds of layers with nearly equal numbers share a group as large as the larger one.
 _NEARLY_EQUAL = 1.5
+
+
+def kv_dtype_bytes(model: Model) -> int:
+    """Bytes of an element of the KV cache."""
+    return 1 if model.engine.kv_cache_dtype.startswith("fp8") else DTYPE_BYTES.get(model.engine.dtype, 2)
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from config.models import Model
 from planning.adapters import adapter_bytes
 from planning.batches import EngineLimits, raised_and_lowered, within_states
 from planning.engine_options import engine_options
-from planning.kv_cache import CPU_BLOCK_SIZE, KvCache
+from planning.kv_cache import CPU_BLOCK_SIZE, KvCache, kv_dtype_bytes
 from planning.machines import Machine
 from planning.reserves import CURRENT, GIB, Version, reserves
 from planning.speculative import draft_kv_cache, draft_of, draft_weights, with_draft
-from planning.weight_size import DTYPE_BYTES, encoder_bytes, weight_bytes, weights_per_gpu
+from planning.weight_size import encoder_bytes, weight_bytes, weights_per_gpu
 
 # On CPU: API server, engine and worker took 2.07 GiB beside weights and KV cache of a tiny model (vLLM 0.32.0), activations come on
 # top; and a KV cache that is plenty for trying out. Assumed.
@@ -111,7 +111,7 @@ def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> 
         architecture,
         model.parallelism.tensor,
         model.parallelism.pipeline,
-        dtype_bytes=1 if model.engine.kv_cache_dtype.startswith("fp8") else DTYPE_BYTES.get(model.engine.dtype, 2),
+        dtype_bytes=kv_dtype_bytes(model),
         max_num_batched_tokens=limits.max_num_batched_tokens,
         prefix_caching=model.engine.enable_prefix_caching,
         smallest_block=engine_options(model).block_size or limits.block_size,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from config.architecture import Architecture
 from config.models import Model
 from planning.encoders import encoder_peak
+from planning.engine_options import GIB
 
-GIB = 1024**3
 MIB = 1024**2
 
 Version = tuple[int, ...]

@@ -16,9 +16,9 @@ from config.errors import Problem, suggestion
 from config.models import Model, Parallelism
 from config.speculative import Speculative
 from planning.compatibility import splits_heads
-from planning.kv_cache import KvCache
+from planning.kv_cache import KvCache, kv_dtype_bytes
 from planning.parameters import count_parameters
-from planning.weight_size import DTYPE_BYTES, bytes_per_weight, plain_bytes, weight_bytes, weights_per_gpu
+from planning.weight_size import bytes_per_weight, plain_bytes, weight_bytes, weights_per_gpu
 
 # Model types whose own layers vLLM 0.33.0 can use for multi-token prediction (SpeculativeConfig.hf_config_override).
 MTP_MODEL_TYPES = frozenset(
@@ -108,8 +108,9 @@ def draft_weights(draft: Draft, architecture: Architecture, parallelism: Paralle
 
 
 def draft_kv_cache(draft: Draft, model: Model, max_num_batched_tokens: int) -> KvCache:
-    dtype_bytes = 1 if model.engine.kv_cache_dtype.startswith("fp8") else DTYPE_BYTES.get(model.engine.dtype, 2)
-    return KvCache(draft.architecture, model.parallelism.tensor, dtype_bytes=dtype_bytes, max_num_batched_tokens=max_num_batched_tokens)
+    return KvCache(
+        draft.architecture, model.parallelism.tensor, dtype_bytes=kv_dtype_bytes(model), max_num_batched_tokens=max_num_batched_tokens
+    )
 
 
 def with_draft(cache: KvCache, draft: KvCache | None) -> KvCache:
