@@ -1,5 +1,6 @@
 """The stand-in model server is overloaded, breaks and drains as a real one, and only when told to."""
 
+import asyncio
 import socket
 import urllib.error
 
@@ -149,3 +150,21 @@ def test_a_stopped_server_refuses_connections_and_comes_back_on_its_port():
         servers.run(server.start())
         assert server.port == port
         assert client.chat.completions.create(model="chat", messages=HELLO).choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("turns", range(8), ids=lambda turns: f"{turns} turns of the event loop after the connection")
+def test_a_server_that_stops_while_connections_come_in_leaves_none_hanging(turns):
+    """asyncio forgets, without closing it, a connection that it accepts in the turn in which its server closes."""
+
+    async def connect_and_stop():
+        connections = [left_open(server) for _ in range(8)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await server.stop()
+        return connections
+
+    with one_server() as (server, servers):
+        server.faults = Faults(hang=True)
+        for connection in servers.run(connect_and_stop()):
+            with connection, pytest.raises(ConnectionResetError):
+                connection.recv(1)

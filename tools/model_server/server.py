@@ -29,6 +29,7 @@ from tools.model_server.settings import Faults, ServerSettings
 
 _UNCOUNTED = {"/metrics", "/health", "/load", "/ping", "/version"}  # by the instrumentator
 _KEEP_ALIVE_SECONDS = 5.0  # VLLM_HTTP_TIMEOUT_KEEP_ALIVE: then an idle connection is closed
+_BACKLOG = 1024
 _ACCEPTING_STEPS = 5  # turns of the event loop until a connection that has just been accepted is among the open ones
 _NOT_AN_EVENT = b'data: {"choices": [{"delta"\n\xff\xfe\n\ndata: }\n\n'
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -54,6 +55,7 @@ class ModelServer:
         self.received: deque[Received] = deque(maxlen=settings.recorded_requests)
         self.port = settings.port
         self._runner: web.AppRunner | None = None
+        self._listening: socket.socket
 
     @property
     def faults(self) -> Faults:
@@ -73,24 +75,26 @@ class ModelServer:
         Raises:
             OSError: the port is taken.
         """
+        self._listening = socket.create_server((self.settings.host, self.port), backlog=_BACKLOG)
         self._runner = web.AppRunner(
             self._application(), access_log=None, handler_cancellation=True, keepalive_timeout=_KEEP_ALIVE_SECONDS, shutdown_timeout=0.1
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, self.settings.host, self.port, backlog=1024).start()
-        self.port = self._runner.addresses[0][1]
+        await web.SockSite(self._runner, self._listening, backlog=_BACKLOG).start()
+        self.port = self._listening.getsockname()[1]
 
     async def stop(self) -> None:
         """Dies: closes the port and resets every connection, with whatever is under way on it."""
         runner, self._runner = self._runner, None
         if not runner:
             return
+        asyncio.get_running_loop().remove_reader(self._listening)
+        for _ in range(_ACCEPTING_STEPS):  # a connection that asyncio accepts while its server closes stays open and unread
+            await asyncio.sleep(0)
         for site in list(runner.sites):
             await site.stop()
-        for _ in range(_ACCEPTING_STEPS):
-            for connection in runner.server.connections if runner.server else ():
-                _reset(connection.transport)
-            await asyncio.sleep(0)
+        for connection in runner.server.connections if runner.server else ():
+            _reset(connection.transport)
         await runner.cleanup()
 
     async def __aenter__(self) -> ModelServer:
@@ -124,8 +128,6 @@ class ModelServer:
     @web.middleware
     async def _observed(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Records the request, turns what went wrong into vLLM's errors, and counts."""
-        if self._runner is None:
-            await _die(request)  # its connection was being accepted while the server stopped
         began, body = time.perf_counter(), b""
         try:
             body = await request.read()
