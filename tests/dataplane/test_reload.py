@@ -7,7 +7,7 @@ from components.gateway.envoy.clusters import Backend
 from components.gateway.envoy.routes import ModelRoute
 from tests.dataplane.gateway_under_test import HELLO, WAIT_SECONDS, Served, addresses, key_of, plan_of, running
 from tests.dataplane.wire import chat, request, send
-from tools.model_server import Faults
+from tools.demo.model_server import Faults
 
 MODELS = {"qwen3-8b": Served(replicas=2), "llama": Served()}
 CLIENTS = {"team-a": {}, "team-b": {"models": ["llama"]}}
