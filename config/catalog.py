@@ -221,6 +221,11 @@ def chart(name: str) -> Chart:
     return Chart.model_validate(_read("releases")["charts"][name])
 
 
+def archive(name: str) -> str:
+    """The file name of a chart's archive, as `helm pull` makes it."""
+    return f"{name}-{chart(name).version}.tgz"
+
+
 @cache
 def image(name: str) -> Image:
     return Image.model_validate(_read("releases")["images"][name])
