@@ -225,6 +225,7 @@ def _configure(monitor: _Monitor, stack_name: str, log: _Log) -> None:
             engine=engine,
             project=PROJECT,
             stack=stack_name,
+            root_directory=None,  # says to the program that no engine runs it
             dry_run=not monitor.known,
             organization=None,
             callbacks=None,
