@@ -51,6 +51,7 @@ class Resource:
     depends_on: tuple[str, ...] = ()
     provider: str = ""
     protect: bool = False
+    delete_before_replace: bool = False
     deleted_with: str = ""
 
 
@@ -90,6 +91,7 @@ class _Monitor(mocks.MockMonitor):
                 depends_on=tuple(sorted(request.dependencies)),
                 provider=request.provider,
                 protect=request.protect,
+                delete_before_replace=request.deleteBeforeReplace,
                 deleted_with=request.deletedWith,
             )
         )
