@@ -6,7 +6,7 @@ import csv
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -123,19 +123,25 @@ class EnvironmentVariables(BaseModel):
     vllm: frozenset[str]
 
 
+Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
+
+
 class Chart(Row):
     repository: str
     version: str
+    digest: Digest | None = Field(default=None, description="Of the archive, by the repository's index. None: not asked yet.")
 
 
 class Image(Row):
     repository: str
     tag: str
+    digest: Digest | None = Field(default=None, description="Of the index of all platforms, by the registry. None: not asked yet.")
     size_gib: float | None = None
 
     @property
     def reference(self) -> str:
-        return f"{self.repository}:{self.tag}"
+        """By tag and, where it is known, by digest, which is then what counts."""
+        return f"{self.repository}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
 
 
 @cache

@@ -5,6 +5,7 @@ Only `pulumi preview` and `pulumi up` refuse a stack for it; `make preview` of a
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -48,6 +49,9 @@ def _missing_charts(settings: Settings) -> Iterator[Problem]:
             instead = f" (it has {', '.join(others)})" if others else ""
             fix = f"helm pull {name} --repo {chart.repository} --version {chart.version} --destination {mirror}"
             yield Problem(_CHARTS, f"'{mirror}' has no {archive}{instead}", fix)
+        elif chart.digest and chart.digest != (found := f"sha256:{hashlib.sha256((folder / archive).read_bytes()).hexdigest()}"):
+            message = f"{archive} of '{mirror}' has {found}, and {chart.digest} is pinned"
+            yield Problem(_CHARTS, message, f"get the published one: helm pull {name} --repo {chart.repository} --version {chart.version}")
 
 
 def _charts(settings: Settings) -> Iterator[str]:
