@@ -11,6 +11,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -80,7 +81,7 @@ def _base(host: str) -> str:
     return f"{scheme}://{_HUB if host == 'docker.io' else host}"
 
 
-def _with_token(address: str, headers: dict[str, str], challenge: str, host: str) -> tuple[bytes, Any]:
+def _with_token(address: str, headers: Mapping[str, str], challenge: str, host: str) -> tuple[bytes, Any]:
     """Asks again with the token that the registry's own service gives to everybody."""
     asked = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
     realm = asked.pop("realm", "")
@@ -96,8 +97,8 @@ def _with_token(address: str, headers: dict[str, str], challenge: str, host: str
         raise RegistryError(f"{host} gives no token") from None
 
 
-def _get(address: str, headers: dict[str, str], token: str | None = None) -> tuple[bytes, Any]:
-    request = urllib.request.Request(address, headers=headers)  # noqa: S310 - the scheme is _base's, or that of a pinned repository
+def _get(address: str, headers: Mapping[str, str], token: str | None = None) -> tuple[bytes, Any]:
+    request = urllib.request.Request(address, headers=dict(headers))  # noqa: S310 - the scheme is _base's, or that of a pinned repository
     if token:
         request.add_unredirected_header("Authorization", f"Bearer {token}")  # never to a server that the registry redirects to
     try:
