@@ -123,6 +123,20 @@ class EnvironmentVariables(BaseModel):
     vllm: frozenset[str]
 
 
+class ReleaseChannel(Row):
+    """A release channel of GKE."""
+
+    version: str = Field(description="Of a new cluster's control plane, such as 1.35.0-gke.1171000.")
+
+    def has(self, version: str) -> bool:
+        """Whether new clusters have at least this version."""
+        return _version(self.version) >= _version(version)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text))
+
+
 Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
 
 
@@ -220,6 +234,11 @@ def model_classes() -> ModelClasses:
 @cache
 def environment() -> EnvironmentVariables:
     return EnvironmentVariables.model_validate(_read("vllm_environment"))
+
+
+@cache
+def release_channel(name: str) -> ReleaseChannel:
+    return ReleaseChannel.model_validate(_read("gke_channels")[name])
 
 
 @cache
