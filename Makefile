@@ -1,29 +1,38 @@
-# `make preview` and `make test` make their own virtual environment; both are quick the second time.
+# Targets make the virtual environment that they need: `make preview` the program's, `make test` adds what tests need. Both are quick the
+# second time.
 PYTHON ?= python3
 STACK ?= dev
 PORT ?= 8080
 MODEL_SERVER ?= stand-in
 VENV := .venv
 BIN := $(VENV)/bin
+# What is installed: the program with its preview, and all that tests and tools need.
+PROGRAM := $(VENV)/.program
 READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check demo doctor describe-model truth fit calibrate schema reference test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
+.PHONY: help preview check demo doctor describe-model truth fit calibrate schema reference test test-cluster test-mutations test-engine lint types lock digests bench-plan bench-preview bench-gateway clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-$(READY): requirements-dev.txt
+$(PROGRAM): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with PYTHON=...")'
 	@echo "Making the virtual environment in $(VENV) (once, about a minute)..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(PIP) -r requirements.txt
 	@touch $@
 
-preview: $(READY) ## Plan the stack and show what would be created: STACK=dev
+$(READY): requirements-dev.txt $(PROGRAM)
+	@echo "Adding what tests and tools need to $(VENV) (once, about a minute)..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+preview: $(PROGRAM) ## Plan the stack and show what would be created: STACK=dev
 	@$(BIN)/python -m tools.preview $(STACK)
 
-check: $(READY) ## Plan only, in under a second: STACK=dev
+check: $(PROGRAM) ## Plan only, in under a second: STACK=dev
 	@$(BIN)/python -m tools.preview $(STACK) --plan-only
 
 doctor: $(READY) ## Explain what keeps a deployed stack from serving: STACK=dev (CONTEXT=<a kubeconfig's context>)
@@ -32,19 +41,19 @@ doctor: $(READY) ## Explain what keeps a deployed stack from serving: STACK=dev 
 describe-model: $(READY) ## Print a model's catalogue row: MODEL=<Hugging Face id or path of a config.json>
 	@$(BIN)/python -m tools.catalogue.describe_model $(MODEL)
 
-truth: $(READY) ## Hold the plan against measured points: MEMORY=<csv> THROUGHPUT=<csv> CONFIGS=<folder of config.json files>
+truth: $(PROGRAM) ## Hold the plan against measured points: MEMORY=<csv> THROUGHPUT=<csv> CONFIGS=<folder of config.json files>
 	@$(BIN)/python -m tools.truth $(if $(MEMORY),--memory "$(MEMORY)") $(if $(THROUGHPUT),--throughput "$(THROUGHPUT)") $(if $(CONFIGS),--configs "$(CONFIGS)")
 
-calibrate: $(READY) ## Print what a start-up log of vLLM measured, for the plan to use: LOG=<file> (GPU=<name>)
+calibrate: $(PROGRAM) ## Print what a start-up log of vLLM measured, for the plan to use: LOG=<file> (GPU=<name>)
 	@$(BIN)/python -m tools.catalogue.calibrate "$(LOG)" $(if $(GPU),--gpu "$(GPU)")
 
-fit: $(READY) ## Fit the constants of planning/performance.py to measured points, with the errors on what is left out: THROUGHPUT=<csv> TEST=<csv>
+fit: $(PROGRAM) ## Fit the constants of planning/performance.py to measured points, with the errors on what is left out: THROUGHPUT=<csv> TEST=<csv>
 	@$(BIN)/python -m tools.truth.fit $(if $(THROUGHPUT),--throughput "$(THROUGHPUT)") $(if $(TEST),--test "$(TEST)") $(if $(CONFIGS),--configs "$(CONFIGS)")
 
-schema: $(READY) ## Write the JSON Schema of the stack configuration
+schema: $(PROGRAM) ## Write the JSON Schema of the stack configuration
 	@$(BIN)/python -m tools.reference.schema
 
-reference: $(READY) ## Write docs/reference.md from the settings models
+reference: $(PROGRAM) ## Write docs/reference.md from the settings models
 	@$(BIN)/python -m tools.reference
 
 test: $(READY) ## Run the tests that need nothing but Python
@@ -77,10 +86,13 @@ lock: $(READY) ## Pin requirements*.in, with what they pull in
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" $$name.in -o $$name.txt; done
 
-bench-plan: $(READY) ## Time of the plan, by number of models
+digests: $(PROGRAM) ## Pin charts and images by digest, as their registries say now (CHECK=1: compare only)
+	@$(BIN)/python -m tools.digests $(if $(CHECK),--check)
+
+bench-plan: $(PROGRAM) ## Time of the plan, by number of models
 	@$(BIN)/python -m tools.bench plan
 
-bench-preview: $(READY) ## Time and memory of the offline preview, by number of models
+bench-preview: $(PROGRAM) ## Time and memory of the offline preview, by number of models
 	@$(BIN)/python -m tools.bench preview
 
 bench-gateway: $(READY) ## Latency and throughput of the gateway against none, a TCP proxy and vllm-router (needs wrk; QUICK=1)

@@ -6,7 +6,7 @@ import csv
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -123,19 +123,39 @@ class EnvironmentVariables(BaseModel):
     vllm: frozenset[str]
 
 
+class ReleaseChannel(Row):
+    """A release channel of GKE."""
+
+    version: str = Field(description="Of a new cluster's control plane, such as 1.35.0-gke.1171000.")
+
+    def has(self, version: str) -> bool:
+        """Whether new clusters have at least this version."""
+        return _version(self.version) >= _version(version)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text))
+
+
+Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
+
+
 class Chart(Row):
     repository: str
     version: str
+    digest: Digest | None = Field(default=None, description="Of the archive, by the repository's index. None: not asked yet.")
 
 
 class Image(Row):
     repository: str
     tag: str
+    digest: Digest | None = Field(default=None, description="Of the index of all platforms, by the registry. None: not asked yet.")
     size_gib: float | None = None
 
     @property
     def reference(self) -> str:
-        return f"{self.repository}:{self.tag}"
+        """By tag and, where it is known, by digest, which is then what counts."""
+        return f"{self.repository}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
 
 
 @cache
@@ -217,8 +237,18 @@ def environment() -> EnvironmentVariables:
 
 
 @cache
+def release_channel(name: str) -> ReleaseChannel:
+    return ReleaseChannel.model_validate(_read("gke_channels")[name])
+
+
+@cache
 def chart(name: str) -> Chart:
     return Chart.model_validate(_read("releases")["charts"][name])
+
+
+def archive(name: str) -> str:
+    """The file name of a chart's archive, as `helm pull` makes it."""
+    return f"{name}-{chart(name).version}.tgz"
 
 
 @cache

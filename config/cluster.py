@@ -83,7 +83,10 @@ class GkeCluster(Section):
         description="Who installs the NVIDIA driver and advertises nvidia.com/gpu: GKE, "
         "or Google's installer DaemonSet with the GPU Operator's device plugin.",
     )
-    release_channel: Literal["RAPID", "REGULAR", "STABLE"] = Field(default="REGULAR", description="GKE release channel.")
+    release_channel: Literal["RAPID", "REGULAR", "STABLE"] = Field(
+        default="REGULAR",
+        description="GKE release channel. STABLE is too old as yet for spot nodes to give a replica more than 15 seconds to leave.",
+    )
     deletion_protection: bool = Field(default=True, description="Refuse to delete the cluster until this is false and applied.")
     external_dns_endpoint: bool = Field(
         default=True,

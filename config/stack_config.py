@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from yaml.constructor import ConstructorError
 
 from config.catalog import Loader
 from config.errors import Problem, StackError
+from config.local_files import local_file_problems
 from config.parsing import parse
 from config.secrets import is_encrypted, masked
 from config.settings import PROJECT, SECTIONS, Settings, is_read
@@ -55,6 +57,7 @@ def load_settings() -> Settings:
         StackError: see `config.parsing.parse`.
     """
     from pulumi.runtime.config import CONFIG, is_config_secret
+    from pulumi.runtime.settings import SETTINGS
 
     config = {key: _decoded(key, value) for key, value in CONFIG.get().items()}
     encrypted = sorted(key for key in config if is_config_secret(key))
@@ -65,7 +68,9 @@ def load_settings() -> Settings:
         # Pulumi hands a mapping over as a secret as soon as one value in it is encrypted: only the file tells which are.
         file = _own_stack_file()
         config[SECRETS] = _as_in(read_stack_file(file).get(SECRETS) if file else None, config[SECRETS])
-    return parse(without_secret_values(config))
+    settings = parse(without_secret_values(config))
+    missing = tuple(local_file_problems(settings)) if SETTINGS.root_directory else ()  # None: no engine runs the program
+    return replace(settings, problems=settings.problems + missing)
 
 
 def _own_stack_file() -> Path | None:

@@ -8,13 +8,17 @@ process to exit is silence for the one, and an idle server needs no clean exit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from config import catalog
 from config.cluster import Cluster, GkeCluster
+from config.errors import Problem
 from config.node_pools import Capacity
 
-# Kubelet's graceful shutdown on GKE spot pools (GKE 1.35.0-gke.1171000): 120 s, of which the critical pods come last.
+# Kubelet's graceful shutdown on GKE spot pools, and the control plane that takes it: 120 s, of which the critical pods come last.
 # cloud.google.com/kubernetes-engine/docs/concepts/spot-vms
+SPOT_SHUTDOWN_SINCE = "1.35.0-gke.1171000"
 SPOT_SHUTDOWN_GRACE_SECONDS = 120
 SPOT_CRITICAL_GRACE_SECONDS = 15
 # Without that setting: 30 s of notice, half of it for critical pods.
@@ -47,4 +51,19 @@ def drain(cluster: Cluster, capacity: Capacity) -> Drain:
     """How long a replica on nodes of this capacity may take to leave."""
     if capacity == "on-demand":
         return ON_DEMAND
-    return GKE_SPOT if isinstance(cluster, GkeCluster) else OTHER_SPOT
+    return GKE_SPOT if extends_spot_notice(cluster) else OTHER_SPOT
+
+
+def extends_spot_notice(cluster: Cluster) -> bool:
+    """Whether spot nodes are given the longest notice: GKE refuses a pool with that setting where the control plane is older."""
+    return isinstance(cluster, GkeCluster) and catalog.release_channel(cluster.release_channel).has(SPOT_SHUTDOWN_SINCE)
+
+
+def drain_warnings(cluster: Cluster, *, spot: bool) -> Iterator[Problem]:
+    if spot and isinstance(cluster, GkeCluster) and not extends_spot_notice(cluster):
+        channel = catalog.release_channel(cluster.release_channel)
+        message = (
+            f"{cluster.release_channel} makes clusters of {channel.version} (as of {channel.date}), and spot nodes give their pods "
+            f"{GKE_SPOT.grace_period} seconds to finish requests only from {SPOT_SHUTDOWN_SINCE} on: here they give {OTHER_SPOT.grace_period}"
+        )
+        yield Problem("cluster.releaseChannel", message, "set it to REGULAR, or expect streams to be cut when a spot node is taken")

@@ -16,7 +16,7 @@ from planning.adapters import adapter_problems
 from planning.batches import EngineLimits, batch_problems
 from planning.capacity import CapacityPlan, plan_capacity, slo_problems, slo_warnings
 from planning.cost import CostPlan, ModelCost, plan_cost
-from planning.drain import Drain, drain
+from planning.drain import Drain, drain, drain_warnings
 from planning.engine_options import EngineOptions, engine_options, flag_path, served
 from planning.fit import measured_problems, memory_problems
 from planning.gateway import GatewayPlan, gateway_problems, gateway_warnings, plan_gateway
@@ -246,5 +246,6 @@ def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], s
             yield from data_types.data_type_warnings(*about)
             yield from slo_warnings(f"models.{one.name}", one.model, model.capacity)
             yield from speculative_warnings(*about[:3])
+    yield from drain_warnings(settings.cluster, spot=any(one.pool.spot for one in plan.pools.values()))
     yield from gateway_warnings(settings)
     yield from cost.cost_warnings(plan.cost, settings.budget)

@@ -37,16 +37,17 @@ class ImageMirror(pulumi.ComponentResource):
                 description=f"Pull-through mirror of {registry} for GKE cluster {args.cluster}",
                 format="DOCKER",
                 mode="REMOTE_REPOSITORY",
-                remote_repository_config={"description": registry, "docker_repository": _upstream(registry)},
+                remote_repository_config={"description": registry, **_upstream(registry)},
                 labels=google_labels(args.cluster),
-                opts=pulumi.ResourceOptions(parent=self),
+                # Its name is fixed, since image references hold it, and what it holds is a cache: a new upstream replaces it in place.
+                opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
             )
             for registry in MIRRORED_REGISTRIES
         }
         self.register_outputs({"repositories": {registry: repository.id for registry, repository in self.repositories.items()}})
 
 
-def _upstream(registry: str) -> artifactregistry.RepositoryRemoteRepositoryConfigDockerRepositoryArgsDict:
+def _upstream(registry: str) -> artifactregistry.RepositoryRemoteRepositoryConfigArgsDict:
     if registry == "docker.io":
-        return {"public_repository": "DOCKER_HUB"}
-    return {"custom_repository": {"uri": f"https://{registry}"}}
+        return {"docker_repository": {"public_repository": "DOCKER_HUB"}}
+    return {"common_repository": {"uri": f"https://{registry}"}}

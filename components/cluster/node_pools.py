@@ -21,7 +21,7 @@ from config import catalog
 from config.cluster import GkeCluster as ClusterSettings
 from config.cluster import GpuStack
 from config.node_pools import NodePool
-from planning.drain import SPOT_CRITICAL_GRACE_SECONDS, SPOT_SHUTDOWN_GRACE_SECONDS
+from planning.drain import SPOT_CRITICAL_GRACE_SECONDS, SPOT_SHUTDOWN_GRACE_SECONDS, extends_spot_notice
 from planning.machines import NodeGroup, Pool, Taint
 
 # 40 is GKE's limit; Pulumi appends eight characters.
@@ -94,7 +94,7 @@ def _node_config(args: GpuNodePoolsArgs, pool: Pool, group: NodeGroup) -> contai
             "gcfs_config": {"enabled": settings.image_streaming},
             "ephemeral_storage_local_ssd_config": {"local_ssd_count": local_ssds} if local_ssds else None,
             "reservation_affinity": _reservation_affinity(settings, group),
-            "kubelet_config": _kubelet_config(group),
+            "kubelet_config": _kubelet_config(args.cluster, group),
         }
     )
     return config
@@ -151,10 +151,10 @@ def _reservation_affinity(settings: NodePool, group: NodeGroup) -> container.Nod
     }
 
 
-def _kubelet_config(group: NodeGroup) -> container.NodePoolNodeConfigKubeletConfigArgsDict:
+def _kubelet_config(cluster: ClusterSettings, group: NodeGroup) -> container.NodePoolNodeConfigKubeletConfigArgsDict:
     """Spot nodes give their pods the longest notice that GKE allows: a replica finishes its requests in it."""
     config: container.NodePoolNodeConfigKubeletConfigArgsDict = {"insecure_kubelet_readonly_port_enabled": "FALSE"}
-    if group.capacity == "spot":
+    if group.capacity == "spot" and extends_spot_notice(cluster):
         config["shutdown_grace_period_seconds"] = SPOT_SHUTDOWN_GRACE_SECONDS
         config["shutdown_grace_period_critical_pods_seconds"] = SPOT_CRITICAL_GRACE_SECONDS
     return config

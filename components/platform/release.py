@@ -39,7 +39,7 @@ def chart_source(name: str, mirror: str | None) -> ChartSource:
         return ChartSource(f"{repository.rstrip('/')}/{name}", chart.version, None)
     if repository.startswith(("https://", "http://")):
         return ChartSource(name, chart.version, repository)
-    return ChartSource(f"{repository.rstrip('/')}/{name}-{chart.version}.tgz", None, None)
+    return ChartSource(f"{repository.rstrip('/')}/{catalog.archive(name)}", None, None)
 
 
 def helm_release(

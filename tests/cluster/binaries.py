@@ -1,4 +1,4 @@
-"""etcd, Kubernetes' control plane and kwok, built from their Go modules: once for each state of `modules/`, then cached.
+"""etcd, Kubernetes' control plane and kwok, built from their Go modules: once for each state of `modules/` and way to link, then cached.
 
 `python -m tests.cluster.binaries` builds what is missing and prints the folder. Needs `go` on PATH.
 """
@@ -21,10 +21,12 @@ _STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
 
 
 def folder() -> Path:
-    """Where the binaries of this state of `modules/` belong."""
+    """Where the binaries of this state of `modules/`, linked as `_link_flags` says, belong."""
     digest = hashlib.sha256()
     for path in sorted(path for path in MODULES.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(MODULES)}\0".encode() + path.read_bytes())
+        if path.name == "go.mod":
+            digest.update(_link_flags(path.parent.name).encode())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "vllm-platform" / f"control-plane-{digest.hexdigest()[:16]}"
 
@@ -66,13 +68,19 @@ def _packages() -> dict[str, list[str]]:
     return found
 
 
+def kubernetes_version(module: str = "kubernetes") -> str | None:
+    """The release of Kubernetes that a module is built from, such as v1.37.2; None where it requires none."""
+    required = re.search(r"^(?:require)?\s+k8s\.io/kubernetes (v\d+\.\d+\.\d+)\b", (MODULES / module / "go.mod").read_text(), re.MULTILINE)
+    return required[1] if required else None
+
+
 def _link_flags(module: str) -> str:
-    """Stripped; and Kubernetes says its version, else it calls itself v0.0.0 and feature gates go wrong."""
-    version = re.search(r"^require k8s\.io/kubernetes v(\d+)\.(\d+)\.(\d+)$", (MODULES / module / "go.mod").read_text(), re.MULTILINE)
+    """Stripped; and Kubernetes says its version, else it calls itself v0.0.0, and charts that ask for a newer one are refused."""
+    version = kubernetes_version(module)
     if version is None:
         return "-s -w"
-    major, minor, patch = version.groups()
-    stamp = {"gitVersion": f"v{major}.{minor}.{patch}", "gitMajor": major, "gitMinor": minor}
+    major, minor, _ = version.removeprefix("v").split(".")
+    stamp = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
     return " ".join(["-s -w", *(f"-X k8s.io/component-base/version.{key}={value}" for key, value in stamp.items())])
 
 

@@ -6,12 +6,14 @@ import copy
 from collections.abc import Iterator
 
 import pytest
+from kubernetes.client import VersionApi
 from kubernetes.dynamic.exceptions import ForbiddenError
 from kubernetes.utils.quantity import parse_quantity
 
 from config.errors import StackError
 from config.rules import OPERANDS_PER_NODE, OPERATOR_PODS
 from planning.plan import make_plan
+from tests.cluster import binaries
 from tests.cluster.cluster import Cluster
 from tests.cluster.conftest import any_cluster, needs_own_control_plane
 from tests.cluster.deployed import deploy
@@ -29,6 +31,13 @@ def deployed() -> Iterator[tuple[Cluster, dict]]:
         found = deploy(cluster, stack())
         floor = next(one for one in found.manifests if one["metadata"]["name"] == f"{MODEL}-floor" and one["kind"] == "Deployment")
         yield cluster, floor
+
+
+def test_the_control_plane_says_the_version_that_it_is_built_from(deployed):
+    cluster, _ = deployed
+    wanted = binaries.kubernetes_version()
+    assert wanted
+    assert VersionApi(cluster.api).get_code().git_version == wanted
 
 
 def refusal(cluster: Cluster, name: str, namespace: str, spec: dict) -> str:

@@ -1,6 +1,7 @@
 """What the Google provider accepts, read from the installed SDK: types, their properties, which are required.
 
-Nothing is listed by hand but what the SDK does not say: the properties that Google cannot change in place.
+What the SDK does not say is read from tests/data: the properties that Google cannot change in place. Those that it cannot change in
+one direction only, such as a subnet's range that shrinks, are not in it.
 """
 
 from __future__ import annotations
@@ -8,29 +9,20 @@ from __future__ import annotations
 import collections.abc
 import importlib
 import inspect
+import json
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pulumi
 from pulumi import _types
 from pulumi.runtime import rpc
 
-# Google's API refuses to change these; paths of inputs. `project` is one of them everywhere.
-_FIXED: dict[str, tuple[str, ...]] = {
-    "container/cluster": ("name", "location", "network", "subnetwork", "networkingMode", "datapathProvider", "ipAllocationPolicy"),
-    "container/nodePool": ("name", "cluster", "location", "maxPodsPerNode", "nodeConfig.spot", "nodeConfig.guestAccelerators"),
-    "compute/network": ("name", "autoCreateSubnetworks"),
-    "compute/subnetwork": ("name", "network", "region"),
-    "compute/router": ("name", "network", "region"),
-    "compute/routerNat": ("name", "router", "region"),
-    "serviceaccount/account": ("accountId",),
-    "projects/iAMMember": ("member", "role"),
-    "artifactregistry/repository": ("repositoryId", "location", "format", "mode"),
-    "storage/bucketIAMMember": ("bucket", "member", "role"),
-}
+_REPLACE_ONLY = Path(__file__).parent.parent / "data" / "google_replace_only.json"
 _MISSING = object()
 
 
@@ -84,9 +76,34 @@ def function_problems(token: str, arguments: Mapping[str, Any]) -> list[str]:
 
 def changed_fixed(token: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Changed inputs that only a replacement can change, by their top-level names."""
-    path = token.removeprefix("gcp:").partition(":")[0]
-    paths = (*_FIXED.get(path, ()), "project")
-    return sorted({one.partition(".")[0] for one in paths if _at(old, one) != _at(new, one)})
+    paths = _replace_only()[token.removeprefix("gcp:").partition(":")[0]]
+    return sorted({one.partition(".")[0].removesuffix("[]") for one in paths if _at(old, one) != _at(new, one)})
+
+
+def deprecated(token: str, inputs: Mapping[str, Any]) -> list[str]:
+    """Properties among the inputs that the provider's documentation calls deprecated, by their paths."""
+    return list(_deprecated(inputs, _arguments(token), ""))
+
+
+@cache
+def _replace_only() -> dict[str, list[str]]:
+    """By type, the paths of inputs; `[]` stands for every item of a list. A block's own path is about its being there."""
+    return json.loads(_REPLACE_ONLY.read_text())["types"]
+
+
+def _deprecated(values: Any, arguments: type, path: str) -> Iterator[str]:
+    known, names = _types.input_type_types(arguments), _types.input_type_py_to_pulumi_names(arguments)
+    for python_name, name in names.items():
+        if name not in values:
+            continue
+        if _is_deprecated(inspect.getattr_static(arguments, python_name, None)):
+            yield f"{path}{name}"
+        wanted = _types.unwrap_type(known[name])
+        items = values[name] if _is_list(wanted) else [values[name]]
+        wanted = _types.unwrap_type(typing.get_args(wanted)[0]) if _is_list(wanted) else wanted
+        for item in items if _types.is_input_type(wanted) else ():
+            if isinstance(item, Mapping):
+                yield from _deprecated(item, wanted, f"{path}{name}.")
 
 
 def _module(name: str) -> types.ModuleType:
@@ -106,10 +123,22 @@ def _camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
+def _is_deprecated(getter: Any) -> bool:
+    """Either the SDK marks it, or its documentation begins with the word."""
+    marked = "_pulumi_deprecated_callable" in vars(getattr(getter, "fget", None) or object)
+    return marked or re.match(r"\W*deprecated", getter.__doc__ or "", re.IGNORECASE) is not None
+
+
 def _at(values: Any, path: str) -> Any:
-    for key in path.split("."):
-        values = values.get(key, _MISSING) if isinstance(values, Mapping) else _MISSING
-    return values
+    """The value at a path. Of a block only that it is there, of a list of blocks how many: what is in them has paths of its own."""
+    key, _, rest = path.partition(".")
+    value = values.get(key.removesuffix("[]"), _MISSING) if isinstance(values, Mapping) else _MISSING
+    if key.endswith("[]"):
+        items = value if isinstance(value, list) else []
+        return [_at(item, rest) for item in items] if rest else len(items)
+    if rest:
+        return _at(value, rest)
+    return isinstance(value, Mapping) or value
 
 
 def _of_object(values: Mapping[str, Any], arguments: type, path: str) -> Iterator[tuple[str, str]]:

@@ -82,15 +82,47 @@ def test_a_clusters_address_is_unknown_in_a_preview(provider):
     assert foreseen["controlPlaneEndpointsConfig"]["dnsEndpointConfig"]["endpoint"] == rpc.UNKNOWN
 
 
+NODE = {"spot": False, "serviceAccount": "nodes@acme", "reservationAffinity": {"consumeReservationType": "NO_RESERVATION"}}
+GPU = {"type": "nvidia-l4", "count": 1}
+AFFINITY = {"consumeReservationType": "SPECIFIC_RESERVATION", "key": "compute.googleapis.com/reservation-name", "values": ["h100"]}
+
+
 @pytest.mark.parametrize(
     ("changes", "replaces"),
     [
-        ({"nodeConfig": {"spot": True}}, ["nodeConfig"]),
-        ({"nodeConfig": {"spot": False, "machineType": "e2"}}, []),
+        ({"nodeConfig": NODE | {"spot": True}}, ["nodeConfig"]),
+        ({"nodeConfig": NODE | {"machineType": "e2"}}, []),
+        ({"nodeConfig": NODE | {"labels": {"a": "b"}}}, []),
+        ({"nodeConfig": NODE | {"reservationAffinity": AFFINITY}}, ["nodeConfig"]),
+        ({"nodeConfig": NODE | {"shieldedInstanceConfig": {"enableSecureBoot": True}}}, ["nodeConfig"]),
+        ({"nodeConfig": NODE | {"serviceAccount": "others@acme"}}, ["nodeConfig"]),
+        ({"nodeConfig": NODE | {"oauthScopes": ["cloud-platform"]}}, ["nodeConfig"]),
+        ({"nodeConfig": NODE | {"metadata": {"a": "b"}}}, ["nodeConfig"]),
+        ({"nodeConfig": NODE | {"ephemeralStorageLocalSsdConfig": {"localSsdCount": 1}}}, ["nodeConfig"]),
+        ({"nodeConfig": NODE | {"guestAccelerators": [GPU]}}, ["nodeConfig"]),
+        ({"initialNodeCount": 2}, ["initialNodeCount"]),
+        ({"autoscaling": {"totalMaxNodeCount": 4}}, []),
         ({"cluster": "d"}, ["cluster"]),
     ],
 )
 def test_only_what_google_cannot_change_replaces(provider, changes, replaces):
-    old = {"cluster": "c", "nodeConfig": {"spot": False}}
-    request = provider_pb2.DiffRequest(urn=POOL, old_inputs=_struct(old), news=_struct({**old, **changes}))
-    assert list(provider.Diff(request, None).replaces) == replaces
+    assert replaced(provider, POOL, {"cluster": "c", "nodeConfig": NODE}, changes) == replaces
+
+
+def test_of_a_list_every_item_counts(provider):
+    old = {"cluster": "c", "nodeConfig": {"guestAccelerators": [GPU, GPU]}}
+    assert replaced(provider, POOL, old, {"nodeConfig": {"guestAccelerators": [GPU, GPU | {"count": 2}]}}) == ["nodeConfig"]
+
+
+def test_a_mirrors_upstream_replaces_its_repository_and_its_labels_do_not(provider):
+    urn = "urn:pulumi:dev::vllm-platform::gcp:artifactregistry/repository:Repository::llm-quay-io"
+    old = {"format": "DOCKER", "remoteRepositoryConfig": {"dockerRepository": {"customRepository": {"uri": "https://quay.io"}}}}
+    assert replaced(provider, urn, old, {"remoteRepositoryConfig": {"commonRepository": {"uri": "https://quay.io"}}}) == [
+        "remoteRepositoryConfig"
+    ]
+    assert replaced(provider, urn, old, {"labels": {"a": "b"}}) == []
+
+
+def replaced(provider: StandIn, urn: str, old: dict[str, Any], changes: dict[str, Any]) -> list[str]:
+    request = provider_pb2.DiffRequest(urn=urn, old_inputs=_struct(old), news=_struct(old | changes))
+    return list(provider.Diff(request, None).replaces)

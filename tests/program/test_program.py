@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pulumi
 import pytest
+from pulumi.runtime.settings import SETTINGS
 
 from config import catalog, stack_config
 from tests.program.conftest import STACKS, configuration
@@ -101,6 +103,22 @@ def test_a_chart_mirror_replaces_every_repository(mirror, chart, version):
     assert releases["gpu-operator"]["chart"] == chart
     assert ("version" in releases["gpu-operator"]) is version
     assert all(one.get("repositoryOpts", {}).get("repo") in (None, {}, mirror) for one in releases.values())
+
+
+@pytest.mark.parametrize("by_engine", [True, False])
+def test_what_the_deploying_machine_lacks_is_refused_where_an_engine_runs_the_program(monkeypatch, tmp_path, by_engine):
+    configure = offline._configure
+
+    def as_the_engine_does(*arguments: Any) -> None:
+        configure(*arguments)
+        monkeypatch.setattr(SETTINGS, "root_directory", str(tmp_path) if by_engine else None)
+
+    monkeypatch.setattr(offline, "_configure", as_the_engine_does)
+    config = stack({"platform.chartMirror": str(tmp_path / "none"), "models.qwen3-8b.engine.maxModelLen": 1_000_000})
+    with pytest.raises(pulumi.RunError) as caught:
+        offline.run(config, "test")
+    assert "maxModelLen" in str(caught.value)
+    assert ("no such folder" in str(caught.value)) is by_engine
 
 
 def test_weights_in_a_bucket_are_streamed_with_the_pods_own_identity():

@@ -11,6 +11,7 @@ import sys
 from rich.console import Console
 
 from config.errors import Problem, StackError
+from config.local_files import local_file_problems
 from config.stack_config import load_stack_file, read_stack_file
 from planning.plan import Plan, make_plan
 from tools.preview import tables
@@ -32,6 +33,7 @@ def main() -> int:
         print_problems(console, f"Stack {arguments.stack} cannot work; nothing would be created", error.problems, "red")
         return 2
     tables.print_plan(console, settings, plan)
+    print_problems(console, "From this machine `pulumi up` would be refused", local_file_problems(settings), "yellow")
     if arguments.plan_only:
         return 0
     try:

@@ -51,6 +51,7 @@ class Resource:
     depends_on: tuple[str, ...] = ()
     provider: str = ""
     protect: bool = False
+    delete_before_replace: bool = False
     deleted_with: str = ""
 
 
@@ -90,6 +91,7 @@ class _Monitor(mocks.MockMonitor):
                 depends_on=tuple(sorted(request.dependencies)),
                 provider=request.provider,
                 protect=request.protect,
+                delete_before_replace=request.deleteBeforeReplace,
                 deleted_with=request.deletedWith,
             )
         )
@@ -225,6 +227,7 @@ def _configure(monitor: _Monitor, stack_name: str, log: _Log) -> None:
             engine=engine,
             project=PROJECT,
             stack=stack_name,
+            root_directory=None,  # says to the program that no engine runs it
             dry_run=not monitor.known,
             organization=None,
             callbacks=None,
