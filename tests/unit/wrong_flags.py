@@ -134,7 +134,7 @@ WRONG = {argument: (_given(argument), FIRST, reason, fix) for argument, (reason,
     "load format of weights that are streamed": (
         _given("--load-format=safetensors") | {f"{MODEL}.weights": {"uri": "gs://bucket/model"}},
         FIRST,
-        "streamed",
+        "--load-format=runai_streamer",
         "remove it",
     ),
 }

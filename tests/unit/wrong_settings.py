@@ -55,8 +55,13 @@ WRONG = {
         "shorten",
     ),
     "token as a variable": ({ENVIRONMENT: {"HF_TOKEN": "hf_VALUE"}}, f"{ENVIRONMENT}.HF_TOKEN", "looks like a secret", "huggingFaceToken"),
-    "password as a variable": ({ENVIRONMENT: {"NCCL_PASSWORD": "x"}}, f"{ENVIRONMENT}.NCCL_PASSWORD", "like a secret", "under secrets"),
-    "API key as a variable": ({ENVIRONMENT: {"VLLM_API_KEY": "x"}}, f"{ENVIRONMENT}.VLLM_API_KEY", "looks like a secret", "under secrets"),
+    "password as a variable": ({ENVIRONMENT: {"NCCL_PASSWORD": "x"}}, f"{ENVIRONMENT}.NCCL_PASSWORD", "like a secret", "under `secrets`"),
+    "API key as a variable": (
+        {ENVIRONMENT: {"VLLM_API_KEY": "x"}},
+        f"{ENVIRONMENT}.VLLM_API_KEY",
+        "looks like a secret",
+        "under `secrets`",
+    ),
     "variable that the program sets": ({ENVIRONMENT: {"HOME": "/root"}}, f"{ENVIRONMENT}.HOME", "the program sets it", "remove"),
     "variable that the plan sets": (
         {ENVIRONMENT: {"VLLM_ENGINE_READY_TIMEOUT_S": 60}},
@@ -186,7 +191,7 @@ WRONG = {
         EXISTING | {f"{HARDWARE}.accelerator": L20 | {"name": "nvidia-l40s"}},
         f"{HARDWARE}.accelerator",
         "in the catalogue",
-        "the name alone",
+        "only the name",
     ),
     "GPU without a name": (
         EXISTING | {f"{HARDWARE}.accelerator": {"memoryGiB": 44}},

@@ -36,9 +36,9 @@ _DESCRIPTIONS = {
     "cluster": "Where the platform runs: a GKE cluster that this program owns, or any cluster that a kubeconfig reaches.",
     "nodePools": "The machines that model servers run on, by name.",
     "models": "The models to serve, by name.",
-    "platform": "What every model shares.",
+    "platform": "Components and sources that all models share.",
     "gateway": "The one address of all models, who may call it, and how it is reached.",
-    "budget": "What a month may cost.",
+    "budget": "Limit on the monthly cost.",
     "secrets": "Tokens and passwords, set with `pulumi config set --secret --path`.",
 }
 
