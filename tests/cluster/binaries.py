@@ -21,7 +21,7 @@ _STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
 
 
 def folder() -> Path:
-    """Where the binaries of this state of `modules/` belong."""
+    """Cache folder of the binaries for the current content of `modules/`."""
     digest = hashlib.sha256()
     for path in sorted(path for path in MODULES.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(MODULES)}\0".encode() + path.read_bytes())
@@ -30,7 +30,7 @@ def folder() -> Path:
 
 
 def build() -> Path:
-    """The folder of the binaries, built first where it is missing. Safe to call from several processes at once.
+    """The folder of the binaries, built first if it is missing. Several processes may call it at once.
 
     Raises:
         RuntimeError: Go is missing, or a build failed; the message is Go's own.
@@ -67,7 +67,7 @@ def _packages() -> dict[str, list[str]]:
 
 
 def _link_flags(module: str) -> str:
-    """Stripped; and Kubernetes says its version, else it calls itself v0.0.0 and feature gates go wrong."""
+    """Strips symbols, and stamps Kubernetes' version: as v0.0.0 it would set wrong defaults of feature gates."""
     version = re.search(r"^require k8s\.io/kubernetes v(\d+)\.(\d+)\.(\d+)$", (MODULES / module / "go.mod").read_text(), re.MULTILINE)
     if version is None:
         return "-s -w"
@@ -77,7 +77,7 @@ def _link_flags(module: str) -> str:
 
 
 def _copy_stages(target: Path) -> None:
-    """kwok's life of nodes and pods, which ships beside its code."""
+    """Copies kwok's Stage manifests for nodes and pods, which are beside its code."""
     source = Path(_go("kwok", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok").strip()) / "kustomize" / "stage"
     stages = target / "stages"
     stages.mkdir()

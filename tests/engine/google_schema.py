@@ -1,6 +1,6 @@
-"""What the Google provider accepts, read from the installed SDK: types, their properties, which are required.
+"""Schema of the Google provider, read from the installed SDK: types, properties, required properties.
 
-Nothing is listed by hand but what the SDK does not say: the properties that Google cannot change in place.
+Only the properties that Google cannot change in place are listed by hand, because the SDK does not have that information.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pulumi
 from pulumi import _types
 from pulumi.runtime import rpc
 
-# Google's API refuses to change these; paths of inputs. `project` is one of them everywhere.
+# Paths of inputs that Google's API cannot change in place; also `project` of every type.
 _FIXED: dict[str, tuple[str, ...]] = {
     "container/cluster": ("name", "location", "network", "subnetwork", "networkingMode", "datapathProvider", "ipAllocationPolicy"),
     "container/nodePool": ("name", "cluster", "location", "maxPodsPerNode", "nodeConfig.spot", "nodeConfig.guestAccelerators"),
@@ -58,12 +58,12 @@ def outputs(token: str) -> set[str]:
 
 
 def is_named(token: str) -> bool:
-    """Whether resources of the type are given a name, which Pulumi makes up where the program does not."""
+    """Whether the type has a name, which Pulumi generates if the program does not set it."""
     return "name" in _types.input_type_types(_arguments(token))
 
 
 def problems(token: str, inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the provider would refuse, as (path, reason): unknown and missing properties, values of the wrong type."""
+    """(path, reason) for each unknown or missing property and each value of the wrong type."""
     return list(_of_object(inputs, _arguments(token), ""))
 
 
@@ -83,7 +83,7 @@ def function_problems(token: str, arguments: Mapping[str, Any]) -> list[str]:
 
 
 def changed_fixed(token: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Changed inputs that only a replacement can change, by their top-level names."""
+    """Top-level names of changed inputs that require a replacement."""
     path = token.removeprefix("gcp:").partition(":")[0]
     paths = (*_FIXED.get(path, ()), "project")
     return sorted({one.partition(".")[0] for one in paths if _at(old, one) != _at(new, one)})

@@ -14,7 +14,7 @@ def _given(*arguments: str) -> dict[str, Any]:
     return {f"{MODEL}.engine.extraArgs": list(arguments)}
 
 
-# What a flag would break, by the flag: words of the reason, words of the fix.
+# Refused flags: words of the reason, words of the fix.
 _REFUSED = {
     "--data-parallel-size=4": ("set by this program", "parallelism.data"),
     "--max_model_len=4096": ("set by this program", "engine.maxModelLen"),

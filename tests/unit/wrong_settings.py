@@ -1,4 +1,4 @@
-"""Wrong stacks whose problem is in a typed setting of the engine, in where weights come from, or in what a replica is made of."""
+"""Wrong stacks whose problem is in settings of engine, weights, parallelism or hardware."""
 
 from tests.stacks import REVISION
 from tests.unit.wrong_models import EXISTING, H100, MODEL
@@ -8,7 +8,7 @@ HARDWARE = "nodePools.l4.hardware"
 # NVIDIA's datasheet of the L20.
 L20 = {"name": "nvidia-l20", "memoryGiB": 44.5, "computeCapability": 8.9, "memoryBandwidthGBps": 864, "bf16Tflops": 119.5}
 ENVIRONMENT = f"{MODEL}.engine.environment"
-# Of compressed-tensors, whose blocks of experts vLLM never makes smaller.
+# A compressed-tensors checkpoint, whose expert blocks vLLM never divides.
 EXPERTS_IN_BLOCKS = {
     f"{MODEL}.source": "acme/experts-fp8-block",
     f"{MODEL}.architecture": {

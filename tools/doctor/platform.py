@@ -31,7 +31,7 @@ def gpu_pods(case: Case) -> Iterator[Object]:
 
 
 def _brings_gpus(one: Object) -> bool:
-    """Whether an object is of the GPU Operator's namespace, or of Google's driver installer or device plugin (`nvidia-*` in kube-system)."""
+    """Whether an object is in the GPU Operator's namespace, or is Google's driver installer or device plugin (kube-system/nvidia-*)."""
     return namespace(one) == NAMESPACE or (namespace(one) == SYSTEM and name(one).startswith("nvidia-"))
 
 
