@@ -1,6 +1,6 @@
-"""Where container images come from: their own registries, or a mirror that `platform.imageMirror` names.
+"""Image references: from the images' own registries, or from the mirror `platform.imageMirror`.
 
-Pure: the pull-through repositories themselves belong to `components.cluster.image_mirror`.
+Pure functions: `components.cluster.image_mirror` creates the pull-through repositories.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ MIRRORED_REGISTRIES = ("docker.io", "gcr.io", "ghcr.io", "nvcr.io", "quay.io", "
 
 
 def image_reference(settings: Settings, image: str) -> str:
-    """`image`, from the mirror if there is one. Tags, digests and bare repositories (`nvcr.io/nvidia`) pass through as they are."""
+    """`image`, with the mirror in place of its registry if there is one. The rest of the reference is unchanged."""
     host, path = _split(image)
     registry = registry_address(settings, host)
     return image if registry == host else f"{registry}/{path}"
 
 
 def registry_address(settings: Settings, host: str) -> str:
-    """What stands for the registry `host`: the mirror's address, or `host` itself where nothing mirrors it."""
+    """The mirror's address for the registry `host`, or `host` itself if it is not mirrored."""
     mirror = settings.platform.image_mirror
     if mirror is None:
         return host
@@ -36,7 +36,7 @@ def repository_id(cluster: str, host: str) -> str:
 
 
 def _split(image: str) -> tuple[str, str]:
-    """Registry and path. As everywhere, an image without a registry is Docker Hub's, and one without an owner is its `library`."""
+    """Registry and path. By convention an image without a registry is Docker Hub's, and one without an owner is in `library`."""
     host, slash, path = image.partition("/")
     if slash and ("." in host or ":" in host or host == "localhost"):
         return host, path

@@ -1,4 +1,4 @@
-"""Names and labels that several components share: where one writes them, another selects by them; and how text is written in a pod."""
+"""Names and labels that several components set or select by, and the escaping of text in pod specs."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def model_host(model: str) -> str:
 
 
 def model_labels(model: str) -> dict[str, str]:
-    """What selects every pod of a model, of either tier."""
+    """Labels that select all pods of a model, of both tiers."""
     return {"app.kubernetes.io/name": "vllm", "app.kubernetes.io/instance": model, MODEL_LABEL: model}
 
 
 def google_labels(cluster: str) -> dict[str, str]:
-    """Resource labels of what belongs to a cluster: bills and quota reports can be split by them."""
+    """Google Cloud resource labels of a cluster's resources, for splitting bills and quota reports."""
     return {"managed-by": "pulumi", "part-of": "vllm-platform", "cluster": cluster}
 
 
 def literal(text: str) -> str:
-    """Kubernetes would replace $(NAME) in an argument or a variable's value by another variable."""
+    """Escapes $(NAME), which Kubernetes would expand in arguments and in values of variables."""
     return text.replace("$(", "$$(")
 
 
 def shortened(name: str, limit: int) -> str:
-    """`name` where it has at most `limit` characters; else its beginning and a hash of the whole, so that two long names stay apart."""
+    """`name` if it has at most `limit` characters; else its beginning and a hash of the whole, so that long names stay distinct."""
     if len(name) <= limit:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:6]

@@ -1,4 +1,4 @@
-"""What a stack tells its users: how to reach the cluster and each model, and the plan in short."""
+"""Stack outputs: how to reach the cluster and each model, and a summary of the plan."""
 
 from __future__ import annotations
 

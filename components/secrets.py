@@ -1,4 +1,4 @@
-"""Values of the stack's secrets, as secret Outputs. Nothing else in the program sees one."""
+"""Values of the stack's secrets, as secret Outputs. No other module reads them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def secret(settings: Settings, name: SecretName) -> pulumi.Output[str]:
 
 
 def bucket_credentials(settings: Settings) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
-    """The access key of buckets that weights are streamed from by s3://, and its secret."""
+    """Access key id and secret access key for weights at s3:// addresses."""
     return secret(settings, "s3AccessKeyId"), secret(settings, "s3SecretAccessKey")
 
 

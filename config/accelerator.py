@@ -1,4 +1,4 @@
-"""`nodePools.<name>.hardware.accelerator`: a GPU by its name in the catalogue, or one that the catalogue does not have, by its figures."""
+"""`nodePools.<name>.hardware.accelerator`: the name of a GPU in the catalogue, or the datasheet figures of any other GPU."""
 
 from __future__ import annotations
 
@@ -17,29 +17,31 @@ AcceleratorName = Annotated[
     str, Form("[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}", "the name of an accelerator", "use at most 63 letters, digits, spaces and . _ -")
 ]
 _FIGURES = ("memoryGiB", "computeCapability", "memoryBandwidthGBps", "bf16Tflops")
-# In one direction, GB/s: PCIe 4.0 x16, and NVLink of an A100, the slowest that the catalogue has. Assumed where nothing is given.
+# Default of interconnectGBps, in one direction: PCIe 4.0 x16, and the NVLink of an A100, the slowest in the catalogue. Assumed.
 _LINK_GB_PER_SECOND = {"pcie": 32.0, "nvlink": 300.0}
 
 
 class GivenAccelerator(Section):
-    """An accelerator: its name alone where the catalogue has it, with its figures where not."""
+    """A GPU: only its name if the catalogue has it, otherwise a name and datasheet figures."""
 
-    name: AcceleratorName = Field(description="Name in the catalogue, or a name of yours where figures follow.")
+    name: AcceleratorName = Field(description="Name in the catalogue, or any other name together with the figures below.")
     memory_gib: float | None = Field(default=None, ge=1, le=2048, description="Total memory as nvidia-smi reports it.")
     compute_capability: float | None = Field(default=None, ge=7, lt=20, description="Such as 8.9: `nvidia-smi --query-gpu=compute_cap`.")
     memory_bandwidth_gb_per_second: float | None = Field(
-        default=None, alias="memoryBandwidthGBps", ge=10, le=100_000, description="Of its memory, GB/s, by the datasheet."
+        default=None, alias="memoryBandwidthGBps", ge=10, le=100_000, description="Memory bandwidth, GB/s, from the datasheet."
     )
-    bf16_tflops: float | None = Field(default=None, ge=1, le=100_000, description="Dense, without sparsity, by the datasheet.")
-    fp8_tflops: float | None = Field(default=None, ge=1, le=100_000, description="Likewise. Default: it has no fp8.")
-    fp4_tflops: float | None = Field(default=None, ge=1, le=100_000, description="Likewise. Default: it has no fp4.")
-    interconnect: Literal["pcie", "nvlink"] = Field(default="pcie", description="Between the GPUs of a node.")
+    bf16_tflops: float | None = Field(
+        default=None, ge=1, le=100_000, description="Dense bf16 TFLOPS, without sparsity, from the datasheet."
+    )
+    fp8_tflops: float | None = Field(default=None, ge=1, le=100_000, description="Dense fp8 TFLOPS. Default: the GPU has no fp8.")
+    fp4_tflops: float | None = Field(default=None, ge=1, le=100_000, description="Dense fp4 TFLOPS. Default: the GPU has no fp4.")
+    interconnect: Literal["pcie", "nvlink"] = Field(default="pcie", description="Link between the GPUs of a node.")
     interconnect_gb_per_second: float | None = Field(
         default=None,
         alias="interconnectGBps",
         ge=1,
         le=10_000,
-        description="Of that, in one direction, GB/s. Default: 32 (PCIe 4.0) or 300 (NVLink).",
+        description="Bandwidth of that link in one direction, GB/s. Default: 32 (PCIe 4.0) or 300 (NVLink).",
     )
 
     @property
@@ -51,11 +53,11 @@ class GivenAccelerator(Section):
         given = self.model_dump(by_alias=True, exclude_unset=True)
         missing = [figure for figure in _FIGURES if given.get(figure) is None]
         if missing and given.keys() - {"name"}:
-            raise rule(f"planning needs {', '.join(missing)} too", "add them from the datasheet, or give the name of the catalogue alone")
+            raise rule(f"planning needs {', '.join(missing)} too", "add them from the datasheet, or give only a name of the catalogue")
         return self
 
     def row(self) -> catalog.Accelerator | None:
-        """As a row of the catalogue; None where it names one that does not exist."""
+        """This GPU as a catalogue row; None if it has only a name and the catalogue lacks it."""
         if not self.is_described:
             return catalog.accelerators().get(self.name)
         figures = self.model_dump(by_alias=True, exclude={"name"}, exclude_none=True)
@@ -76,7 +78,7 @@ def accelerator_problems(path: str, accelerator: GivenAccelerator) -> Iterator[P
     known = catalog.accelerators()
     if accelerator.is_described and accelerator.name in known:
         message = f"'{accelerator.name}' is in the catalogue, with figures of its own"
-        yield Problem(path, message, "give the name alone, or another name to these figures")
+        yield Problem(path, message, "give only the name, or give these figures another name")
     if accelerator.row() is None:
         figures = ", ".join(["name", *_FIGURES])
         near = _near(accelerator.name)
@@ -94,6 +96,6 @@ def _near(name: str) -> str | None:
 
 
 def _model(name: str) -> str:
-    """The first letters and digits that stand together: l40 of NVIDIA-L40S-48GB."""
+    """The first letters followed by digits: l40 in NVIDIA-L40S-48GB."""
     found = re.search(r"[a-z]*\d+", name.casefold())
     return found[0] if found else ""

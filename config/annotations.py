@@ -1,4 +1,4 @@
-"""Annotations that users give to the gateway's Service and Ingress, and those that are the program's own or follow from a setting."""
+"""Annotations that a stack may set on the gateway's Service and Ingress, and those reserved for the program or for another setting."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _INTERNAL = ("internal", "true", "internal-only")
 
 @dataclass(frozen=True)
 class Owner:
-    """The setting that says what annotations of a pattern say."""
+    """Reserved annotations: their pattern, and the setting to use instead."""
 
     pattern: str
     setting: str
 
 
-# Of every object.
+# Reserved on every object.
 _PROGRAM = (
     Owner(r"(.*\.)?pulumi\.com/.*", "nothing: the program decides how Pulumi treats its objects"),
     Owner(r"vllm-platform/.*", "nothing: the program writes them itself"),
@@ -33,7 +33,7 @@ _PROGRAM = (
         r"meta\.helm\.sh/.*|kubectl\.kubernetes\.io/.*|(deployment|control-plane\.alpha)\.kubernetes\.io/.*", "nothing: they are tools' own"
     ),
 )
-# Of the Service of a load balancer: on GKE, and anywhere.
+# Reserved on a Service of type LoadBalancer: on GKE, and on any cluster.
 _GKE = (Owner(r"(networking\.gke\.io|cloud\.google\.com)/load-balancer-type|cloud\.google\.com/l4-rbs", "gateway.loadBalancer.scope"),)
 _SERVICE = (
     Owner(
@@ -43,7 +43,7 @@ _SERVICE = (
     ),
     Owner(r"service\.beta\.kubernetes\.io/external-traffic|service\.alpha\.kubernetes\.io/.*", "nothing: the program sets it in the spec"),
 )
-# What makes a load balancer internal on other clouds: the value must say what `scope` says.
+# Annotations that make a load balancer internal on other clouds: their value must agree with gateway.loadBalancer.scope.
 _SCOPES = re.compile(r".*/(.*-)?(load-balancer-internal|internal-load-balancer|load-balancer-scheme|load-balancer-type-internal)")
 _INGRESS = (
     Owner(r"kubernetes\.io/ingress\.class", "gateway.ingress.className"),
@@ -68,7 +68,7 @@ Annotations = Annotated[dict[str, str], AfterValidator(_checked)]
 
 
 def service_annotation_problems(path: str, annotations: Mapping[str, str], *, gke: bool, scope: str) -> Iterator[Problem]:
-    """Annotations of the load balancer's Service that would override what the stack says elsewhere."""
+    """Annotations of the load balancer's Service that would override another setting of the stack."""
     yield from _owned(path, annotations, (*_PROGRAM, *_SERVICE, *(_GKE if gke else ())))
     for key, value in annotations.items():
         if _SCOPES.fullmatch(key) and (value.lower() in _INTERNAL) is not (scope == "internal"):

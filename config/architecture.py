@@ -1,4 +1,4 @@
-"""A model's architecture, in the terms of its Hugging Face `config.json`: what memory, parallelism and context length follow from.
+"""A model's architecture, by the keys of its Hugging Face `config.json`: the input for memory, parallelism and context length.
 
 Keys are spelt as the model's own config.json spells them; where files differ in spelling,
 `tools.catalogue.hugging_face.config` translates.
@@ -21,9 +21,9 @@ from config.numbers import StrictNumbers
 from config.quantization import QuantizationConfig
 from config.section import NonNegative, Positive
 
-# Encoders alone: they attend in both directions and keep no KV cache.
+# Encoder-only model types: bidirectional attention, no KV cache.
 ENCODERS = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "distilbert", "modernbert", "nomic_bert", "new", "electra", "mpnet"})
-# Their positions begin after the padding token's (RobertaEmbedding).
+# Encoder-only model types whose position ids start after the padding token's (RobertaEmbedding).
 ROBERTA = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
 
 
@@ -44,7 +44,7 @@ class Heads:
     value_size: int
 
 
-# Keys of config.json that say something of sizes or caches and that an architecture spells otherwise, or does not know.
+# Keys of config.json about sizes or caches that `Architecture` spells differently (translated), or that planning does not model.
 _TRANSLATED_KEYS = frozenset(
     {
         "rope_scaling", "rope_parameters", "text_config", "linear_attn_config", "hybrid_layer_pattern", "layers_block_type", "moe_k",
@@ -62,7 +62,7 @@ _UNMODELLED_KEYS = frozenset(
 
 
 class Architecture(StrictNumbers):
-    """Counts of a transformer, spelt as `config.json` spells them (the text model's own, where vision is nested around it)."""
+    """Sizes of a transformer, by the keys of `config.json` (of `text_config`, for a multimodal model)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
 
@@ -87,31 +87,35 @@ class Architecture(StrictNumbers):
     attention_bias: bool = Field(default=False, description="Projections of the attention have a bias.")
     attn_output_gate: bool = Field(default=False, description="Attention's output is gated (Qwen3-Next).")
     original_max_position_embeddings: Positive | None = Field(
-        default=None, description="longrope: the context that vLLM takes where maxModelLen asks for no longer one."
+        default=None, description="longrope: the context length that vLLM uses unless maxModelLen is longer."
     )
 
-    global_head_dim: Positive | None = Field(default=None, description="Width of a head in full layers where others slide (Gemma 4).")
-    num_global_key_value_heads: Positive | None = Field(default=None, description="KV heads of full layers (Gemma 4).")
-    attention_k_eq_v: bool = Field(default=False, description="Full layers have no projection of values (Gemma 4).")
+    global_head_dim: Positive | None = Field(
+        default=None, description="Width of a head in full-attention layers, beside sliding-window layers (Gemma 4)."
+    )
+    num_global_key_value_heads: Positive | None = Field(default=None, description="KV heads of full-attention layers (Gemma 4).")
+    attention_k_eq_v: bool = Field(default=False, description="Full-attention layers have no value projection (Gemma 4).")
     num_kv_shared_layers: NonNegative = Field(default=0, description="Last layers that read another layer's KV cache (Gemma 3n, 4).")
-    hidden_size_per_layer_input: NonNegative = Field(default=0, description="Width of the embeddings of each layer (Gemma 3n, 4).")
-    vocab_size_per_layer_input: Positive | None = Field(default=None, description="Tokens that they know. Default: vocab_size.")
+    hidden_size_per_layer_input: NonNegative = Field(default=0, description="Width of the per-layer embeddings (Gemma 3n, 4).")
+    vocab_size_per_layer_input: Positive | None = Field(
+        default=None, description="Vocabulary of the per-layer embeddings. Default: vocab_size."
+    )
     use_double_wide_mlp: bool = Field(default=False, description="Layers that share KV have an MLP of twice the width (Gemma 4).")
     enable_moe_block: bool = Field(default=False, description="A layer has experts beside its dense MLP (Gemma 4).")
-    swa_num_attention_heads: Positive | None = Field(default=None, description="Query heads of sliding layers (MiMo-V2).")
-    swa_num_key_value_heads: Positive | None = Field(default=None, description="KV heads of sliding layers (MiMo-V2).")
-    swa_head_dim: Positive | None = Field(default=None, description="Width of a key head in sliding layers (MiMo-V2).")
-    swa_v_head_dim: Positive | None = Field(default=None, description="Width of a value head in sliding layers (MiMo-V2).")
+    swa_num_attention_heads: Positive | None = Field(default=None, description="Query heads of sliding-window layers (MiMo-V2).")
+    swa_num_key_value_heads: Positive | None = Field(default=None, description="KV heads of sliding-window layers (MiMo-V2).")
+    swa_head_dim: Positive | None = Field(default=None, description="Width of a key head in sliding-window layers (MiMo-V2).")
+    swa_v_head_dim: Positive | None = Field(default=None, description="Width of a value head in sliding-window layers (MiMo-V2).")
 
     num_experts: NonNegative | None = _named(
         "num_experts", "num_local_experts", "n_routed_experts", default=None, description="Experts of a layer."
     )
-    num_experts_per_tok: Positive = Field(default=1, description="Experts that a token visits.")
+    num_experts_per_tok: Positive = Field(default=1, description="Experts that each token is routed to.")
     moe_intermediate_size: Positive | None = Field(default=None, description="Width of an expert. Default: intermediate_size.")
-    n_shared_experts: NonNegative = Field(default=0, description="Experts that every token visits.")
+    n_shared_experts: NonNegative = Field(default=0, description="Shared experts, active for every token.")
     shared_expert_intermediate_size: Positive | None = Field(default=None, description="Width of the shared expert.")
     moe_shared_expert_intermediate_size: Positive | None = Field(default=None, description="Width of the shared expert (Nemotron-H).")
-    moe_latent_size: Positive | None = Field(default=None, description="Width that routed experts work in (Nemotron 3).")
+    moe_latent_size: Positive | None = Field(default=None, description="Latent width of the routed experts (Nemotron 3).")
     first_k_dense_replace: NonNegative = Field(default=0, description="First layers with a dense MLP.")
     mlp_only_layers: tuple[NonNegative, ...] = Field(default=(), description="Layers with a dense MLP, where they are not the first.")
     interleave_moe_layer_step: Positive = Field(default=1, description="Every n-th layer has experts (Llama 4).")
@@ -120,22 +124,28 @@ class Architecture(StrictNumbers):
     )
 
     q_lora_rank: Positive | None = Field(default=None, description="MLA: rank of the queries' compression.")
-    kv_lora_rank: Positive | None = Field(default=None, description="MLA: rank of the latent that is cached.")
-    qk_nope_head_dim: NonNegative = Field(default=0, description="MLA: width of a head without position.")
-    qk_rope_head_dim: NonNegative = Field(default=0, description="MLA: width of a head with position, cached too.")
-    v_head_dim: NonNegative = Field(default=0, description="Width of a value head, where it is not head_dim.")
-    index_topk: Positive | None = Field(default=None, description="Tokens that sparse attention chooses (DeepSeek V3.2, GLM-5).")
-    index_head_dim: Positive = Field(default=128, description="Width of the indexer that chooses them; it has a cache of its own.")
+    kv_lora_rank: Positive | None = Field(default=None, description="MLA: rank of the cached latent.")
+    qk_nope_head_dim: NonNegative = Field(default=0, description="MLA: width of a query or key head without rotary position.")
+    qk_rope_head_dim: NonNegative = Field(default=0, description="MLA: width of a query or key head with rotary position; cached too.")
+    v_head_dim: NonNegative = Field(default=0, description="Width of a value head, if it is not head_dim.")
+    index_topk: Positive | None = Field(default=None, description="Tokens that sparse attention selects (DeepSeek V3.2, GLM-5).")
+    index_head_dim: Positive = Field(default=128, description="Width of a head of the sparse-attention indexer, which has its own cache.")
     index_n_heads: Positive = Field(default=64, description="Heads of the indexer.")
     indexer_layers: Positive | None = Field(default=None, description="Layers with an indexer of their own. Default: all.")
 
-    sliding_window: NonNegative | None = Field(default=None, description="Tokens that a sliding layer sees.")
-    sliding_window_pattern: Positive | None = Field(default=None, description="Every n-th layer is full, the others slide.")
-    attention_chunk_size: Positive | None = Field(default=None, description="Tokens of a chunk (Llama 4).")
-    no_rope_layer_interval: Positive | None = Field(default=None, description="Every n-th layer is full, the others are chunked (Llama 4).")
-    layer_types: tuple[str, ...] | None = Field(default=None, description="Kind of each layer, where a pattern cannot say it.")
+    sliding_window: NonNegative | None = Field(default=None, description="Window of a sliding-window layer, tokens.")
+    sliding_window_pattern: Positive | None = Field(
+        default=None, description="Every n-th layer has full attention, the others a sliding window."
+    )
+    attention_chunk_size: Positive | None = Field(default=None, description="Attention chunk, tokens (Llama 4).")
+    no_rope_layer_interval: Positive | None = Field(
+        default=None, description="Every n-th layer has full attention, the others chunked (Llama 4)."
+    )
+    layer_types: tuple[str, ...] | None = Field(default=None, description="Kind of each layer, if no interval describes them.")
 
-    full_attention_interval: Positive | None = Field(default=None, description="Every n-th layer is full, the others linear (Qwen3-Next).")
+    full_attention_interval: Positive | None = Field(
+        default=None, description="Every n-th layer has full attention, the others linear (Qwen3-Next)."
+    )
     linear_num_key_heads: NonNegative = Field(default=0, description="Linear attention: key heads.")
     linear_num_value_heads: NonNegative = Field(default=0, description="Linear attention: value heads.")
     linear_key_head_dim: NonNegative = Field(default=0, description="Linear attention: width of a key head.")
@@ -147,21 +157,21 @@ class Architecture(StrictNumbers):
     )
     mamba_num_heads: NonNegative = Field(default=0, description="Mamba-2: heads.")
     mamba_head_dim: NonNegative = Field(default=0, description="Mamba-2: width of a head.")
-    ssm_state_size: NonNegative = Field(default=0, description="Mamba-2: state of a head, for each of its columns.")
+    ssm_state_size: NonNegative = Field(default=0, description="Mamba-2: state size per channel of a head.")
     n_groups: Positive = Field(default=1, description="Mamba-2: groups of heads that share their inputs.")
     conv_kernel: Positive = Field(default=4, description="Mamba-2: width of the convolution.")
-    conv_L_cache: NonNegative = Field(default=0, description="Short convolutions: their width (LFM2).")  # noqa: N815 - as config.json
+    conv_L_cache: NonNegative = Field(default=0, description="Width of the short convolutions (LFM2).")  # noqa: N815 - as config.json
     mamba_ssm_cache_dtype: Literal["float32", "float16", "bfloat16"] | None = Field(
-        default=None, description="Type of the state. Default: vLLM's for the model."
+        default=None, description="Type of the Mamba state. Default: vLLM's for the model."
     )
 
-    vision_config: Encoder | None = Field(default=None, description="Encoder of images.")
-    audio_config: Encoder | None = Field(default=None, description="Encoder of audio.")
+    vision_config: Encoder | None = Field(default=None, description="Vision encoder.")
+    audio_config: Encoder | None = Field(default=None, description="Audio encoder.")
     quantization_config: QuantizationConfig | None = Field(default=None, description="How the checkpoint is quantized.")
 
     @classmethod
     def unknown_key(cls, key: str) -> tuple[str, str] | None:
-        """What is wrong with a key that config.json files have and an architecture has not, and what to do."""
+        """Message and fix for a key of config.json that `Architecture` does not have."""
         if key in _UNMODELLED_KEYS:
             return "planning does not model what this key of config.json says", "choose a model without it: its memory would be guessed"
         if key in _TRANSLATED_KEYS:
@@ -186,7 +196,7 @@ class Architecture(StrictNumbers):
             yield f"{self.num_kv_shared_layers} of {self.num_hidden_layers} layers read another layer's KV cache"
 
     def __hash__(self) -> int:
-        """Of what tells most models apart: plans are kept by architecture, and all fields would take as long as the plan."""
+        """Hash of five fields that distinguish most models: plans are cached by architecture, and hashing all fields takes too long."""
         return hash((self.model_type, self.hidden_size, self.num_hidden_layers, self.intermediate_size, self.vocab_size))
 
     @property
@@ -207,7 +217,7 @@ class Architecture(StrictNumbers):
 
     @property
     def is_encoder(self) -> bool:
-        """Whether it reads texts as a whole and writes none: no KV cache, and a batch holds its longest text."""
+        """Whether the model is encoder-only: it generates no text, has no KV cache, and a batch must hold its longest input."""
         return self.model_type in ENCODERS
 
     @property
@@ -216,7 +226,7 @@ class Architecture(StrictNumbers):
 
     @property
     def positions(self) -> int:
-        """max_position_embeddings less those that no token has."""
+        """max_position_embeddings without the padding positions of RoBERTa models."""
         return self.max_position_embeddings - (2 if self.model_type in ROBERTA else 0)
 
     @property
@@ -226,7 +236,7 @@ class Architecture(StrictNumbers):
 
     @property
     def default_context_length(self) -> int:
-        """The context that vLLM takes where none is asked for."""
+        """Context length that vLLM uses if maxModelLen is not set, tokens."""
         return self.original_max_position_embeddings or int(self.positions * self.rope_scaling_factor)
 
     def heads(self, kind: LayerKind) -> Heads:
@@ -243,7 +253,7 @@ class Architecture(StrictNumbers):
         return Heads(query, key_value, size, values)
 
     def layers(self) -> dict[LayerKind, int]:
-        """How many layers mix tokens in each way. Nemotron-H's MLPs are layers of their own and mix none."""
+        """Number of layers of each kind. Nemotron-H's MLP-only layers have no kind and are not counted."""
         return dict(self._layer_counts)
 
     @cached_property
@@ -252,12 +262,12 @@ class Architecture(StrictNumbers):
 
     @cached_property
     def layer_kinds(self) -> tuple[LayerKind | None, ...]:
-        """How each layer mixes tokens; None for an MLP that is a layer of its own."""
+        """Kind of each layer; None for an MLP-only layer."""
         return layer_kinds(self)
 
     @cached_property
     def has_experts(self) -> tuple[bool, ...]:
-        """Of each layer, whether its MLP is one of experts."""
+        """For each layer, whether its MLP is a mixture of experts."""
         if not self.is_moe:
             return (False,) * self.num_hidden_layers
         if self.hybrid_override_pattern is not None:

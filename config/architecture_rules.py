@@ -8,8 +8,8 @@ from config.architecture import Architecture
 from config.catalog import ModelRow
 from config.errors import Problem
 
-# Keys that files of one model may say differently: its name, the type of weights that are converted anyway, and how layers and
-# quantization are spelt, which are compared by what they come to.
+# Keys that may differ between files of one checkpoint: model_type, the dtype (vLLM converts weights), and the spelling of layers, context
+# and quantization, whose results `_differing` compares instead.
 _SPELT_DIFFERENTLY = frozenset(
     {
         "model_type",
@@ -30,7 +30,7 @@ _SPELT_DIFFERENTLY = frozenset(
 
 
 def catalogue_problems(path: str, source: str, inline: Architecture, row: ModelRow) -> Iterator[Problem]:
-    """Refuses what differs from the catalogue in sizes, layers, quantization or context."""
+    """Refuses an inline architecture that differs from the catalogue's row in sizes, layers, quantization or context."""
     if differing := [*_differing(inline, row.architecture)]:
         message = f"contradicts the catalogue's row of {source}: " + ", ".join(differing)
         yield Problem(f"{path}.architecture", message, "remove `architecture`, or correct these keys by the model's config.json")

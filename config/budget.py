@@ -1,4 +1,4 @@
-"""`budget`: what a month may cost, and what the catalogue's prices do not know."""
+"""`budget`: the limit on the monthly cost, and prices that replace the catalogue's."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ NonNegativeUsd = Annotated[float, Field(ge=0)]
 
 
 class Price(Section):
-    """What one node costs, for the machine type it is keyed by."""
+    """Price of one node of the machine type (or node pool) that is its key."""
 
-    on_demand_usd_per_hour: float | None = Field(default=None, ge=0, description="On demand.")
-    spot_usd_per_hour: float | None = Field(default=None, ge=0, description="As spot capacity, which changes up to once a month.")
+    on_demand_usd_per_hour: float | None = Field(default=None, ge=0, description="On-demand price.")
+    spot_usd_per_hour: float | None = Field(default=None, ge=0, description="Spot price; changes up to once a month.")
     spot_range_usd_per_hour: Annotated[list[NonNegativeUsd], Field(min_length=2, max_length=2)] | None = Field(
-        default=None, description="Least and most that it is expected to be. Default: no doubt about it."
+        default=None, description="Lowest and highest spot price to expect. Default: spotUsdPerHour is exact."
     )
 
     @model_validator(mode="after")
@@ -32,16 +32,16 @@ class Price(Section):
 
 
 class Budget(Section):
-    """What a month may cost."""
+    """Limit on the monthly cost."""
 
     monthly_usd: float | None = Field(
         default=None,
         gt=0,
-        description="Most that a month's expected cost may be, with spot prices as last seen; their upper end only warns. Default: none.",
+        description="Limit on the expected monthly cost at the last known spot prices; at their upper end it only warns. Default: none.",
     )
-    on_exceed: Literal["fail", "warn"] = Field(default="fail", description="What the preview does above it.")
+    on_exceed: Literal["fail", "warn"] = Field(default="fail", description="Whether the preview fails or warns above monthlyUsd.")
     expected_burst: float = Field(
-        default=0.25, ge=0, le=1, description="Share of the time that the burst replicas are assumed to run, for the expected cost."
+        default=0.25, ge=0, le=1, description="Share of the time that burst replicas are assumed to run, for the expected cost."
     )
     prices: dict[str, Price] = Field(
         default={},

@@ -21,7 +21,7 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Row(BaseModel):
-    """A catalogue row, with where and when it was read."""
+    """A catalogue row, with its source and the date on which it was read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel, protected_namespaces=())
 
@@ -47,10 +47,10 @@ class Accelerator(Row):
     zones: tuple[str, ...] = ()
     regions: tuple[str, ...] = Field(default=(), description="Regions where it is sold but whose zones the source does not name.")
 
-    mig_profiles: dict[str, tuple[int, float]] = Field(default={}, description="MIG profile: partitions a GPU, share of its memory.")
+    mig_profiles: dict[str, tuple[int, float]] = Field(default={}, description="By MIG profile: partitions per GPU, share of its memory.")
 
     def partition(self, profile: str) -> tuple[int, float]:
-        """Partitions a GPU and the share of its memory that each gets; the whole GPU for a profile it does not have."""
+        """Partitions per GPU and each one's share of its memory; (1, 1.0) for a profile that the GPU does not have."""
         return self.mig_profiles.get(profile, (1, 1.0))
 
     def sold_in(self, zone: str) -> bool:
@@ -109,7 +109,7 @@ class ModelClasses(BaseModel):
 
 
 class EnvironmentVariables(BaseModel):
-    """Variables that a model server may be given, and those that it may not, with the reason."""
+    """Environment variables that a stack may set on a model server, and those that it may not, with the reason."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=camel)
 
@@ -189,7 +189,7 @@ def _prices() -> dict[str, dict[str, Price]]:
 
 @cache
 def _models() -> dict[str, str]:
-    """The YAML of each model's row: parsed when it is asked for, since the file is long."""
+    """YAML text of each model's row. `_model` parses a row only when it is used, because the file is long."""
     rows = re.split(r"^(?=[^\s#])", (FOLDER / "models.yaml").read_text(), flags=re.MULTILINE)
     return {row.partition(":")[0]: row for row in rows[1:]}
 
@@ -206,7 +206,7 @@ def model_ids() -> tuple[str, ...]:
 
 @cache
 def model(source: str) -> ModelRow | None:
-    """The row of a Hugging Face id, with what it inherits filled in; None where the catalogue does not know it."""
+    """The row of a Hugging Face id, with inherited keys filled in; None if the catalogue lacks it."""
     return ModelRow.model_validate(_inherited(_model(source))) if source in _models() else None
 
 

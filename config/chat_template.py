@@ -9,12 +9,12 @@ from pydantic import AfterValidator
 from config.errors import rule
 from config.section import Text
 
-# Kubernetes takes a ConfigMap of 1 MiB; its keys and metadata need a little.
+# Kubernetes limits a ConfigMap to 1 MiB; 4 KiB are left for its keys and metadata.
 MOST_BYTES = 1024**2 - 4096
 
 
 def _checked(template: str) -> str:
-    """vLLM takes text without any of these marks for the path of a file, which the pod does not have."""
+    """vLLM reads a chat template without {{ or {% as the path of a file, which the pod does not have."""
     if "{{" not in template and "{%" not in template:
         raise rule("has neither {{ nor {%, so it is no Jinja template", "give the template's text, as a block: `chatTemplate: |`")
     if (size := len(template.encode())) > MOST_BYTES:

@@ -31,7 +31,7 @@ Moment = Annotated[str, AfterValidator(_moment), WithJsonSchema({"type": "string
 class NetworkRanges(Section):
     """Address ranges of the VPC that the cluster gets."""
 
-    nodes: Cidr = Field(default="10.0.0.0/20", description="Primary range of the subnet: one address a node.")
+    nodes: Cidr = Field(default="10.0.0.0/20", description="Primary range of the subnet: one address per node.")
     pods: Cidr = Field(default="10.16.0.0/14", description="Secondary range for pods.")
     services: Cidr = Field(default="10.8.0.0/20", description="Secondary range for Services.")
 
@@ -95,7 +95,7 @@ class GkeCluster(Section):
     ranges: NetworkRanges = Field(default=NetworkRanges(), description="Address ranges.")
     maintenance: MaintenanceWindow = Field(default=MaintenanceWindow(), description="Maintenance window.")
     system_pool: SystemPool = Field(default=SystemPool(), description="Node pool for everything that is not a model.")
-    max_pods_per_node: int = Field(default=32, ge=8, le=256, description="Pods a GPU node can run; sets its share of the pod range.")
+    max_pods_per_node: int = Field(default=32, ge=8, le=256, description="Pods per GPU node; sets the node's share of the pod range.")
     generation: NonNegative = Field(
         default=1,
         description="Raise it only when the cluster is rebuilt under the same name: it tells Pulumi that the objects in it are gone.",
@@ -106,11 +106,11 @@ class ExistingCluster(Section):
     """A cluster that exists already: kind, on-premises, another cloud. Its nodes are described under `nodePools`, not created."""
 
     provider: Literal["existing"]
-    name: Name = Field(description="A name for this cluster; Pulumi tells clusters apart by it.")
+    name: Name = Field(description="A name by which Pulumi tells this cluster from others.")
     context: Text | None = Field(default=None, description="Context of the kubeconfig. Default: the current one.")
     kubeconfig: Text | None = Field(default=None, description="Path of the kubeconfig. Default: $KUBECONFIG, then ~/.kube/config.")
     service_range: Cidr = Field(
-        default="10.96.0.0/12", description="Range of the Services' addresses, so that NetworkPolicies let DNS through."
+        default="10.96.0.0/12", description="ClusterIP range of the Services; NetworkPolicies need it to allow DNS."
     )
     generation: NonNegative = Field(default=1, description="Raise it when the cluster was rebuilt under the same name.")
 

@@ -1,4 +1,4 @@
-"""A multimodal model's encoder of images or audio: what memory planning needs to know of it."""
+"""A multimodal model's vision or audio encoder: the keys that memory planning needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from config.section import Positive
 
 
 class Encoder(BaseModel):
-    """`vision_config` or `audio_config`, summed up as `make describe-model` prints it."""
+    """`vision_config` or `audio_config`, in the summary that `make describe-model` prints."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -19,8 +19,8 @@ class Encoder(BaseModel):
     patch_size: Positive | None = Field(default=None, description="Pixels of a patch's side.")
     patches_per_token: Positive = Field(default=1, description="Patches (or frames) that become one token of the language model.")
     max_tokens: Positive | None = Field(
-        default=None, description="Tokens of the largest image or recording that a prompt may hold. Default: a batch full of them."
+        default=None, description="Tokens of the largest image or recording in a prompt. Default: maxNumBatchedTokens."
     )
     parameters: Positive | None = Field(
-        default=None, description="Parameters, with what joins it to the language model. Default: counted from the layers."
+        default=None, description="Parameters, the projector to the language model included. Default: counted from the layers."
     )

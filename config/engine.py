@@ -18,12 +18,12 @@ ReasoningParser = Annotated[str, OneOf(lambda: (OFF, *catalog.parsers().reasonin
 
 
 class RopeScaling(Section):
-    """How rotary positions are stretched over a longer context than the model was made for."""
+    """RoPE scaling: extends the context beyond the length that the model was trained for."""
 
-    rope_type: Literal["yarn", "linear", "dynamic"] = Field(default="yarn", description="Method; the model's maker says which.")
-    factor: float = Field(gt=1, le=64, description="Times the original context.")
+    rope_type: Literal["yarn", "linear", "dynamic"] = Field(default="yarn", description="Scaling method, as the model card gives it.")
+    factor: float = Field(gt=1, le=64, description="Multiple of the original context length.")
     original_max_position_embeddings: Positive | None = Field(
-        default=None, description="yarn: the context that is stretched, tokens. Default: the model's own limit."
+        default=None, description="yarn: original context length, tokens. Default: the model's own limit."
     )
 
 
@@ -41,8 +41,8 @@ class Engine(Section):
     max_num_batched_tokens: Positive | None = Field(default=None, description="Most tokens in one step. Default: vLLM's, by GPU.")
     max_queued_requests: Positive | None = Field(
         default=None,
-        description="Requests at a replica, running and waiting, above which it refuses more (503), so that they are tried elsewhere. "
-        "Default: twice those whose KV cache fits, at least 128: every prompt of a request counts.",
+        description="Running and waiting requests above which a replica answers 503, so that the gateway tries another replica. "
+        "Default: twice the requests whose KV cache fits, at least 128. Each prompt of a request counts.",
     )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(default="auto", description="Type of weights and activations.")
     kv_cache_dtype: Literal["auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2"] = Field(
@@ -55,10 +55,11 @@ class Engine(Section):
         default=None, description="How the model writes tool calls; `none`: requests with tools are refused. Default: the catalogue's."
     )
     reasoning_parser: ReasoningParser | None = Field(
-        default=None, description="How the model marks what it thinks; `none`: it stays in the answer. Default: the catalogue's."
+        default=None, description="How the model marks its reasoning; `none`: reasoning stays in the answer. Default: the catalogue's."
     )
     chat_template: ChatTemplate | None = Field(
-        default=None, description="Text of a Jinja template that makes a prompt of a chat. Default: the one in the model's repository."
+        default=None,
+        description="Text of a Jinja template that turns messages into a prompt. Default: the template in the model's repository.",
     )
     environment: dict[VariableName, VariableValue] = Field(
         default={}, description="Variables of the model server's container, such as VLLM_LOGGING_LEVEL or NCCL_DEBUG. Never a secret."

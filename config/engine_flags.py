@@ -1,4 +1,4 @@
-"""The flags of `vllm serve` in the pinned version, and what `extraArgs` may hold of them.
+"""The flags of `vllm serve` in the pinned version, and which of them `extraArgs` accepts.
 
 `catalog/vllm_flags.json` lists what vLLM's own argument parser accepts, and gives each flag one of four classes: `owned` (a setting
 writes it), `counted` (planning reads it), `free`, and `refused`.
@@ -28,9 +28,9 @@ class Flag:
     name: str
     """The flag's main name, whichever spelling was used."""
     keys: tuple[str, ...] = ()
-    """What follows it in a dotted spelling: `--compilation-config.mode=3`."""
+    """The keys after the name in dotted notation: `--compilation-config.mode=3`."""
     value: Any = None
-    """Of a boolean, whether it is on."""
+    """Of a boolean flag, whether it is on."""
 
     def __str__(self) -> str:
         return ".".join((self.name, *self.keys))
@@ -54,14 +54,14 @@ def _spellings() -> dict[str, str]:
 
 
 def checked(argument: str) -> str:
-    """`argument`, if it is one flag of the pinned vLLM that `extraArgs` may hold, well formed; else raises the rule that it breaks."""
+    """Returns `argument` if `parse` accepts it."""
     parse(argument)
     return argument
 
 
 @cache
 def parse(argument: str) -> Flag:
-    """Reads one entry of `extraArgs`; raises the rule that it breaks."""
+    """Parses one entry of `extraArgs`; raises `rule(...)` if it is malformed, unknown to the pinned vLLM, or not allowed."""
     spelling, has_value, text = argument.partition("=")
     version = catalogue()["version"]
     plain, dot, rest = spelling.partition(".")
@@ -92,7 +92,7 @@ def _check_class(spelling: str, row: dict[str, Any]) -> None:
 
 
 def _dotted(plain: str, row: dict[str, Any], spelling: str, text: str | None) -> Any:
-    """One key of a flag that takes JSON. As vLLM does: JSON where it is some, a number with a suffix, else text."""
+    """Value of one dotted key of a JSON flag, read as vLLM reads it: JSON, else a number with a suffix, else text."""
     if row.get("type") not in _JSON_TYPES:
         raise rule(f"{plain} has no keys", f"write {plain}" if row["boolean"] else f"write {plain}=<value>")
     if text is None:
@@ -152,7 +152,7 @@ def whole_number(text: str) -> int:
 
 
 def _bounded(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Without infinities, and numbers that no size or count reaches."""
+    """`read`, but refusing NaN, infinities and numbers of 2**63 or more."""
 
     def bounded(text: str) -> Any:
         value = read(text)
@@ -182,7 +182,7 @@ def _json_or_text(text: str) -> Any:
 
 
 _MAPPING = "a mapping in JSON, such as '{\"key\": 1}'"
-# By the type of a flag: what it wants, in words, and how vLLM reads it.
+# By type of flag: the expected value in words, and a reader that accepts what vLLM accepts.
 _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "int": ("an integer", _bounded(int)),
     "float": ("a number", _bounded(float)),

@@ -1,7 +1,7 @@
-"""`models.<name>.engine.environment`: variables of the model server's container, by an allow-list that is data.
+"""`models.<name>.engine.environment`: variables of the model server's container, by the allow-list catalog/vllm_environment.yaml.
 
-Never a secret's, because the pod's specification shows them; never one that the program sets or that would change what was planned.
-A value is never part of a message.
+Refused: secrets, because the pod's spec shows them; variables that the program sets; variables that would change the plan.
+Messages never contain a value.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from config import catalog
 from config.errors import rule, suggestion
 
 _SECRET = re.compile(r"(^|_)(TOKEN|KEY|KEY_ID|SECRET|PASS|PASSWD|PASSWORD|CREDENTIALS?|AUTH)$", re.IGNORECASE)
-# What the download from Hugging Face reads.
+# Prefix of the variables that the Hugging Face download reads.
 DOWNLOAD_PREFIX = "HF_"
 
 
 def _checked_name(name: str) -> str:
     if _SECRET.search(name):
-        fix = "use secrets.huggingFaceToken" if name.startswith(DOWNLOAD_PREFIX) else "remove it; what is secret belongs under secrets"
+        fix = "use secrets.huggingFaceToken" if name.startswith(DOWNLOAD_PREFIX) else "remove it; secrets belong under `secrets`"
         raise rule(f"{name} looks like a secret, and everybody who may read the pod would see it", fix)
     known = catalog.environment()
     if reason := _reason(name, known.refused):
@@ -30,7 +30,7 @@ def _checked_name(name: str) -> str:
         return _known_to_vllm(name, known)
     if not _reason(name, known.prefixes):
         names = [*known.prefixes, "VLLM_"]
-        raise rule(f"{name} is not a variable that may be set", "those that may begin with: " + ", ".join(names))
+        raise rule(f"{name} is not a variable that may be set", "allowed prefixes: " + ", ".join(names))
     return name
 
 
@@ -48,12 +48,12 @@ def _known_to_vllm(name: str, known: catalog.EnvironmentVariables) -> str:
 
 
 def _reason(name: str, reasons: dict[str, str]) -> str | None:
-    """Of the entry that is the name, or that ends in _ and begins it."""
+    """Reason of the entry that equals `name`, or that ends in _ and is a prefix of it."""
     return reasons.get(name) or next((reason for entry, reason in reasons.items() if entry.endswith("_") and name.startswith(entry)), None)
 
 
 def _as_text(value: Any) -> Any:
-    """`pulumi config set` makes numbers of digits."""
+    """Accepts an integer too: `pulumi config set` stores digits as a number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):

@@ -1,7 +1,7 @@
-"""What is wrong with a stack: every problem at once, each with its path, the reason and the fix.
+"""Problems of a stack: all are reported at once, each with its path, the reason and the fix.
 
-Owns the shape of a problem and the translation of pydantic's errors into it. Rules themselves live beside the settings
-(what the YAML alone can show) and in `planning` (what follows from it).
+Defines `Problem` and translates pydantic's errors into it. Rules that need only the YAML are in `config`, rules on planned figures in
+`planning`.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ def rule(message: str, fix: str) -> PydanticCustomError:
 
 
 def suggestion(word: str, known: Iterable[str], *, otherwise: str) -> str:
-    """`use 'nearest'` where a known word is close to the given one, else the advice in `otherwise`."""
+    """`did you mean '<known>'?` if a known word is close to `word`, else `otherwise`."""
     by_folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return f"did you mean '{by_folded[near[0]]}'?" if near else otherwise
 
 
 def problems_of(error: ValidationError, prefix: str, model: type[BaseModel] | None) -> list[Problem]:
-    """Translates pydantic's errors about the value at `prefix`; `model` knows the keys that could have been meant."""
+    """Translates pydantic's errors about the value at `prefix`; the keys of `model` are the suggestions for unknown keys."""
     return [_problem(detail, prefix, model) for detail in error.errors(include_url=False)]
 
 
@@ -147,12 +147,12 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _is_internal(part: str | int) -> bool:
-    """pydantic marks the errors of a mapping's keys, and adds the names of validators and union members to a location."""
+    """Whether pydantic added `part` to the location: `[key]` for a mapping's key, or the name of a validator or union member."""
     return isinstance(part, str) and _INTERNAL.fullmatch(part) is not None
 
 
 def shown(value: object) -> str:
-    """A value as a problem repeats it: short."""
+    """A value as a problem quotes it: at most 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 

@@ -19,11 +19,11 @@ def flag_rules(path: str, model: Model) -> Iterator[Problem]:
             yield from _twice(entry, flag, earlier)
         yield from _needs(entry, flag, flags, model)
         if flag.name == "--load-format" and model.weights.uri:
-            yield Problem(entry, "weights in a bucket are streamed, which is a load format of its own", "remove it, or weights.uri")
+            yield Problem(entry, "weights in a bucket are loaded with --load-format=runai_streamer", "remove it, or weights.uri")
 
 
 def _twice(entry: str, flag: Flag, earlier: Flag) -> Iterator[Problem]:
-    """vLLM takes the last of two, and of JSON and single keys of it the keys alone."""
+    """vLLM uses the last of two equal flags, and of `--flag=<JSON>` beside `--flag.key=<value>` only the dotted keys."""
     if flag.name == earlier.name and _overlap(flag.keys, earlier.keys):
         opposite = catalogue()["flags"][flag.name]["boolean"] and flag.value != earlier.value
         yield Problem(entry, f"{flag} is given {'with its opposite' if opposite else 'twice'}, and the last would win", "remove one")
@@ -35,7 +35,7 @@ def _twice(entry: str, flag: Flag, earlier: Flag) -> Iterator[Problem]:
 
 
 def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Of two dotted paths: whether one holds the other. A list that is appended to (`key+=`) may be so several times."""
+    """Whether one dotted path contains the other. `key+=` appends to a list and may be repeated."""
     shortest = min(len(one), len(other))
     return one[:shortest] == other[:shortest] and not (one == other and one[-1:] and one[-1].endswith("+"))
 

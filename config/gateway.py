@@ -20,7 +20,7 @@ ANONYMOUS = "anonymous"
 
 
 class Client(Section):
-    """Who calls: a team, an application. Its keys are under `secrets.clientKeys`."""
+    """A caller, such as a team or an application. Its keys are under `secrets.clientKeys`."""
 
     requests_per_minute: Positive | None = Field(
         default=None, description="Most requests in a minute, over all gateway replicas together. Default: no limit."
@@ -29,20 +29,20 @@ class Client(Section):
         default=None, description="Most requests in flight at one time, at each gateway replica. Default: no limit."
     )
     models: Annotated[list[Text], Field(min_length=1), AfterValidator(distinct)] | None = Field(
-        default=None, description="Keys under `models` that it may use. Default: all."
+        default=None, description="Keys under `models` that the client may use. Default: all."
     )
-    default_model: Text | None = Field(default=None, description="Key under `models` that a request without a `model` means.")
+    default_model: Text | None = Field(default=None, description="Key under `models` for requests without a `model` field.")
 
 
 class Replicas(Bounds):
     """Gateway pods. They run on nodes without GPUs."""
 
-    min: Positive = Field(default=2, description="Always there; fewer than 2 means an outage with every drained node.")
-    max: Positive = Field(default=6, description="Most that the HorizontalPodAutoscaler reaches, on CPU.")
+    min: Positive = Field(default=2, description="Fewest pods; below 2, every drained node is an outage.")
+    max: Positive = Field(default=6, description="Most pods of the HorizontalPodAutoscaler, which scales on CPU.")
 
 
 class Tls(Section):
-    """A certificate for Envoy itself. Not needed where something in front terminates TLS."""
+    """A certificate for Envoy itself. Not needed if a load balancer or ingress controller terminates TLS."""
 
     secret_name: ObjectName = Field(
         description="Secret of type kubernetes.io/tls in the gateway's namespace, as cert-manager makes it. Renewals need no restart."
@@ -54,18 +54,18 @@ class LoadBalancer(Section):
 
     scope: Literal["internal", "external"] = Field(default="internal", description="Reached from the VPC, or from the internet.")
     source_ranges: Annotated[list[SourceCidr], AfterValidator(distinct)] = Field(
-        default=[], description="Who may connect. Default: private ranges when internal; external needs them said."
+        default=[], description="CIDR ranges that may connect. Default for scope internal: private ranges. Required for scope external."
     )
     annotations: Annotations = Field(default={}, description="Further annotations of the Service, as other clouds need them.")
 
 
 class Iap(Section):
-    """Identity-Aware Proxy in front of a gke-gateway: people sign in before their key counts."""
+    """Identity-Aware Proxy in front of a gke-gateway: users sign in before the gateway checks their key."""
 
-    enabled: bool = Field(default=True, description="Turn it on, with the OAuth client that Google manages unless one is named.")
+    enabled: bool = Field(default=True, description="Turn it on, with the Google-managed OAuth client unless clientId is given.")
     client_id: Text | None = Field(default=None, description="OAuth client id.")
     client_secret_name: ObjectName | None = Field(
-        default=None, description="Secret in the gateway's namespace whose `key` is the OAuth secret."
+        default=None, description="Secret in the gateway's namespace whose entry `key` is the OAuth client's secret."
     )
 
     @model_validator(mode="after")
@@ -87,11 +87,11 @@ class GkeGateway(Section):
     regional_certificate: CertificateName | None = Field(
         default=None, description="Certificate Manager certificate of the region, for the regional classes."
     )
-    static_address: GoogleName | None = Field(default=None, description="Name of a reserved address. Default: an ephemeral one.")
+    static_address: GoogleName | None = Field(default=None, description="Name of a reserved IP address. Default: an ephemeral one.")
     security_policy: GoogleName | None = Field(default=None, description="Cloud Armor policy.")
     proxy_subnet: Cidr | None = Field(
         default=None,
-        description="The region's proxy-only subnet, where regional classes send requests from: the network policy lets it in.",
+        description="Range of the region's proxy-only subnet, from which regional classes send requests: the NetworkPolicy admits it.",
     )
     iap: Iap | None = Field(default=None, description="Identity-Aware Proxy. Default: off.")
 
@@ -113,16 +113,16 @@ class GkeGateway(Section):
 
 
 class Ingress(Section):
-    """`exposure: ingress`: an Ingress of a controller that is there already, which terminates TLS."""
+    """`exposure: ingress`: an Ingress for an installed ingress controller, which terminates TLS."""
 
     class_name: ObjectName = Field(description="IngressClass.")
     namespace: NamespaceName | None = Field(default=None, description="Namespace of the controller's pods. Default: any may connect.")
     tls_secret_name: ObjectName | None = Field(default=None, description="Certificate for `host`, in the gateway's namespace.")
-    annotations: Annotations = Field(default={}, description="Annotations of the Ingress: timeouts and body sizes are the controller's.")
+    annotations: Annotations = Field(default={}, description="Annotations of the Ingress, such as the controller's timeouts and body size.")
 
 
 class Cors(Section):
-    """Web pages that may call from a browser, with a key that their users give them."""
+    """Web pages that may call the gateway from a browser; their users supply the API key."""
 
     origins: Annotated[list[Origin], AfterValidator(distinct)] = Field(
         default=[], description='Scheme and host of the pages, such as https://chat.example.com; "*" for any. Default: none.'
@@ -130,25 +130,27 @@ class Cors(Section):
 
 
 class Timeouts(Section):
-    """How long a request may take."""
+    """Time limits of a request."""
 
     idle_seconds: Positive = Field(
-        default=300, le=3600, description="Longest silence within a request. An answer that is not streamed is silent until it is whole."
+        default=300,
+        le=3600,
+        description="Longest time without a byte within a request. An answer that is not streamed sends none before its end.",
     )
     request_seconds: Positive = Field(default=3600, le=86400, description="Longest request, streams included.")
 
 
 class Gateway(Section):
-    """The front door."""
+    """The OpenAI-compatible address of all models."""
 
-    exposure: Exposure = Field(default="cluster-ip", description="How clients reach it. Only cluster-ip stays inside the cluster.")
-    host: HostName | None = Field(default=None, description="DNS name. Required by gke-gateway and ingress.")
+    exposure: Exposure = Field(default="cluster-ip", description="How clients reach the gateway. Only cluster-ip stays inside the cluster.")
+    host: HostName | None = Field(default=None, description="DNS name of the gateway. Required by gke-gateway and ingress.")
     authentication: Literal["api-key", "none"] = Field(
-        default="api-key", description="none: whoever reaches it is the client `anonymous`; for exposure cluster-ip only."
+        default="api-key", description="none: every caller is the client `anonymous`; for exposure cluster-ip only."
     )
-    clients: dict[Name, Client] = Field(default={}, description="Who may call, by name.")
+    clients: dict[Name, Client] = Field(default={}, description="Callers, by name.")
     client_namespaces: Annotated[list[NamespaceName], AfterValidator(distinct)] = Field(
-        default=[], description='Namespaces whose pods may connect. Default: those labelled vllm-platform/client: "true".'
+        default=[], description='Namespaces whose pods may connect. Default: namespaces labelled vllm-platform/client: "true".'
     )
     insecure: bool = Field(default=False, description="Let requests and keys leave the cluster without TLS.")
     tls: Tls | None = Field(default=None, description="Terminate TLS in Envoy.")
@@ -158,7 +160,7 @@ class Gateway(Section):
     replicas: Replicas = Field(default=Replicas(), description="Gateway pods.")
     cpu: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="CPUs of a gateway pod; Envoy runs as many worker threads.")
     memory_gib: MemoryGib = Field(default=1, description="Memory of a gateway pod.")
-    max_body_mib: Positive = Field(default=32, le=1024, description="Largest request; images count in base64.")
+    max_body_mib: Positive = Field(default=32, le=1024, description="Largest request body; images count in base64.")
     count_streamed_tokens: bool = Field(
         default=True,
         description="Count the tokens of every stream in the audit log: streams then end with a chunk of usage and no choices, "
@@ -166,4 +168,4 @@ class Gateway(Section):
     )
     cors: Cors = Field(default=Cors(), description="Calls from web pages.")
     timeouts: Timeouts = Field(default=Timeouts(), description="Time limits.")
-    drain_seconds: int = Field(default=300, ge=10, le=3600, description="Time that a leaving gateway pod gives its open streams.")
+    drain_seconds: int = Field(default=300, ge=10, le=3600, description="Time that a terminating gateway pod gives its open streams.")

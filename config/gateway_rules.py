@@ -1,4 +1,4 @@
-"""Rules of the gateway that the YAML alone can show: who may call, how it is reached, and that nothing leaves the cluster in the clear."""
+"""Rules of `gateway` that need only the YAML: clients and keys, exposure, annotations, and TLS outside the cluster."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _exposure(settings: Settings, gateway: Gateway) -> Iterator[Problem]:
     balancer = gateway.load_balancer
     if gateway.exposure == "load-balancer" and balancer.scope == "external" and not balancer.source_ranges:
         message = "an external load balancer without them would be open to the whole internet"
-        yield Problem("gateway.loadBalancer.sourceRanges", message, "list who may connect; [0.0.0.0/0] says everybody in so many words")
+        yield Problem("gateway.loadBalancer.sourceRanges", message, "list the ranges that may connect; [0.0.0.0/0] allows all explicitly")
     google = gateway.gke_gateway
     if gateway.exposure == "gke-gateway" and google.regional and google.proxy_subnet is None:
         message = f"class {google.class_name} sends requests from the region's proxy-only subnet, which the network policy must let in"
@@ -106,7 +106,7 @@ def _annotations(settings: Settings, gateway: Gateway) -> Iterator[Problem]:
 
 
 def _bodies(gateway: Gateway) -> Iterator[Problem]:
-    """A request is held whole before it is routed, once as it came and once as it is read."""
+    """The gateway buffers a whole request before it routes: once as received, once as parsed."""
     most = int(gateway.memory_gib * 1024 / BODY_COPIES)
     if gateway.max_body_mib > most:
         message = f"a request of {gateway.max_body_mib} MiB does not fit twice into a pod's {gateway.memory_gib:g} GiB"
@@ -128,7 +128,7 @@ def _proxies(settings: Settings, gateway: Gateway) -> Iterator[Problem]:
 
 
 def _encryption(gateway: Gateway) -> Iterator[Problem]:
-    """TLS is required for what leaves the cluster."""
+    """Every exposure outside the cluster requires TLS."""
     wanted = {
         "load-balancer": (gateway.tls, "gateway.tls", "give secretName of a certificate"),
         "gke-gateway": (gateway.gke_gateway.certificate, "gateway.gkeGateway.certificateMap", "name the certificate map, or a certificate"),

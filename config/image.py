@@ -1,4 +1,4 @@
-"""`models.<name>.image`: an image of one's own, pinned to a tag or a digest."""
+"""`models.<name>.image`: a custom image of the model server, pinned to a tag or a digest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, WithJsonSchema
 
 from config.errors import rule
 
-# The grammar of the distribution project's references, where a registry, if one is given, comes first.
+# Grammar of image references (distribution/reference): [registry/]repository[:tag][@digest].
 _PART = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _REGISTRY = r"(?:[A-Za-z0-9.-]+(?::\d{1,5})?/)?"
 _PATTERN = rf"{_REGISTRY}{_PART}(?:/{_PART})*(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}))?(?:@(?P<digest>sha256:[0-9a-f]{{64}}))?"

@@ -1,4 +1,4 @@
-"""How each layer of a model mixes tokens, from the patterns in which config.json files say it."""
+"""The kind of each layer of a model (full attention, sliding window, Mamba-2, ...), from the keys of config.json."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from config.architecture import Architecture
 
-# How a layer mixes tokens. The first three keep keys and values, the last three a state of fixed size.
+# Kinds of layers. The first three have a KV cache, the last three a state of fixed size.
 LayerKind = Literal["full", "sliding", "chunked", "linear", "mamba", "conv"]
 STATE_KINDS: frozenset[LayerKind] = frozenset({"linear", "mamba", "conv"})
 
@@ -35,7 +35,7 @@ _NAMES: dict[LayerKind, str] = {
     "mamba": "Mamba-2",
     "conv": "short convolutions",
 }
-# What layers of a kind cannot be without.
+# Keys that layers of each kind require.
 _SIZES: dict[LayerKind, tuple[str, ...]] = {
     "sliding": ("sliding_window",),
     "chunked": ("attention_chunk_size",),
@@ -52,7 +52,7 @@ _SIZES: dict[LayerKind, tuple[str, ...]] = {
 
 
 def layer_kinds(a: Architecture) -> tuple[LayerKind | None, ...]:
-    """The kind of each layer; None for an MLP that is a layer of its own."""
+    """The kind of each layer; None for an MLP-only layer (Nemotron-H)."""
     if a.hybrid_override_pattern is not None:
         return tuple(_HYBRID_KINDS.get(letter) for letter in a.hybrid_override_pattern)
     if a.layer_types is not None:
@@ -62,7 +62,7 @@ def layer_kinds(a: Architecture) -> tuple[LayerKind | None, ...]:
 
 
 def _pattern(a: Architecture) -> tuple[int | None, LayerKind]:
-    """Every how many layers one is full, and what the others are."""
+    """Interval of the full-attention layers (None: no such interval), and the kind of the other layers."""
     if a.full_attention_interval:
         return a.full_attention_interval, "linear"
     if a.attention_chunk_size:
@@ -73,7 +73,7 @@ def _pattern(a: Architecture) -> tuple[int | None, LayerKind]:
 
 
 def impossible_layers(a: Architecture) -> Iterator[str]:
-    """What cannot be about the layers of an architecture."""
+    """Contradictions among the layer keys of an architecture."""
     pattern, types = a.hybrid_override_pattern, a.layer_types
     if types is not None and len(types) != a.num_hidden_layers:
         yield f"layer_types names {len(types)} layers of {a.num_hidden_layers}"

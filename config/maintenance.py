@@ -1,4 +1,4 @@
-"""When Google may maintain a cluster: recurrence rules, and how much time Google asks for."""
+"""GKE maintenance windows: recurrence rules, and the least window time that GKE requires."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Recurrence = Annotated[
 
 
 def check_maintenance(window: timedelta, recurrence: str) -> None:
-    """Raises the rule that the windows break."""
+    """Raises `rule(...)` if the windows are shorter, fewer or longer than GKE allows."""
     if window < LEAST_WINDOW:
         raise rule(
             f"a window of {_hours(window)} hours does not count, Google asks for 4 or more",
@@ -45,7 +45,7 @@ def check_maintenance(window: timedelta, recurrence: str) -> None:
 
 
 def _starts(recurrence: str) -> tuple[int, list[int]]:
-    """Days after which the rule repeats, and those of them, from a Monday, on which a window starts."""
+    """Period of the rule in days, and the days in it, counted from a Monday, on which a window starts."""
     parts = dict(part.split("=") for part in recurrence.split(";"))
     interval = int(parts.get("INTERVAL", "1"))
     if parts["FREQ"] == "DAILY":

@@ -1,4 +1,4 @@
-"""What a start of vLLM reported of its memory: `make calibrate` prints one, the catalogue and a stack's models may hold some."""
+"""Memory figures from vLLM's start-up log: `make calibrate` prints them; the catalogue and `models.<name>.measured` may hold them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from config.section import Form, Positive, Section
 
 
 class Measured(Section):
-    """One start of vLLM, as its log told. The plan uses it instead of its estimate for the same GPU and parallel sizes."""
+    """Figures of one vLLM start-up log. The plan uses them instead of its estimate for the same GPU and parallel sizes."""
 
     gpu: str = Field(description="GPU by the catalogue's name, such as nvidia-l4.")
-    tensor_parallel_size: Positive = Field(default=1, description="GPUs that shared every layer.")
-    pipeline_parallel_size: Positive = Field(default=1, description="GPUs that followed one another.")
+    tensor_parallel_size: Positive = Field(default=1, description="Tensor parallel size.")
+    pipeline_parallel_size: Positive = Field(default=1, description="Pipeline parallel size.")
     gpu_memory_utilization: float = Field(gt=0, le=1, description="Share of the GPU's memory that vLLM was given.")
     max_model_len: Positive | None = Field(default=None, description="Longest sequence, tokens.")
-    max_num_batched_tokens: Positive = Field(description="Tokens of a step of the scheduler.")
-    max_num_seqs: Positive | None = Field(default=None, description="Sequences of a step. Default: 256.")
+    max_num_batched_tokens: Positive = Field(description="Most tokens in one step.")
+    max_num_seqs: Positive | None = Field(default=None, description="Most sequences in one step. Default: 256.")
     kv_cache_dtype: str = Field(default="auto", description="Type of the KV cache.")
-    enforce_eager: bool = Field(default=False, description="It ran without CUDA graphs.")
+    enforce_eager: bool = Field(default=False, description="vLLM ran without CUDA graphs.")
     weights_gib: float = Field(gt=0, description="Weights per GPU, GiB.")
     kv_cache_gib: float = Field(ge=0, description="KV cache per GPU, GiB.")
     kv_cache_tokens: Positive | None = Field(default=None, description="KV cache in tokens.")

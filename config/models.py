@@ -14,14 +14,14 @@ from config.measured import Measured
 from config.section import Cpus, Form, MemoryGib, Name, NonNegative, Positive, Section, distinct
 from config.weights import HuggingFaceId, Revision, Weights
 
-# vLLM reads variables of these names; the variables that Kubernetes makes of a Service of the same name break it.
+# Kubernetes sets variables such as VLLM_PORT in every pod for a Service of one of these names, and vLLM reads them as its settings.
 # vllm/envs.py 0.33.0: VLLM_PORT, VLLM_DP_MASTER_PORT, VLLM_NIXL_SIDE_CHANNEL_PORT, ...
 BANNED_NAMES = frozenset(
     f"vllm{suffix}" for suffix in ("", "-dp-master", "-nixl-side-channel", "-p2p-side-channel", "-ec-side-channel", "-mooncake-bootstrap")
 )
 
 
-# What a command line, a URL and a metric's label take as it is.
+# Needs no escaping in a command line, a URL or a Prometheus label.
 ServedName = Annotated[
     str,
     Form("[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}", "a name for the API", "use letters, digits and . _ : / @ + -, no sign first"),
@@ -29,7 +29,7 @@ ServedName = Annotated[
 
 
 def check_name(name: str) -> str:
-    """A rule on an entry's key: it becomes the name of a Service."""
+    """Rule on the key of an entry, which becomes the name of a Service."""
     if name in BANNED_NAMES:
         raise rule(
             f"a Service named '{name}' makes Kubernetes set variables such as VLLM_PORT, which stop the engine",
@@ -42,9 +42,11 @@ class Parallelism(Section):
     """How one replica spreads over the GPUs of a node."""
 
     tensor: Positive = Field(default=1, description="Tensor parallel size: GPUs that share every layer.")
-    pipeline: Positive = Field(default=1, description="Pipeline parallel size: GPUs that follow one another.")
+    pipeline: Positive = Field(default=1, description="Pipeline parallel size: stages of consecutive layers.")
     data: Positive = Field(default=1, description="Data parallel size: copies of all but the experts, each with a KV cache of its own.")
-    expert: bool = Field(default=False, description="Place whole experts on GPUs, over tensor x data, instead of slices of each.")
+    expert: bool = Field(
+        default=False, description="Expert parallelism: whole experts on each of tensor x data GPUs, instead of a slice of every expert."
+    )
 
     @property
     def gpus_per_rank(self) -> int:
@@ -58,7 +60,7 @@ class Parallelism(Section):
 
 
 class Traffic(Section):
-    """What a typical request looks like; capacity and $ per million tokens follow from it.
+    """A typical request: the input for capacity and $ per million tokens.
 
     Defaults: mean of the conversation service in Azure's LLM inference trace of 2023 (19,366 requests).
     """
@@ -68,7 +70,7 @@ class Traffic(Section):
 
 
 class Scaling(Section):
-    """How many replicas, and where."""
+    """Number of replicas, and the capacity type of their nodes."""
 
     floor: NonNegative = Field(default=1, description="Replicas that are always on, on on-demand nodes.")
     ceiling: Positive = Field(default=1, description="Most replicas, floor and burst together.")
@@ -82,28 +84,31 @@ class Scaling(Section):
 
 
 class Rollout(Section):
-    """How a change reaches the replicas."""
+    """How replicas are updated."""
 
     strategy: Literal["rolling"] = Field(default="rolling", description="Replace replicas one after another.")
 
 
 class Slo(Section):
-    """What clients may expect."""
+    """Service level objectives."""
 
     ttft_seconds: float | None = Field(
         default=None,
         gt=0,
-        description="Mean time to first token. The plan aims for as many requests in flight as meet it. Default: as many as memory holds.",
+        description="Mean time to first token. The plan limits requests in flight to as many as meet it. Default: as many as memory holds.",
     )
-    tpot_seconds: float | None = Field(default=None, gt=0, description="Mean time per output token, likewise: 0.05 is 20 tokens/s.")
+    tpot_seconds: float | None = Field(
+        default=None, gt=0, description="Mean time per output token, a limit in the same way: 0.05 is 20 tokens/s."
+    )
     availability: float = Field(default=0.99, gt=0, lt=1, description="Share of requests that must succeed.")
 
 
 class Affinity(Section):
-    """Which replica a request goes to: requests alike to the same one, so that its prefix cache stays warm (consistent hashing)."""
+    """Sends similar requests to the same replica by consistent hashing, so that they hit its prefix cache."""
 
     by: Literal["none", "session", "prefix"] = Field(
-        default="none", description="none: the least busy. session: by a header. prefix: by the beginning of the prompt."
+        default="none",
+        description="none: to the replica with the fewest requests. session: by a header. prefix: by the beginning of the prompt.",
     )
     header: Annotated[str, Form(r"[a-z0-9-]+", "a header's name", "use lower-case letters, digits and dashes")] = Field(
         default="x-session-id", description="Header of `by: session`."
@@ -111,7 +116,7 @@ class Affinity(Section):
 
 
 class LoraAdapter(Section):
-    """A LoRA adapter of a model, served beside it under the name that it is keyed by."""
+    """A LoRA adapter of a model; clients request it by its key."""
 
     source: HuggingFaceId = Field(description="Hugging Face id.")
     revision: Revision | None = Field(default=None, description="Commit of the adapter's repository, 40 hexadecimal digits.")
@@ -133,11 +138,11 @@ class Model(Section):
         default=None, description="Commit of the model's repository, 40 hexadecimal digits. Default: the catalogue's."
     )
     architecture: Architecture | None = Field(
-        default=None, description="In the terms of config.json, for a model that the catalogue does not know."
+        default=None, description="By the keys of config.json, for a model that the catalogue does not have."
     )
     measured: list[Measured] = Field(
         default=[],
-        description="What starts of vLLM reported of its memory (`make calibrate` prints one): planned with instead of estimates.",
+        description="Memory figures of vLLM start-up logs (`make calibrate` prints them), used instead of estimates.",
     )
     served_names: Annotated[list[ServedName], AfterValidator(distinct)] = Field(
         default=[], description="Names that clients may use in the `model` field. Default: the entry's key."
@@ -145,7 +150,8 @@ class Model(Section):
     lora_adapters: dict[ServedName, LoraAdapter] = Field(default={}, description="LoRA adapters, by the name that clients use.")
     node_pool: Name = Field(description="Key under nodePools.")
     image: ImageReference | None = Field(
-        default=None, description="Image of the model server and of its download, with a tag or digest. Default: the pinned vLLM."
+        default=None,
+        description="Image of the model server and of the download of its weights, with a tag or digest. Default: the pinned vLLM.",
     )
     engine: Engine = Field(default=Engine(), description="Settings of vLLM.")
     parallelism: Parallelism = Field(default=Parallelism(), description="GPUs of a replica.")
@@ -157,5 +163,5 @@ class Model(Section):
     affinity: Affinity = Field(default=Affinity(), description="How the gateway chooses a replica.")
     slo: Slo = Field(default=Slo(), description="Objectives.")
     startup_budget_seconds: Positive | None = Field(
-        default=None, ge=60, description="Time until ready before a replica is restarted. Default: planned."
+        default=None, ge=60, description="Time that a replica may take to become ready before it is restarted. Default: the plan's."
     )

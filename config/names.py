@@ -1,4 +1,4 @@
-"""Names that belong to others, each by its owner's rule: Kubernetes' objects, Google Cloud's resources, hosts, registries."""
+"""Formats of external names: Kubernetes objects, Google Cloud resources, DNS names, registries, chart repositories."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Reservation = Annotated[
         "give its name, or projects/<owner>/reservations/<name> for one that another project shares",
     ),
 ]
-# RFC 1123, with 63 letters a label; the last label of an address that is no host name is a number.
+# RFC 1123, at most 63 characters per label; a last label of digits only is refused, because the name is then an IP address.
 HostName = Annotated[
     str,
     Form(
@@ -71,7 +71,7 @@ def _chart_source(value: str) -> str:
     if separator and scheme not in ("oci", "https", "http"):
         raise rule(f"Helm cannot read charts from '{value}'", "give oci://..., https://... or a folder of .tgz files")
     if separator and not re.fullmatch(r"(?:\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:/[^\s?#]*)?", rest):
-        raise rule(f"'{value}' has no host, or holds what no address does", "write it as in oci://registry.example.com/charts")
+        raise rule(f"'{value}' has no host, or characters that a URL cannot have", "write it as in oci://registry.example.com/charts")
     if not value.strip() or value != value.strip() or not value.isprintable():
         raise rule(f"'{value}' is not a folder", "give the path of a folder of .tgz files, without blanks around it")
     return value

@@ -19,19 +19,19 @@ LabelValue = Annotated[str, Form(f"({_LABEL})?", "the value of a label", _LABEL_
 
 
 class NodeCount(Bounds):
-    """How many nodes of one kind the cluster autoscaler may keep, over all zones."""
+    """Nodes of one capacity type (on-demand or spot) that the cluster autoscaler may keep, over all zones."""
 
-    min: NonNegative = Field(default=0, description="Nodes that are always kept. The plan raises it to what the floors need.")
-    max: NonNegative = Field(default=0, description="Nodes that the autoscaler may reach.")
+    min: NonNegative = Field(default=0, description="Fewest nodes. The plan raises it to the nodes that the models' floors need.")
+    max: NonNegative = Field(default=0, description="Most nodes.")
     node_selector: dict[LabelKey, LabelValue] | None = Field(
         default=None,
         description="Labels that select these nodes, for provider `existing` only. "
-        "Default: those that this program gives to its own node pools.",
+        "Default: the labels that this program gives to its own node pools.",
     )
 
 
 class Hardware(Section):
-    """A machine that the catalogue does not know, for provider `existing`."""
+    """A machine that is not in the catalogue, for provider `existing`."""
 
     vcpus: Cpus = Field(description="Virtual CPUs of a node.")
     memory_gib: MemoryGib = Field(description="Memory of a node.")
@@ -49,7 +49,7 @@ class Hardware(Section):
 
 
 class GpuSharing(Section):
-    """Several model servers on one GPU, whose memory is not kept apart: their gpuMemoryUtilization must fit together."""
+    """Several model servers on one GPU without memory isolation: the sum of their gpuMemoryUtilization must fit."""
 
     strategy: Literal["TIME_SHARING", "MPS"] = Field(description="How the GPU is shared.")
     max_clients_per_gpu: int = Field(ge=2, le=48, description="Pods that may share one GPU.")
@@ -59,11 +59,11 @@ class NodePool(Section):
     """One kind of machine, on demand and as spot capacity."""
 
     machine_type: str | None = Field(default=None, description="A machine type of the catalogue.")
-    hardware: Hardware | None = Field(default=None, description="The machine's size where the catalogue does not know it.")
-    on_demand: NodeCount = Field(default=NodeCount(), description="On-demand nodes: they carry the floors.")
-    spot: NodeCount = Field(default=NodeCount(), description="Spot nodes: they carry what bursts above the floors.")
+    hardware: Hardware | None = Field(default=None, description="The machine's size, if it is not in the catalogue.")
+    on_demand: NodeCount = Field(default=NodeCount(), description="On-demand nodes: they run the floor replicas.")
+    spot: NodeCount = Field(default=NodeCount(), description="Spot nodes: they run the burst replicas.")
     zones: Annotated[list[str], AfterValidator(distinct)] | None = Field(
-        default=None, description="Zones of this pool. Default: those of the cluster."
+        default=None, description="Zones of this pool. Default: the cluster's zones."
     )
     boot_disk_gib: int = Field(default=200, ge=50, le=65536, description="Boot disk: images and, by default, weights.")
     image_streaming: bool = Field(default=True, description="GKE image streaming: containers start before their image has arrived.")

@@ -1,7 +1,7 @@
-"""Numbers and switches of the settings models, stricter than pydantic's own: no switch is a number, and no bound is lost.
+"""Stricter numbers and booleans than pydantic's for the settings models: a boolean is not a number, and every declared bound applies.
 
-pydantic reads `true` as 1 and 1 as `true`; and of two upper bounds on one field, its own and its type's, it keeps the last one.
-Text that is a number is a number: `pulumi config set --path` writes fractions as text.
+pydantic converts `true` to 1 and 1 to `true`; if a field and its type both have an upper bound, it keeps only the last one.
+Numeric text is accepted as a number: `pulumi config set --path` writes fractions as text.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CHECKS = {"int": _number, "float": _number, "literal": _number, "bool": _switch
 
 
 class StrictNumbers(BaseModel):
-    """A model that refuses what is no number, and holds each field to all its bounds."""
+    """Base model that refuses booleans as numbers and numbers as booleans, and applies all bounds of a field."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -48,7 +48,7 @@ class StrictNumbers(BaseModel):
 
 
 def declared_bounds(field: FieldInfo) -> dict[str, Any]:
-    """The strictest of each kind of bound that the field itself or its type declares, `None` aside."""
+    """The strictest bound of each kind (ge, gt, le, lt) that the field or its type declares; `| None` is ignored."""
     bounds: dict[str, Any] = {}
     for mark in _marks(field.annotation, field.metadata):
         for kind, stricter in _STRICTER.items():
@@ -67,7 +67,7 @@ def _marks(annotation: Any, metadata: Iterable[Any]) -> Iterator[Any]:
 
 
 def _strict(schema: Any, bounds: dict[str, Any]) -> Any:
-    """Descends to the values that a field holds, but not into other models."""
+    """Adds the checks and `bounds` to a field's schema, its items and keys included, but not to nested models."""
     kind = schema["type"]
     if kind == "function-before" and schema["function"]["function"] in (_number, _switch):
         return schema

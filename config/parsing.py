@@ -1,7 +1,6 @@
 """Reads a stack's configuration into `Settings`, and judges it by the rules.
 
-It keeps going: what is malformed becomes a problem and is left out, so that planning can still judge the rest and the user sees all
-problems at once.
+A malformed value becomes a problem and is left out, so that planning can still judge the rest and the user sees all problems at once.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def parse(config: Mapping[str, Any]) -> Settings:
 
 
 def _without_tokens(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    """The configuration without the credentials that stand outside `secrets`, and a problem for each."""
+    """The configuration without the credentials found outside `secrets`, and a problem for each."""
     problems: list[Problem] = []
     cleaned = dict(config)
     for key, value in config.items():
@@ -71,7 +70,7 @@ def _without_tokens(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Pro
 
 
 class _Reader:
-    """Reads one section after another, collecting what is wrong."""
+    """Reads one section after another and collects problems."""
 
     def __init__(self, sections: dict[str, Any]) -> None:
         self.sections = sections
@@ -84,7 +83,7 @@ class _Reader:
             self.problems.append(Problem(name, "unknown section", advice))
 
     def refuse_unknown_namespaces(self, config: Mapping[str, Any]) -> None:
-        """Keys of other namespaces are other programs' business, unless they look like a slip of the pen."""
+        """Keys of other namespaces belong to other programs, unless the namespace looks like a misspelt `vllm-platform`."""
         for key in config:
             namespace, colon, name = key.partition(":")
             if not colon:
@@ -129,7 +128,7 @@ class _Reader:
         return {str(key): entry for key, entry in read.items() if entry is not None}
 
     def _section(self, name: str) -> Any:
-        """A section with nothing below its key says nothing."""
+        """The value of a section; a key without a value counts as an empty mapping."""
         value = self.sections.get(name)
         return {} if value is None else value
 
@@ -145,7 +144,7 @@ class _Reader:
         return entry
 
     def _validated(self, path: str, model: type[M], value: Any) -> M | None:
-        """Reads a mapping; where keys of it are wrong, reads it again without them so that planning can judge the rest."""
+        """Reads a mapping; if some keys are wrong, reads it again without them so that planning can judge the rest."""
         try:
             return model.model_validate(value)
         except ValidationError as error:

@@ -26,6 +26,6 @@ def regions() -> dict[str, list[str]]:
 
 
 def sells(zone: str, machine_type: str) -> bool:
-    """Whether nodes of the type can come in the zone, as far as its series says: for GPUs, the accelerator's own zones say more."""
+    """Whether the zone offers the machine type's series. For GPU machines see also `Accelerator.sold_in`."""
     without = _places()["withoutMachines"].get(machine_type.partition("-")[0], ())
     return zone not in without and zone.rpartition("-")[0] not in without

@@ -1,4 +1,4 @@
-"""`platform`: what every model shares. NVIDIA GPU Operator, kube-prometheus-stack, and where charts and images come from."""
+"""`platform`: NVIDIA GPU Operator, kube-prometheus-stack, and the sources of charts and images."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from config.section import Positive, Section
 
 
 class GpuOperator(Section):
-    """NVIDIA GPU Operator; on GKE's own driver it still brings DCGM metrics and node feature labels."""
+    """NVIDIA GPU Operator; with GKE's own driver it still provides DCGM metrics and node feature labels."""
 
     enabled: bool = Field(default=True, description="Install it.")
     pod_quota: int = Field(
         default=1000,
         ge=10,
         le=1_000_000,
-        description="Pods of the critical priority classes that its namespace may run: nodes times operands.",
+        description="Critical-priority pods that the operator's namespace may run: GPU nodes times operands.",
     )
 
 
@@ -25,21 +25,23 @@ class Monitoring(Section):
 
     enabled: bool = Field(default=True, description="Install it, and create a PodMonitor for every model.")
     retention_days: Positive = Field(default=15, description="How long Prometheus keeps samples.")
-    storage_gib: int = Field(default=50, ge=5, le=65536, description="Volume of Prometheus.")
+    storage_gib: int = Field(default=50, ge=5, le=65536, description="Size of Prometheus's volume.")
     storage_class: ObjectName | None = Field(
         default=None, description="StorageClass of the volumes. Default: premium-rwo on GKE, else the cluster's default."
     )
-    scrape_interval_seconds: int = Field(default=15, ge=5, le=120, description="Autoscaling wants 15 or less.")
+    scrape_interval_seconds: int = Field(
+        default=15, ge=5, le=120, description="Prometheus's scrape interval. Autoscaling needs 15 or less."
+    )
 
 
 class Platform(Section):
-    """What every model shares."""
+    """Components and sources that all models share."""
 
     gpu_operator: GpuOperator = Field(default=GpuOperator(), description="NVIDIA GPU Operator.")
     monitoring: Monitoring = Field(default=Monitoring(), description="Prometheus, Alertmanager, Grafana.")
     chart_mirror: ChartSource | None = Field(
         default=None,
-        description="Where every Helm chart comes from instead of its own repository: oci://..., https://..., or a folder of .tgz files.",
+        description="Source of all Helm charts instead of their own repositories: oci://..., https://..., or a folder of .tgz files.",
     )
     image_mirror: Registry | None = Field(
         default=None,
@@ -48,5 +50,5 @@ class Platform(Section):
     )
     require_pinned_revisions: bool = Field(
         default=True,
-        description="Refuse a model whose weights are not pinned to a commit. Only where nothing is lost when they change: false.",
+        description="Refuse a model whose weights are not pinned to a commit. Set false only where changed weights do no harm.",
     )

@@ -1,7 +1,7 @@
-"""How a checkpoint is quantized: what `quantization_config` of config.json, or hf_quant_config.json beside it, says in its many spellings.
+"""How a checkpoint is quantized, read from `quantization_config` in config.json or from hf_quant_config.json.
 
-Owns the translation into bits by groups of modules. What these bits are worth for a given model is planning's
-(`planning/weight_size.py`), and whether vLLM can run them is `planning/compatibility.py`'s.
+Translates the spellings of all quantizers into bits per group of modules. `planning/weight_size.py` turns bits into bytes,
+`planning/data_types.py` checks that vLLM supports them on the GPU.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ Bits = Annotated[int, Field(gt=0, le=32)]
 # Modules that a checkpoint quantizes, or leaves alone, together.
 ModuleClass = Literal["attention", "mixer", "mlp", "shared_experts", "experts", "embedding", "lm_head", "encoder"]
 
-# Bits of a weight by what modelopt calls the algorithm (vLLM 0.33.0, model_executor/layers/quantization/modelopt.py), and bits of
-# the activations that it is multiplied with.
+# By modelopt's quant_algo: bits of a weight, and bits of the activations that it is multiplied with (vLLM 0.33.0,
+# model_executor/layers/quantization/modelopt.py).
 _ALGORITHMS: dict[str, tuple[int, int]] = {
     "FP8": (8, 8),
     "FP8_PER_CHANNEL_PER_TOKEN": (8, 8),
@@ -37,7 +37,7 @@ _ALGORITHMS: dict[str, tuple[int, int]] = {
     "INT8_SQ": (8, 8),
 }
 _GROUPS = {"NVFP4": 16, "NVFP4_AWQ": 16, "W4A16_NVFP4": 16, "W4A8_NVFP4_FP8": 16, "MXFP4": 32, "MXFP8": 32}
-# Bits by the method's name, where the method has one kind of weight only.
+# By quant_method, for methods with a single format: bits of a weight, bits of activations.
 _BITS = {
     "fp8": (8, 8),
     "fbgemm_fp8": (8, 8),
@@ -59,7 +59,7 @@ _IGNORED = ("ignore", "ignored_layers", "exclude_modules", "exclude", "modules_t
 
 
 class QuantizedGroup(BaseModel):
-    """Modules that are quantized alike."""
+    """Modules that are quantized in the same way."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,14 +69,14 @@ class QuantizedGroup(BaseModel):
 
 
 class BitsPerWeight(BaseModel):
-    """Bits of a weight with its share of the scales, on average over a class of modules; what is not named is not quantized."""
+    """Mean bits per weight, scales included, by class of modules; a class without a value is not quantized."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     attention: float | None = Field(default=None, gt=0, le=32, description="Projections of softmax attention.")
     mixer: float | None = Field(default=None, gt=0, le=32, description="Projections of linear attention, Mamba and convolutions.")
     mlp: float | None = Field(default=None, gt=0, le=32, description="Dense MLPs.")
-    shared_experts: float | None = Field(default=None, gt=0, le=32, description="Experts that every token visits.")
+    shared_experts: float | None = Field(default=None, gt=0, le=32, description="Shared experts.")
     experts: float | None = Field(default=None, gt=0, le=32, description="Routed experts.")
     embedding: float | None = Field(default=None, gt=0, le=32, description="Input embedding.")
     lm_head: float | None = Field(default=None, gt=0, le=32, description="Output embedding.")
@@ -84,7 +84,7 @@ class BitsPerWeight(BaseModel):
 
 
 class QuantizationConfig(BaseModel):
-    """`quantization_config` of a quantized checkpoint, as config.json has it or as `make describe-model` sums it up."""
+    """`quantization_config` of a quantized checkpoint, from config.json or from the summary of `make describe-model`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -97,9 +97,7 @@ class QuantizationConfig(BaseModel):
     )
     groups: tuple[QuantizedGroup, ...] = Field(default=(), description="Modules quantized in different ways.")
     ignore: tuple[str, ...] = Field(default=(), description="Modules that are not quantized: names, wildcards, or re: and a pattern.")
-    bits_per_weight: BitsPerWeight | None = Field(
-        default=None, description="What comes out of all this for each class of modules; it then stands for `bits`."
-    )
+    bits_per_weight: BitsPerWeight | None = Field(default=None, description="Resulting bits by class of modules; replaces `bits`.")
 
     @model_validator(mode="before")
     @classmethod
@@ -117,7 +115,7 @@ class QuantizationConfig(BaseModel):
 
 
 def _translated(raw: dict[str, Any]) -> dict[str, Any]:
-    """Keys of `QuantizationConfig` from any writer's spelling."""
+    """Translates any quantizer's keys into those of `QuantizationConfig`."""
     if isinstance(raw.get("quantization"), dict):  # hf_quant_config.json
         raw = {"quant_method": "modelopt", **{key: value for key, value in raw.items() if key != "quantization"}, **raw["quantization"]}
     value = {key: raw[key] for key in QuantizationConfig.model_fields if raw.get(key) is not None}

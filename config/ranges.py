@@ -1,4 +1,4 @@
-"""Ranges of IPv4 addresses: how they are written, and which a VPC cannot have."""
+"""IPv4 CIDR ranges: their format, and the ranges that a VPC prohibits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _source(value: str) -> str:
 
 
 _SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^{_FORM}$"})
-# Of a network's own addresses; and of those who may connect, where 0.0.0.0/0 is everybody.
+# Cidr: a range of the network itself. SourceCidr: clients that may connect; 0.0.0.0/0 allows all.
 Cidr = Annotated[str, AfterValidator(_cidr), AfterValidator(_usable), _SCHEMA]
 SourceCidr = Annotated[str, AfterValidator(_cidr), AfterValidator(_source), _SCHEMA]
 

@@ -1,4 +1,4 @@
-"""Rules between sections of a stack that the YAML alone can show; what follows from numbers is in `planning`."""
+"""Rules across the sections of a stack that need only the YAML; rules on planned figures are in `planning`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from config.secrets import SecretName
 from config.settings import Settings
 
 # Critical pods of the GPU Operator: on each GPU node its operands (validator, toolkit, device plugin, feature discovery, DCGM and its
-# exporter, MIG manager, node feature discovery), and a few a cluster. Assumed.
+# exporter, MIG manager, node feature discovery), and a few per cluster. Assumed.
 OPERANDS_PER_NODE = 8
 OPERATOR_PODS = 4
-# StorageClasses that GKE brings, and those of disks that clusters are made with; Filestore's end in -rwx.
+# GKE's own StorageClasses for disks, and the usual names of further ones; Filestore's end in -rwx.
 GKE_DISKS = r"standard|(standard|premium)-rwo|(hyperdisk-|pd-).*"
 
 
@@ -53,10 +53,10 @@ def _provider_rules(settings: Settings) -> Iterator[Problem]:
     if not settings.gcp_project:
         yield Problem("gcp:project", "required by provider gke, but not given", "pulumi config set gcp:project <project>")
     elif not re.fullmatch(PROJECT_ID, settings.gcp_project):
-        message = f"'{settings.gcp_project}' cannot be a project's id (a name or a number is none)"
+        message = f"'{settings.gcp_project}' cannot be a project's id (it is not the project's name or number)"
         yield Problem("gcp:project", message, "give 6 to 30 lower-case letters, digits and dashes, a letter first: gcloud projects list")
     if cluster.gpu_stack == "driver-installer" and not settings.platform.gpu_operator.enabled:
-        message = "false, but with cluster.gpuStack 'driver-installer' it is what advertises nvidia.com/gpu"
+        message = "false, but with cluster.gpuStack 'driver-installer' the operator's device plugin advertises nvidia.com/gpu"
         yield Problem("platform.gpuOperator.enabled", message, "set it to true, or cluster.gpuStack to gke-default")
     yield from _region(settings)
     yield from _zones(settings, "cluster", cluster.zones)
@@ -109,7 +109,7 @@ def _pool_rules(settings: Settings, name: str, pool: NodePool) -> Iterator[Probl
 
 
 def _operator_quota(settings: Settings) -> Iterator[Problem]:
-    """GKE refuses critical pods beyond the quota of their namespace; nodes without their operands never serve."""
+    """GKE refuses critical-priority pods beyond their namespace's ResourceQuota; a GPU node without its operands cannot serve."""
     operator, machines = settings.platform.gpu_operator, catalog.machine_types()
     if not operator.enabled or not isinstance(settings.cluster, GkeCluster):
         return
@@ -148,7 +148,7 @@ def _gke_pool_rules(settings: Settings, path: str, pool: NodePool, cluster: GkeC
 
 
 def _nodes_are_counted_once(settings: Settings) -> Iterator[Problem]:
-    """On an existing cluster: two groups of nodes, where whatever one selects, the other selects too."""
+    """On an existing cluster: no nodeSelector may include another, which would count the same nodes twice."""
     if not isinstance(settings.cluster, ExistingCluster):
         return
     groups = [
@@ -207,7 +207,7 @@ def _bucket_rules(settings: Settings, path: str, model: Model) -> Iterator[Probl
 
 
 def _said(settings: Settings, path: str) -> bool:
-    """Whether something is wrong at `path` or below it already."""
+    """Whether a problem at `path` or below it was found already."""
     return any(problem.path == path or problem.path.startswith(f"{path}.") for problem in settings.problems)
 
 
@@ -222,7 +222,7 @@ def _volume_can_be_shared(settings: Settings, path: str, model: Model) -> Iterat
     if weights.access_mode == "ReadWriteMany" and isinstance(settings.cluster, GkeCluster) and re.fullmatch(GKE_DISKS, name):
         said = f"'{name}'" if weights.storage_class else f"GKE's default class {name}"
         message = f"{said} makes disks, which one node mounts: a claim of ReadWriteMany never binds"
-        fix = "name a class of Filestore's, of your own, with the VPC as its `network`; or use ReadWriteOnce, or weights.cache empty-dir"
+        fix = "name a Filestore class of your own whose `network` is the VPC, or use ReadWriteOnce, or weights.cache empty-dir"
         yield Problem(f"{path}.weights.storageClass", message, fix)
 
 

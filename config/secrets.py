@@ -1,6 +1,6 @@
-"""`secrets`: which secrets the stack has and where they live. Never their values: those stay Pulumi secret Outputs.
+"""`secrets`: which secrets the stack has and where they are kept. Never their values, which stay Pulumi secret Outputs.
 
-`masked` goes over the section before anything else reads it. What follows sees marks: that a value is given, or what is wrong with it.
+`masked` replaces each value by a mark before anything else reads the section: a mark says that a value is given, or what is wrong with it.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class Secrets(Section):
         description="API keys by client of the gateway. Several keys of one client, separated by a space or line break, are all valid: "
         "that is how a key is rotated.",
     )
-    grafana_admin_password: Secret | None = Field(default=None, description="Default: the chart makes one up and keeps it in a Secret.")
-    s3_access_key_id: Secret | None = Field(default=None, description="Access key of the buckets that weights are streamed from by s3://.")
-    s3_secret_access_key: Secret | None = Field(default=None, description="Its secret.")
+    grafana_admin_password: Secret | None = Field(default=None, description="Default: the chart generates one and keeps it in a Secret.")
+    s3_access_key_id: Secret | None = Field(default=None, description="Access key id for weights at s3:// addresses.")
+    s3_secret_access_key: Secret | None = Field(default=None, description="Secret of that access key.")
 
     def has(self, name: SecretName) -> bool:
         field = next(field for field, info in type(self).model_fields.items() if info.alias == name)
@@ -74,12 +74,12 @@ class Secrets(Section):
 
 
 def is_encrypted(value: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether a stack file says that Pulumi has encrypted it."""
+    """Whether the value has the form `{secure: ...}` of an encrypted value in a stack file."""
     return isinstance(value, dict) and set(value) == {"secure"}
 
 
 def masked(secrets: Any) -> Any:
-    """The section with marks in place of values, whatever shape they have. Ids in Secret Manager stay where they can be ids."""
+    """The section with a mark in place of every value, whatever its type. Valid ids in Secret Manager are kept."""
     if secrets is None:
         return None
     if not isinstance(secrets, dict):
@@ -99,7 +99,7 @@ def _entry(key: Any, value: Any, source: str | None) -> Any:
 
 
 def _shown(key: Any) -> str:
-    """A key that is none may be a secret that slipped to the left of the colon; what is near to a known one is a typo."""
+    """A key for messages: known keys and near misspellings as they are; any other key may be a pasted secret and is hidden."""
     return str(key) if key in _KEYS or difflib.get_close_matches(str(key), _KEYS, cutoff=0.6) else TOKEN
 
 
@@ -108,7 +108,7 @@ def _client(name: Any) -> str:
 
 
 def _mark(value: Any, source: str | None) -> Any:
-    """Nothing stays nothing, and what cannot be a secret stays wrong."""
+    """The mark of one value. An empty value stays empty; a value of the wrong type becomes a list, which pydantic refuses."""
     if value is None or value == "":
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The base of every settings model: camelCase keys, frozen, unknown keys refused; and the value types that several share."""
+"""The base class of every settings model: camelCase keys, frozen, unknown keys refused; and the value types that several models share."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Section(StrictNumbers):
 
 @dataclass(frozen=True)
 class Form:
-    """Text of a form that a schema says as a pattern and a message in words: what it is called, and how to write it."""
+    """A text format: its pattern for the JSON schema; its name (`what`) and how to write it (`advice`) for messages."""
 
     pattern: str
     what: str
@@ -57,7 +57,7 @@ class Form:
 
 @dataclass(frozen=True)
 class OneOf:
-    """Text that names an entry of a list which is read as data: too long to be a Literal."""
+    """Text that must be in `names()`, a list read from a data file, where a Literal would be too long."""
 
     names: Callable[[], Sequence[str]]
     what: str
@@ -75,7 +75,7 @@ class OneOf:
 
 
 def distinct(values: list[str]) -> list[str]:
-    """A list that names nothing twice."""
+    """Refuses a list with duplicates."""
     if twice := sorted({value for value in values if values.count(value) > 1}):
         raise rule(f"names {', '.join(twice)} twice", "name each once")
     return values
@@ -94,7 +94,7 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Bounds(Section):
-    """At least and at most so many."""
+    """A minimum and a maximum count."""
 
     min: NonNegative
     max: NonNegative

@@ -1,4 +1,4 @@
-"""The whole of a stack's configuration, typed. `config.parsing` makes it."""
+"""A stack's whole configuration, typed. `config.parsing` makes it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SECTIONS = ("cluster", "nodePools", "platform", "models", "gateway", "budget", "
 
 @dataclass(frozen=True)
 class Settings:
-    """What a stack says. `problems` is what was wrong with the YAML; `doubtful` are the entries that it was wrong in:
-    they are here without what was wrong, or not at all."""
+    """A stack's configuration. `problems`: errors found in the YAML. `doubtful`: paths of the entries with such errors, which are here
+    without the wrong keys, or not at all."""
 
     gcp_project: str | None
     gcp_region: str | None
@@ -36,5 +36,5 @@ class Settings:
 
 
 def is_read(key: str) -> bool:
-    """Whether the program reads a key of the configuration; those of other namespaces are other programs' business."""
+    """Whether this program reads a key of the configuration; keys of other namespaces belong to other programs."""
     return key in ("gcp:project", "gcp:region") or key.startswith(f"{PROJECT}:")

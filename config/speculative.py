@@ -1,4 +1,4 @@
-"""`models.<name>.engine.speculative`: tokens that a cheaper guess proposes and the model checks several at a time."""
+"""`models.<name>.engine.speculative`: a cheaper method proposes several tokens, and the model verifies them in one step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from config.errors import rule
 from config.section import Positive, Section
 from config.weights import HuggingFaceId, Revision
 
-# Parts of a model's name by which vLLM takes it for another kind of draft, whatever the method says (SpeculativeConfig 0.33.0).
+# Substrings of a draft model's name from which vLLM infers another method, whatever `method` says (SpeculativeConfig 0.33.0).
 _TELLING_NAMES = ("eagle-", "eagle3", "dflash", "dspark")
 
 
@@ -26,10 +26,10 @@ class Speculative(Section):
     num_speculative_tokens: Annotated[Positive, Field(le=64)] = Field(description="Tokens proposed at a time.")
     model: HuggingFaceId | None = Field(default=None, description="Hugging Face id of the draft model or head.")
     revision: Revision | None = Field(
-        default=None, description="Commit of its repository, 40 hexadecimal digits. Default: the catalogue's."
+        default=None, description="Commit of that repository, 40 hexadecimal digits. Default: the catalogue's."
     )
     architecture: Architecture | None = Field(
-        default=None, description="Its architecture in the terms of config.json, where the catalogue does not know it."
+        default=None, description="Architecture of the draft by the keys of config.json, if it is not in the catalogue."
     )
     prompt_lookup_min: Positive | None = Field(default=None, description="ngram: shortest run of tokens that is looked up. Default: 5.")
     prompt_lookup_max: Positive | None = Field(default=None, description="ngram: longest run of tokens that is looked up. Default: 5.")

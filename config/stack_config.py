@@ -1,6 +1,6 @@
 """Reads a stack's configuration: from Pulumi inside a program, or from the stack's YAML file without Pulumi.
 
-The one module of `config` that knows Pulumi, and it imports it only when asked: `make check` does without.
+The only module of `config` that imports Pulumi, and only inside functions: `make check` runs without Pulumi.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from config.settings import PROJECT, SECTIONS, Settings, is_read
 from config.tokens import TOKEN, looks_random
 
 SECRETS = f"{PROJECT}:secrets"
-# Brackets within brackets, and characters of indentation. A stack has ten of the one and twenty of the other.
+# Limit on nested brackets, and on characters of indentation. A stack has about 10 and 20.
 _MOST_NESTED = 500
 
 
 class DuplicateKeyError(ConstructorError):
-    """A key that stands twice in one mapping."""
+    """A key is given twice in one mapping."""
 
 
 class StackLoader(Loader):
@@ -65,7 +65,7 @@ def load_settings() -> Settings:
         fix = f"values are encrypted under {SECRETS} only; set it without --secret"
         raise StackError(Problem(key.removeprefix(f"{PROJECT}:"), "is encrypted, and the plan prints settings", fix) for key in misplaced)
     if SECRETS in encrypted:
-        # Pulumi hands a mapping over as a secret as soon as one value in it is encrypted: only the file tells which are.
+        # Pulumi passes a mapping as a secret if any value in it is encrypted; only the stack file tells which values are.
         file = _own_stack_file()
         config[SECRETS] = _as_in(read_stack_file(file).get(SECRETS) if file else None, config[SECRETS])
     settings = parse(without_secret_values(config))
@@ -85,7 +85,7 @@ def _own_stack_file() -> Path | None:
 
 
 def _as_in(written: Any, value: Any) -> Any:
-    """Decrypted values in the form of the file, where each says whether it is encrypted. What the file lacks came encrypted."""
+    """The decrypted values, as `{secure: ...}` where the stack file has them encrypted. A value that the file lacks counts as encrypted."""
     if isinstance(value, dict):
         known = written if isinstance(written, dict) and not is_encrypted(written) else {}
         return {key: entry if key == "source" else _as_in(known.get(key), entry) for key, entry in value.items()}
@@ -121,7 +121,7 @@ def read_stack_file(path: Path) -> dict[str, Any]:
 
 
 def _is_deep(text: str) -> bool:
-    """Whether the YAML may be nested beyond what its parser, which is C without a limit of its own, survives."""
+    """Whether the YAML may be nested so deeply that libyaml, which has no limit, would crash."""
     depth = deepest = 0
     for bracket in re.findall(r"[\[\]{}]", text):
         depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
@@ -130,7 +130,7 @@ def _is_deep(text: str) -> bool:
 
 
 def _reason(error: yaml.YAMLError) -> str:
-    """What the parser says, without the words that it quotes from the file: any may be a secret."""
+    """The YAML parser's message without the words that it quotes from the file, any of which may be a secret."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         problem = error.problem if isinstance(error, DuplicateKeyError) else re.sub(r"'[^']{2,}'", "'...'", str(error.problem))
         return f"{problem}, in line {error.problem_mark.line + 1}"
@@ -147,7 +147,7 @@ def load_stack_file(path: Path) -> Settings:
 
 
 def _decoded(key: str, value: str) -> Any:
-    """Pulumi hands structured values over as JSON."""
+    """Decodes a section, which Pulumi passes as JSON."""
     if key.partition(":")[2] not in SECTIONS or not key.startswith(f"{PROJECT}:"):
         return value
     try:
@@ -157,5 +157,5 @@ def _decoded(key: str, value: str) -> Any:
 
 
 def without_secret_values(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Marks in place of what stands under `secrets`: see `config.secrets.masked`."""
+    """The configuration with marks in place of the values under `secrets`: see `config.secrets.masked`."""
     return {**config, SECRETS: masked(config[SECRETS])} if SECRETS in config else dict(config)

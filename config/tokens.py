@@ -1,7 +1,7 @@
-"""What a pasted credential looks like, so that it is refused wherever it stands in a stack, and never repeated.
+"""Formats of credentials, so that one pasted anywhere in a stack is refused, and never printed.
 
-The formats are those that issuers publish for secret scanning: Hugging Face, OpenAI and its likes, AWS, GitHub, GitLab, Slack, Google,
-NVIDIA NGC, Docker Hub, Pulumi, JSON Web Tokens, private keys, and addresses that hold a password.
+The formats are those that issuers publish for secret scanning: Hugging Face, OpenAI and similar, AWS, GitHub, GitLab, Slack, Google,
+NVIDIA NGC, Docker Hub, Pulumi, JSON Web Tokens, private keys, and URLs with a password.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FORMATS = (
     r"-----BEGIN [A-Z ]*PRIVATE KEY",
 )
 _KNOWN = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_FORMATS)})|://[^/\s:@]*:[^/\s@]+@")
-# What every one of them contains: the quick look that almost every stack passes.
+# Substrings of the formats, one of which every credential contains: a fast test that spares most stacks the regular expression.
 _PARTS = ("hf_", "sk-", "AKIA", "ASIA", "gh", "glpat-", "xox", "xapp-", "AIza", "ya29.", "GOCSPX-", "nvapi-", "dckr_pat_", "pul-", "eyJ")
 _PARTS += ("-----BEGIN", "@")
 
@@ -36,7 +36,7 @@ def has_token(text: str) -> bool:
 
 
 def looks_random(text: str) -> bool:
-    """Whether a word looks made by a generator: a known format, a long hexadecimal number, or letters and digits without order."""
+    """Whether a word looks generated: a known format, a long hexadecimal number, or a long mix of upper case, lower case and digits."""
     if has_token(text) or re.fullmatch(r"[0-9a-fA-F]{24,}", text):
         return True
     kinds = sum(any(test(character) for character in text) for test in (str.islower, str.isupper, str.isdigit))
@@ -44,7 +44,7 @@ def looks_random(text: str) -> bool:
 
 
 def without_tokens(value: Any, path: str) -> tuple[Any, list[Problem]]:
-    """A copy of `value` in which no credential stands, nor what no stack can hold, and a problem for each that did."""
+    """A copy of `value` without credentials, encrypted values and lone surrogates, and a problem for each one removed."""
     texts = _texts(value)
     if texts is None:
         fix = f"nest at most {MOST_NESTED} levels, and {MOST_VALUES:,} values in all"
@@ -74,7 +74,7 @@ def _texts(value: Any) -> list[str] | None:
 
 
 def _is_half(text: str) -> bool:
-    """Whether it holds half of a character that takes two, as JSON can, and so is no text."""
+    """Whether `text` has a lone UTF-16 surrogate, which JSON can express and UTF-8 cannot."""
     return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -96,7 +96,7 @@ def _name(key: Any) -> Any:
 
 def _checked(text: Any, path: str, problems: list[Problem]) -> str:
     if _is_half(str(text)):
-        problems.append(Problem(path, "holds half a character", "correct the text"))
+        problems.append(Problem(path, "holds a lone UTF-16 surrogate, which is no character", "correct the text"))
         return TOKEN
     if not has_token(str(text)):
         return str(text)

@@ -1,4 +1,4 @@
-"""`models.<name>.weights`: where the weights come from, and the forms of what names them."""
+"""`models.<name>.weights`: where the weights come from, and the formats of ids, URIs and paths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HuggingFaceId = Annotated[str, Form(f"{_WORD}/{_WORD}", "a Hugging Face id", "wr
 Revision = Annotated[
     str, Form("[A-Za-z0-9][A-Za-z0-9._/-]*", "a revision of a repository", "give the 40 hexadecimal digits of a commit, a branch or a tag")
 ]
-# How long a bucket's name may be is a rule, so that what else is wrong with it is said too.
+# config/rules.py checks the length of a bucket's name, so that other problems of the entry are reported too.
 BucketUri = Annotated[
     str,
     Form(
@@ -48,24 +48,26 @@ Source = Literal["hugging-face", "google-cloud-storage", "s3", "claim"]
 
 
 class Weights(Section):
-    """Where the weights come from and where they are kept on their way to the GPU."""
+    """Where the weights come from, and the volume that a download is written to."""
 
     uri: BucketUri | None = Field(
         default=None,
         description="gs://bucket/folder or s3://bucket/folder streamed with the Run:ai streamer. Default: download from Hugging Face.",
     )
-    endpoint: Endpoint | None = Field(default=None, description="Server of an s3:// address that is not Amazon's, such as MinIO.")
-    endpoint_range: Cidr | None = Field(
-        default=None, description="Addresses of that server where they are private, so that the NetworkPolicy lets pods reach it."
+    endpoint: Endpoint | None = Field(
+        default=None, description="S3-compatible server for an s3:// address, such as MinIO. Default: Amazon S3."
     )
-    path_style: bool = Field(default=True, description="That server has the bucket in the path of an address, not in the host's name.")
+    endpoint_range: Cidr | None = Field(
+        default=None, description="Range of `endpoint` if its addresses are private, so that the NetworkPolicy lets pods reach it."
+    )
+    path_style: bool = Field(default=True, description="`endpoint` takes the bucket in the URL's path, not in the host name.")
     region: Region | None = Field(default=None, description="Region of an s3:// address. Required without `endpoint`.")
     claim: ObjectName | None = Field(
         default=None,
         description="An existing PersistentVolumeClaim, in the model's namespace, that holds the weights: nothing is downloaded.",
     )
     path: FolderPath | None = Field(default=None, description="Folder of the claim that holds the weights. Default: its root.")
-    cache: Literal["empty-dir", "persistent-volume-claim"] = Field(default="empty-dir", description="Volume that a download lands on.")
+    cache: Literal["empty-dir", "persistent-volume-claim"] = Field(default="empty-dir", description="Volume that a download is written to.")
     storage_gib: Positive | None = Field(default=None, description="Size of that volume. Default: 1.2 times the weights and a margin.")
     storage_class: ObjectName | None = Field(default=None, description="StorageClass of the claim. Default: the cluster's.")
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(default="ReadWriteMany", description="Access mode of the claim.")

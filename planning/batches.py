@@ -1,4 +1,4 @@
-"""What a step of vLLM's scheduler may hold, and what vLLM refuses of it at the start (vllm/config/scheduler.py 0.33.0)."""
+"""Limits of one step of vLLM's scheduler, and combinations that vLLM refuses at start-up (vllm/config/scheduler.py 0.33.0)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ class EngineLimits:
     max_num_batched_tokens: int
     max_num_seqs: int
     block_size: int = BLOCK_SIZE
-    """Tokens of a block of the KV cache, unless --block-size says otherwise."""
+    """Tokens per block of the KV cache, unless --block-size is given."""
 
 
 def reads_whole_prompts(architecture: Architecture, options: EngineOptions) -> bool:
-    """Whether a prompt is read in one step: no chunked prefill, which encoders cannot do."""
+    """Whether a prompt is prefilled in one step: chunked prefill is off, or the model is an encoder, which cannot do it."""
     return architecture.is_encoder or options.enable_chunked_prefill is False
 
 
 def raised_and_lowered(limits: EngineLimits, model: Model, architecture: Architecture, max_model_len: int) -> EngineLimits:
-    """Defaults made to agree with what is written: a step holds a whole prompt where it must, and a token of every sequence."""
+    """Adapts limits that are not set to those that are: without chunked prefill a step must hold a whole prompt, and always one token of
+    every sequence."""
     tokens, seqs = limits.max_num_batched_tokens, limits.max_num_seqs
     if model.engine.max_num_batched_tokens is None and reads_whole_prompts(architecture, engine_options(model)):
         tokens = max(tokens, max_model_len)
@@ -43,7 +44,7 @@ def _captures_states(model: Model, cache: KvCache) -> bool:
 
 
 def within_states(limits: EngineLimits, model: Model, cache: KvCache, available_bytes: float) -> EngineLimits:
-    """The default of sequences lowered to the blocks that the state cache has."""
+    """Lowers the default max_num_seqs to the number of blocks in the state cache."""
     if model.engine.max_num_seqs or not _captures_states(model, cache):
         return limits
     return replace(limits, max_num_seqs=max(1, min(limits.max_num_seqs, cache.blocks(available_bytes))))

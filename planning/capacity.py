@@ -1,4 +1,4 @@
-"""How much one replica serves: how many requests its memory holds, how many of them meet the model's objectives, and how fast."""
+"""Capacity of one replica: requests in flight that fit in memory, those that meet the model's `slo`, and their speed."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from planning.performance import Performance, Served
 from planning.performance_error import SpeedError, speed_error
 from planning.work import plan_work
 
-# Requests in flight to plan with, of those that fit: room for longer ones than the mean.
+# Share of the requests in flight that fit; the rest is room for requests longer than the mean.
 TARGET_UTILIZATION = 0.75
-# Requests that may wait, as a share of those that run: what would wait longer than one whole run is better tried elsewhere.
+# Requests that may wait, as a share of the running ones: a request that would wait longer is better sent to another replica.
 QUEUE_SHARE = 1.0
-# vLLM counts every prompt and every choice of a request against its queue and refuses the whole request where they do not fit in it: a
-# batch of so many is served, whatever the memory holds at once.
+# vLLM counts every prompt and every choice (`n`) of a request against --max-num-queued-reqs and refuses the whole request above it: a
+# request with this many prompts is always accepted, however few fit in memory at once.
 LEAST_MOST_IN_FLIGHT = 128
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What clients see of a replica at its target, and how far off that may be."""
+    """Speed of a replica at its target of requests in flight, with the error of the estimate."""
 
     served: Served
     alone: Served
-    """The same with one request in flight: the best there is."""
+    """Speed with one request in flight: the best that a client can get."""
     error: SpeedError
     limited_by: Literal["memory", "slo.ttftSeconds", "slo.tpotSeconds"]
-    """What keeps the target from being higher."""
+    """Which limit sets the target."""
 
     @property
     def least_tokens_per_second(self) -> float:
@@ -49,16 +49,16 @@ class Speed:
 
 @dataclass(frozen=True)
 class CapacityPlan:
-    """Of one replica, over all its data parallel ranks."""
+    """Capacity of one replica, all its data parallel ranks together."""
 
     requests_in_flight: int
     """Typical requests whose KV cache fits, at most max_num_seqs."""
     most_in_flight: int
-    """Requests, running and waiting, above which it refuses more."""
+    """Running and waiting requests above which the replica refuses more."""
     target_in_flight: int
     """Requests in flight per replica that autoscaling should aim for: the most that meet the model's `slo`, with room in memory."""
     speed: Speed | None
-    """None where it is not planned: on CPU nodes, and for encoders, which write no tokens."""
+    """None where speed is not planned: on CPU nodes, and for encoders, which generate no tokens."""
 
 
 def plan_capacity(
@@ -92,7 +92,7 @@ def _performance(model: Model, architecture: Architecture, cache: KvCache, machi
 
 
 def _slot(gpu: Accelerator, share: float) -> Accelerator:
-    """What a partition of a GPU is worth, or one client's share of it while all others are busy."""
+    """The GPU's figures scaled to one MIG partition, or to one client of a shared GPU while all others are busy."""
     if share == 1:
         return gpu
     figures = ("memory_bandwidth_gb_per_second", "bf16_tflops", "fp8_tflops", "fp4_tflops")
@@ -104,7 +104,7 @@ def _served(performance: Performance, model: Model, in_flight: int) -> Served:
 
 
 def _target(performance: Performance, model: Model, room: int) -> tuple[int, Literal["memory", "slo.ttftSeconds", "slo.tpotSeconds"]]:
-    """The most requests in flight, up to `room`, that meet the objectives; times grow with them. 1 where not even one does."""
+    """The most requests in flight, up to `room`, that meet the objectives (by bisection: times grow with them); 1 if none do."""
     limited_by = _missed(_served(performance, model, room), model.slo)
     if limited_by is None:
         return room, "memory"
@@ -125,7 +125,7 @@ def _missed(served: Served, slo: Slo) -> Literal["slo.ttftSeconds", "slo.tpotSec
 
 
 def _objectives(path: str, slo: Slo, speed: Speed) -> Iterator[tuple[str, str, float, float]]:
-    """Each objective: where it is written, its name, what is asked for, and the best there is."""
+    """Each objective: its path, its name, the wanted value, and the value with one request in flight."""
     if slo.ttft_seconds is not None:
         yield f"{path}.slo.ttftSeconds", "time to first token", slo.ttft_seconds, speed.alone.ttft
     if slo.tpot_seconds is not None:
@@ -133,7 +133,7 @@ def _objectives(path: str, slo: Slo, speed: Speed) -> Iterator[tuple[str, str, f
 
 
 def slo_problems(path: str, model: Model, capacity: CapacityPlan) -> Iterator[Problem]:
-    """Objectives that not even one request in flight meets, by more than the plan may be off."""
+    """Objectives that one request in flight misses by more than the error of the plan."""
     speed = capacity.speed
     if speed is None:
         return
@@ -143,12 +143,12 @@ def slo_problems(path: str, model: Model, capacity: CapacityPlan) -> Iterator[Pr
 
 
 def slo_warnings(path: str, model: Model, capacity: CapacityPlan) -> Iterator[Problem]:
-    """Objectives that the plan cannot judge, or that one request in flight may just miss."""
+    """Objectives that the plan cannot check, or that one request in flight misses within the error of the plan."""
     speed, slo = capacity.speed, model.slo
     if speed is None:
         for key, value in (("ttftSeconds", slo.ttft_seconds), ("tpotSeconds", slo.tpot_seconds)):
             if value is not None:
-                message = "how fast this model is here is not planned, so nothing is held against it"
+                message = "the speed of this model on this machine is not planned, so the objective is not checked"
                 yield Problem(f"{path}.slo.{key}", message, "measure it, and set engine.maxQueuedRequests by that")
         return
     for where, name, wanted, best in _objectives(path, slo, speed):

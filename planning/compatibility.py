@@ -1,4 +1,4 @@
-"""Whether vLLM can run a model this way on this machine at all: parallel sizes, context length, what its class supports."""
+"""Whether vLLM can run a model on a machine at all: parallel sizes, quantization blocks, features of the model's class."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SMALLEST_BLOCK = 32
 
 
 def parallel_sizes(path: str, model: Model, architecture: Architecture, machine: Machine, pool: NodePool | None) -> Iterator[Problem]:
-    """Tensor and pipeline sizes that vLLM would refuse, or that the node cannot hold."""
+    """Parallel sizes that vLLM refuses, or for which the node has too few GPUs."""
     tensor, pipeline, gpus = model.parallelism.tensor, model.parallelism.pipeline, model.parallelism.gpus
     shared = pool is not None and (pool.gpu_sharing is not None or pool.gpu_partition_size is not None)
     available = 1 if shared or machine.is_cpu else machine.gpus
@@ -58,7 +58,7 @@ def _sizes(model: Model) -> str:
 
 
 def model_class(path: str, model: Model, architecture: Architecture) -> Iterator[Problem]:
-    """What the model's class in vLLM does not support."""
+    """Settings that the model's class in vLLM does not support: LoRA, pipeline parallelism."""
     classes, name = catalog.model_classes(), architecture.model_type
     if model.lora_adapters and name in classes.without_lora:
         message = f"vLLM {classes.version} supports no LoRA for {name} models"
@@ -89,7 +89,8 @@ def sampling_shards(path: str, model: Model, options: EngineOptions) -> Iterator
 
 
 def splits_heads(architecture: Architecture, tensor: int) -> bool:
-    """vLLM's conditions: the heads divide evenly; KV heads divide, or are copied evenly. MLA has one latent for all heads."""
+    """vLLM's conditions: tensor divides the attention heads; it divides the KV heads or is a multiple of them, except for MLA, which caches
+    one latent for all heads."""
     if architecture.num_attention_heads % tensor:
         return False
     return architecture.is_mla or architecture.kv_heads % tensor == 0 or tensor % architecture.kv_heads == 0
@@ -101,7 +102,7 @@ def _heads(architecture: Architecture) -> str:
 
 
 def unsplittable_block(model: Model, architecture: Architecture, tensor: int) -> str | None:
-    """Why the slices would cut a block of quantized weights, if they would."""
+    """Message if tensor parallelism would cut through a block of quantized weights, else None."""
     config = architecture.quantization_config
     if config is None or config.weight_block_size is None or (architecture.is_moe and model.parallelism.expert):
         return None
@@ -123,8 +124,8 @@ def _sliced_widths(model: Model, architecture: Architecture, tensor: int) -> Ite
 
 
 def _refines(architecture: Architecture, config: QuantizationConfig, width: int, slices: int) -> bool:
-    """Whether vLLM cuts blocks of experts into smaller ones that the slices keep whole: refine_fp8_moe_block_shape of
-    model_executor/layers/fused_moe/oracle/fp8.py 0.33.0, which method fp8 alone uses."""
+    """Whether vLLM divides the experts' blocks into smaller ones that fit the slices: refine_fp8_moe_block_shape of
+    model_executor/layers/fused_moe/oracle/fp8.py 0.33.0, used by quantization method fp8 only."""
     blocks = config.weight_block_size or (1, 1)
     return (
         config.quant_method == "fp8"

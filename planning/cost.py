@@ -1,6 +1,6 @@
-"""What a month costs: at the floor, as expected, and at the ceiling; by pool and by model; against the budget.
+"""Monthly cost at the floor, as expected, and at the ceiling; by pool and by model; compared with the budget.
 
-Nodes are billed, not replicas: a pool's cost is its nodes', and what no replica uses is shown as idle rather than hidden in a model.
+Nodes are billed, not replicas: a pool's cost is that of its nodes, and unused capacity is shown as idle, not added to a model.
 Not counted: network egress, load balancers, disks, logs.
 """
 
@@ -41,7 +41,7 @@ class Usd:
     expected: float
     ceiling: float
     expected_range: Range
-    """`expected` at the least and the most that spot capacity is expected to cost."""
+    """`expected` at the lowest and at the highest spot price to expect."""
 
     def __add__(self, other: Usd) -> Usd:
         return Usd(
@@ -57,17 +57,17 @@ NOTHING = Usd(0, 0, 0, Range(0, 0))
 
 @dataclass(frozen=True)
 class NodePrice:
-    """US dollars per node and hour; None where nobody has said."""
+    """US dollars per node and hour; None if neither the catalogue nor the budget has a price."""
 
     on_demand: float | None
     spot: float | None
     spot_range: Range | None
-    """What spot capacity has cost over some months, or as the budget says."""
+    """Range of the spot price: from the catalogue's price history, or from budget.prices."""
     date: str | None
-    """When the catalogue read it; None for the budget's own."""
+    """Date of the catalogue's price; None for a price from budget.prices."""
 
     def of(self, capacity: Capacity) -> Range:
-        """The price of one kind of capacity; 0 where it is not known."""
+        """Price of one capacity type; 0 if it is not known."""
         if capacity == "spot" and self.spot_range:
             return self.spot_range
         price = (self.on_demand if capacity == "on-demand" else self.spot) or 0.0
@@ -78,8 +78,8 @@ class NodePrice:
 class ModelCost:
     monthly: Usd
     usd_per_million_output_tokens: Range | None
-    """At the planned throughput, with its error, on on-demand nodes (else spot, with its range); prompts are included in the work, not in
-    the count."""
+    """At the planned throughput and its error, on on-demand nodes (else spot, with its range). The throughput includes prefill; only output
+    tokens are counted."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ class CostPlan:
     unpriced: tuple[str, ...]
     """Pools whose price is not known; they count as 0."""
     prices_of: str | None
-    """When the oldest of the catalogue's prices that count was read; None where all are the budget's own."""
+    """Date of the oldest catalogue price in use; None if all prices are from budget.prices."""
 
 
 def node_price(settings: Settings, name: str, machine_type: str | None) -> NodePrice:
-    """Of a pool's node: the budget's price for the machine type or the pool, else the catalogue's for the region."""
+    """Price of a pool's node: budget.prices by machine type or pool name, else the catalogue's for the region."""
     override = settings.budget.prices.get(machine_type or "") or settings.budget.prices.get(name) or Price()
     row = catalog.machine_types().get(machine_type or "")
     listed = row.prices.get(settings.gcp_region or "", Price()) if row and isinstance(settings.cluster, GkeCluster) else Price()
@@ -133,7 +133,7 @@ def _is_unpriced(pool: NodePool, price: NodePrice) -> bool:
 
 
 def _pool_cost(plan: PoolPlan, price: NodePrice, budget: Budget) -> Usd:
-    """Kept nodes at the floor; at the ceiling what the models at their ceilings need, as far as the pool may grow."""
+    """At the floor the pool's minimum nodes; at the ceiling the nodes for all models at their ceilings, up to the pool's maximum."""
     pool = plan.pool
     on_demand = _nodes(pool.on_demand, plan.ceiling_on_demand_nodes, price, budget) if pool.on_demand else NOTHING
     spot = _nodes(pool.spot, plan.ceiling_spot_nodes, price, budget) if pool.spot else NOTHING
@@ -146,7 +146,7 @@ def _nodes(group: NodeGroup, needed: int, price: NodePrice, budget: Budget) -> U
 
 
 def _monthly(kept: float, more: float, price: NodePrice, kept_on: Capacity, more_on: Capacity, budget: Budget) -> Usd:
-    """Of `kept` nodes that are always there and `more` that come and go."""
+    """Monthly cost of `kept` nodes that always run and `more` nodes that run for budget.expectedBurst of the time."""
     seen = {"on-demand": price.on_demand or 0.0, "spot": price.spot or 0.0}
     floor, burst = kept * seen[kept_on] * HOURS_PER_MONTH, more * seen[more_on] * HOURS_PER_MONTH
     ranges, times = (price.of(kept_on), price.of(more_on)), (kept * HOURS_PER_MONTH, more * HOURS_PER_MONTH * budget.expected_burst)
@@ -188,7 +188,7 @@ def _cluster_cost(settings: Settings) -> Usd:
 
 
 def budget_problems(cost: CostPlan, budget: Budget) -> Iterator[Problem]:
-    """The expected month above the budget."""
+    """An expected monthly cost above the budget."""
     if budget.monthly_usd is None or cost.total.expected <= budget.monthly_usd:
         return
     dearest = max(cost.models, key=lambda name: cost.models[name].monthly.expected, default="none")
@@ -212,7 +212,7 @@ def price_problems(cost: CostPlan, settings: Settings) -> Iterator[Problem]:
 
 
 def cost_warnings(cost: CostPlan, budget: Budget) -> Iterator[Problem]:
-    """The budget holds the expected month at the spot prices last seen, but not at the most they are expected to be, or at the ceiling."""
+    """A budget that covers the expected month at the last spot prices, but not at the highest spot prices, or not at the ceiling."""
     if budget.monthly_usd is None or cost.total.expected > budget.monthly_usd:
         return
     if budget.monthly_usd < cost.total.expected_range.most:

@@ -1,4 +1,4 @@
-"""Types of weights, activations and KV cache: what the GPU's generation does not have, and what does not go together."""
+"""Types of weights, activations and KV cache that the GPU's compute capability does not support, or that vLLM refuses to combine."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ MIN_CAPABILITY = {
     "mxfp8": 8.0,
 }
 _LEAST_CAPABILITY = 7.5
-# modelopt's methods by what they quantize to: ModelOptFp8Config, ModelOptNvFp4Config.
+# ModelOptFp8Config; ModelOptNvFp4Config has vLLM's least capability.
 _MODELOPT_FP8_CAPABILITY = 8.0
-# Methods that have left vLLM or never were in it.
+# Quantization methods that vLLM removed or never had.
 GONE = frozenset({"bitsandbytes", "gguf", "aqlm", "hqq", "deepspeedfp", "tpu_int8", "qqq", "marlin", "eetq", "exl2", "exl3", "vptq"})
-# Words of a repository's name that say what its weights are: the download and vLLM leave them alone.
+# Words of a repository's name that reveal such a method.
 _GONE_BY_NAME = {"gguf": "gguf", "exl2": "exl2", "exl3": "exl3", "bnb": "bitsandbytes"}
 # DEPRECATED_QUANTIZATION_METHODS of 0.33.0: refused without --allow-deprecated-quantization.
 DEPRECATED = frozenset({"fbgemm_fp8", "fp_quant"})
-# Methods that take float32 activations (get_supported_act_dtypes).
+# Methods that support float32 activations (get_supported_act_dtypes).
 _FLOAT32_METHODS = frozenset({"compressed-tensors", "torchao"})
-# Methods that take bfloat16 activations only.
+# Methods that support bfloat16 activations only.
 _BFLOAT16_METHODS = frozenset({"mxfp4", "gpt_oss_mxfp4", "mxfp8", "fp_quant"})
-# Spellings of --quantization for a checkpoint of a method (override_quantization_method).
+# Values of --quantization that vLLM accepts for a checkpoint's method (override_quantization_method).
 _SPELLINGS = {
     "awq": {"awq", "auto_awq", "awq_marlin", "moe_wna16", "humming"},
     "gptq": {"gptq", "auto_gptq", "gptq_marlin", "moe_wna16", "humming"},
@@ -43,7 +43,8 @@ _SPELLINGS = {
     "mxfp4": {"mxfp4", "gpt_oss_mxfp4", "humming"},
 }
 BFLOAT16_CAPABILITY = 8.0
-# fp8 arithmetic, and the Triton kernels' fp8 KV cache; FlashInfer reads one from 8.0 on, of these head sizes, without sinks.
+# Least compute capability of fp8 arithmetic and of the Triton kernels' fp8 KV cache. FlashInfer reads an fp8 KV cache from 8.0 on, for
+# these head sizes and models without attention sinks.
 FP8_CAPABILITY = 8.9
 _FLASHINFER_CAPABILITY = 8.0
 _FLASHINFER_HEAD_SIZES = frozenset({64, 128, 256, 512})
@@ -53,7 +54,7 @@ NEEDS_BFLOAT16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
 
 
 def data_types(path: str, model: Model, architecture: Architecture, machine: Machine) -> Iterator[Problem]:
-    """`architecture`: as it is served."""
+    """Types that the GPU lacks. `architecture`: as served, with online quantization applied."""
     yield from _combinations(path, model, architecture, machine)
     if machine.accelerator is None:
         return
@@ -109,7 +110,7 @@ def weight_type(model: Model, architecture: Architecture, machine: Machine) -> s
 
 
 def _combinations(path: str, model: Model, architecture: Architecture, machine: Machine) -> Iterator[Problem]:
-    """Types that vLLM refuses together."""
+    """Combinations of types that vLLM refuses."""
     weights, cache = weight_type(model, architecture, machine), model.engine.kv_cache_dtype
     if cache in ("float16", "bfloat16") and cache != weights:
         allowed = "auto" if weights == "float32" else f"auto or {weights}"
@@ -128,13 +129,13 @@ def _combinations(path: str, model: Model, architecture: Architecture, machine: 
 
 
 def _is_fp8(architecture: Architecture) -> bool:
-    """Whether its method keeps scales of the KV cache, which fp8_e5m2 has none of (model_executor/layers/attention/attention.py)."""
+    """Whether the method stores KV cache scales, which fp8_e5m2 does not support (model_executor/layers/attention/attention.py)."""
     config = architecture.quantization_config
     return config is not None and config.quant_method in ("fp8", "modelopt", "fbgemm_fp8") and config.bits == 8
 
 
 def quantization(path: str, model: Model, checkpoint: Architecture, options: EngineOptions) -> Iterator[Problem]:
-    """Methods that vLLM does not have, and --quantization beside what the checkpoint is. `checkpoint`: as it is stored."""
+    """Quantization methods that vLLM does not have, and a --quantization that contradicts the checkpoint. `checkpoint`: as stored."""
     config, asked = checkpoint.quantization_config, options.quantization
     method = config.quant_method if config else None
     if gone := method if method in GONE else _gone_by_name(model):
@@ -175,6 +176,6 @@ def data_type_warnings(path: str, model: Model, architecture: Architecture, mach
     if config and not config.understood:
         yield Problem(
             f"{path}.source",
-            f"how large {config.quant_method} weights are is not known, so they are counted as if they were not quantized",
+            f"the size of {config.quant_method} weights is not known, so they are counted as if they were not quantized",
             "expect more room than planned",
         )

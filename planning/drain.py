@@ -1,9 +1,9 @@
-"""How a replica leaves: endpoint removal, in-flight requests, exit. The three times must add up within the node's own notice.
+"""Termination of a replica: preStop sleep, drain of requests in flight, exit. Together they must fit in the node's termination notice.
 
-vLLM aborts requests on SIGTERM unless `--shutdown-timeout` is set, and while it drains `/health` stays 200 and new requests fail:
-the preStop sleep is what keeps new requests away. A stream that outlasts the time-out is not ended: vLLM 0.33 kills its engine and then
-waits for the client without limit, who hears nothing more until SIGKILL. So streams get all the time that there is: what is kept for the
-process to exit is silence for the one, and an idle server needs no clean exit.
+vLLM aborts requests on SIGTERM unless `--shutdown-timeout` is set, and while it drains, `/health` stays 200 and new requests fail: the
+preStop sleep gives endpoints and the gateway time to stop sending them. A stream that outlasts the time-out is not ended: vLLM 0.33 kills
+its engine and then waits without limit for the client, which receives nothing more until SIGKILL. So the time-out takes nearly the whole
+grace period: time left for the exit would only be silence for such a client, and an idle server needs no clean exit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from config.node_pools import Capacity
 SPOT_SHUTDOWN_SINCE = "1.35.0-gke.1171000"
 SPOT_SHUTDOWN_GRACE_SECONDS = 120
 SPOT_CRITICAL_GRACE_SECONDS = 15
-# Without that setting: 30 s of notice, half of it for critical pods.
+# Elsewhere: 30 s of notice, half of it for critical pods.
 DEFAULT_SPOT_GRACE_SECONDS = 15
 
 
@@ -31,14 +31,14 @@ MARGIN_SECONDS = 2
 
 @dataclass(frozen=True)
 class Drain:
-    """Seconds."""
+    """Times in seconds."""
 
     pre_stop: int
     grace_period: int
 
     @property
     def shutdown_timeout(self) -> int:
-        """For requests in flight, after `pre_stop`."""
+        """--shutdown-timeout: time for requests in flight, after `pre_stop`."""
         return self.grace_period - self.pre_stop - MARGIN_SECONDS
 
 
@@ -48,7 +48,7 @@ OTHER_SPOT = Drain(pre_stop=3, grace_period=DEFAULT_SPOT_GRACE_SECONDS)
 
 
 def drain(cluster: Cluster, capacity: Capacity) -> Drain:
-    """How long a replica on nodes of this capacity may take to leave."""
+    """Termination times of a replica on nodes of this capacity type."""
     if capacity == "on-demand":
         return ON_DEMAND
     return GKE_SPOT if extends_spot_notice(cluster) else OTHER_SPOT
@@ -64,6 +64,6 @@ def drain_warnings(cluster: Cluster, *, spot: bool) -> Iterator[Problem]:
         channel = catalog.release_channel(cluster.release_channel)
         message = (
             f"{cluster.release_channel} makes clusters of {channel.version} (as of {channel.date}), and spot nodes give their pods "
-            f"{GKE_SPOT.grace_period} seconds to finish requests only from {SPOT_SHUTDOWN_SINCE} on: here they give {OTHER_SPOT.grace_period}"
+            f"{GKE_SPOT.grace_period} s to finish requests only from {SPOT_SHUTDOWN_SINCE} on: here they give {OTHER_SPOT.grace_period} s"
         )
         yield Problem("cluster.releaseChannel", message, "set it to REGULAR, or expect streams to be cut when a spot node is taken")

@@ -1,7 +1,7 @@
-"""What encoders of images and audio take in vLLM's profile run.
+"""GPU memory of vision and audio encoders in vLLM's profile run.
 
 vLLM profiles with as many of the largest images (or recordings) as its encoder budget holds: the larger of
-`max_num_batched_tokens` and one such image (multimodal/encoder_budget.py 0.33.0). `--limit-mm-per-prompt` of zero spares an encoder.
+`max_num_batched_tokens` and one such image (multimodal/encoder_budget.py 0.33.0). `--limit-mm-per-prompt` of 0 loads no encoder.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from config.models import Model
 from planning.engine_options import engine_options
 
 _ACTIVATION_BYTES = 2
-# Encoders (beginnings of their model types) whose MLP has a gate: its result, the other's and their product are there at once.
+# Prefixes of the model types of encoders with a gated MLP: the gate's result, the up projection's and their product exist at once.
 _GATED = ("qwen2_5", "pixtral", "gemma4")
 
 

@@ -1,6 +1,6 @@
-"""What the counted flags among a model's `extraArgs` change of the plan.
+"""The flags of class `counted` among a model's `extraArgs`: those that change the plan.
 
-`catalog/vllm_flags.json` says of each flag whether it is counted; those are read here, and nowhere else.
+`catalog/vllm_flags.json` gives each flag its class; counted flags are read only here.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from config.models import Model
 from config.quantization import BitsPerWeight, QuantizationConfig
 
 GIB = 1024**3
-# What the online methods of --quantization make of 16-bit weights (vLLM 0.33.0, config/quantization.py and
-# model_executor/layers/quantization/online): name of the method, bits of a weight with its share of the scales; and of experts alone.
+# Online quantization of 16-bit weights by --quantization (vLLM 0.33.0, config/quantization.py and
+# model_executor/layers/quantization/online): bits per weight, scales included, by method; then methods that quantize experts only.
 _FP8 = 8.0
 _ONLINE: dict[str, float] = {
     "fp8": _FP8,
@@ -30,13 +30,13 @@ _ONLINE_EXPERTS: dict[str, float] = {"int8_per_channel_weight_only": 8.0, "exper
 _BLOCKS = {"fp8_per_block": (128, 128)}
 ONLINE_METHODS = (*_ONLINE, *_ONLINE_EXPERTS)
 _MAPPINGS = frozenset({"limit_mm_per_prompt", "compilation_config", "eplb_config"})
-# Modes of CUDA graphs in which decoding steps are not captured whole.
+# Values of cudagraph_mode without full CUDA graphs for decoding steps.
 _NOT_FULL = frozenset({"NONE", "PIECEWISE", "0", "1"})
 
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """The counted flags of a model. Sizes in GiB, of a GPU or of the pod as vLLM means them."""
+    """Values of the counted flags, under vLLM's names and defaults. Sizes in GiB, per GPU or per pod as vLLM defines each flag."""
 
     quantization: str | None = None
     allow_deprecated_quantization: bool = False
@@ -71,7 +71,7 @@ class EngineOptions:
 
     @property
     def without_images(self) -> bool:
-        """Whether no encoder of images is loaded."""
+        """Whether vLLM loads no vision encoder."""
         limits = dict(self.limit_mm_per_prompt)
         return self.language_model_only or (limits.get("image", 1) == 0 and limits.get("video", 1) == 0)
 
@@ -81,13 +81,13 @@ class EngineOptions:
 
     @property
     def full_cuda_graphs(self) -> bool:
-        """Whether decoding steps are captured whole, as they are by default."""
+        """Whether decoding steps use full CUDA graphs, as by default."""
         mode = str(dict(self.compilation_config).get("cudagraph_mode", "")).upper()
         return mode not in _NOT_FULL and self.optimization_level not in ("0", "O0")
 
 
 def engine_options(model: Model) -> EngineOptions:
-    """Reads `extraArgs`; of JSON given in keys, the keys together."""
+    """Reads `extraArgs`; the dotted keys of one JSON flag are merged."""
     return _read(tuple(model.engine.extra_args))
 
 
@@ -112,18 +112,18 @@ def _read(arguments: tuple[str, ...]) -> EngineOptions:
 
 
 def flag_path(path: str, model: Model, name: str) -> str:
-    """Where `extraArgs` says a flag: `models.m.engine.extraArgs[2]`."""
+    """Path of a flag's entry in `extraArgs`: `models.m.engine.extraArgs[2]`."""
     names = [parse(argument).name for argument in model.engine.extra_args]
     return f"{path}.engine.extraArgs[{names.index(name)}]"
 
 
 def _count(value: Any) -> Any:
-    """Of a modality: a number, or a mapping that holds its `count`."""
+    """Limit of one modality in --limit-mm-per-prompt: a number, or a mapping with `count`."""
     return value.get("count", 999) if isinstance(value, dict) else value
 
 
 def served(architecture: Architecture, options: EngineOptions) -> Architecture:
-    """The model as this engine holds it: quantized while it is loaded, without the encoders that it does not load."""
+    """The architecture as vLLM loads it with these options: online quantization applied, encoders that are not loaded removed."""
     changes: dict[str, Any] = {}
     if options.quantization in ONLINE_METHODS and architecture.quantization_config is None:
         changes["quantization_config"] = _online(options.quantization)

@@ -1,4 +1,4 @@
-"""What to say when a model does not fit its GPU: how much is missing, and the nearest change that makes it fit."""
+"""Problems of a model that does not fit its GPU: the missing memory, and the smallest change that makes it fit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from planning.compatibility import splits_heads, unsplittable_block
 from planning.machines import Machine
 from planning.memory import ESTIMATE_ERROR, FEWER_SEQS, MemoryPlan, plan_limits
 
-# Drivers report the memory of the same GPU up to this far apart.
+# Drivers' figures for the memory of the same GPU differ by up to this factor.
 _SAME_DEVICE = 1.03
 
 
@@ -45,7 +45,7 @@ def memory_problems(
 
 
 def measured_problems(path: str, model: Model, machine: Machine) -> Iterator[Problem]:
-    """Rows of `measured` that no start of vLLM can have reported."""
+    """Rows of `measured` that cannot come from a vLLM start-up log: unknown GPU, or more memory than vLLM had."""
     known = {**catalog.accelerators(), **({machine.accelerator_type: machine.accelerator} if machine.accelerator_type else {})}
     for index, row in enumerate(model.measured):
         gpu = known.get(row.gpu)
@@ -62,7 +62,7 @@ def measured_problems(path: str, model: Model, machine: Machine) -> Iterator[Pro
 
 
 def _fewer_seqs(model: Model, architecture: Architecture, parameters: int | None, machine: Machine) -> str | None:
-    """Where a written maxNumSeqs is what does not fit."""
+    """A fix if the model fits with a lower maxNumSeqs than the stack sets."""
     if (model.engine.max_num_seqs or 0) <= FEWER_SEQS:
         return None
     fewer = model.model_copy(update={"engine": model.engine.model_copy(update={"max_num_seqs": FEWER_SEQS})})
@@ -71,7 +71,7 @@ def _fewer_seqs(model: Model, architecture: Architecture, parameters: int | None
 
 
 def _basis(memory: MemoryPlan, machine: Machine) -> str:
-    """Where the figure comes from, in a few words."""
+    """Source of the KV cache figure, for the message."""
     if machine.is_cpu:
         return "assumed"
     if memory.measured:

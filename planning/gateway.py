@@ -1,6 +1,6 @@
-"""The gateway in numbers: what each model can take, what each client may do, and whether the system nodes have room for its pods.
+"""Figures of the gateway: request limits by model and client, body memory, and whether system nodes have room for its pods.
 
-Pure. How Envoy is told is `components.gateway.envoy`.
+`components.gateway.envoy` translates them into Envoy's configuration.
 """
 
 from __future__ import annotations
@@ -17,47 +17,47 @@ from config.models import Affinity
 from config.settings import Settings
 from planning.machines import allocatable_cpu, allocatable_memory_gib
 
-# A gateway replica refuses what is this much beyond what the model servers take. Their own limit (--max-num-queued-reqs) is exact;
-# this one bounds the connections and the memory of Envoy.
+# Envoy's circuit breaker (max_requests), as a multiple of the requests that all model servers accept. Their own limit
+# (--max-num-queued-reqs) is exact; this one bounds Envoy's connections and memory.
 BREAKER_MARGIN = 1.25
-# Envoy's heap may have this share of the pod's memory: what it has beside its heap, and what it takes between two looks, is not in it.
+# Limit of Envoy's heap as a share of the pod's memory: the rest is for memory outside the heap, and for growth between two checks of it.
 HEAP_SHARE = 0.8
-# Shares of that heap: where it gives memory back, and where it takes no more requests. The last resort: bodies are counted before.
+# Shares of that heap at which the overload manager shrinks it, and refuses requests. A last resort: the limit on bodies applies first.
 SHRINK_AT_HEAP, REFUSE_AT_HEAP = 0.85, 0.95
-# The bodies of requests may have this share of the heap, less what Envoy has without any: 70 MiB were measured, 100 with 500 models.
+# Request bodies may take this share of the heap, less Envoy's idle memory: 70 MiB were measured, 100 with 500 models.
 BODIES_SHARE, IDLE_MIB = 0.9, 128
-# Envoy keeps a body for another try, and a copy while it is sent. A worker thread must have room for two of the largest.
+# Envoy keeps a body for a retry, and a copy while it sends it. A worker thread must have room for two bodies of the largest size.
 BODY_COPIES, LEAST_LARGE_BODIES = 2, 2
-# Room on every system node that kube-system, GKE's agents and the monitoring stack take. Assumed.
+# CPUs and memory of every system node that kube-system, GKE's agents and the monitoring stack use. Assumed.
 SYSTEM_NODE_CPU, SYSTEM_NODE_MEMORY_GIB = 1.2, 3.0
 
 
 @dataclass(frozen=True)
 class RoutedModel:
-    """A model as the gateway sees it."""
+    """Routing figures of a model."""
 
     name: str
     names: tuple[str, ...]
-    """What a request's `model` may say."""
+    """Values of a request's `model` field that route to this model."""
     max_requests: int
-    """Most requests, running and waiting, over all replicas at the ceiling."""
+    """Envoy's max_requests: running and waiting requests of all replicas at the ceiling, with BREAKER_MARGIN."""
     affinity: Affinity
     max_model_len: int
-    """Tokens of a prompt and its answer together."""
+    """Most tokens of a prompt and its completion together."""
 
 
 @dataclass(frozen=True)
 class RoutedClient:
-    """A client as the gateway sees it."""
+    """Limits and models of a client."""
 
     name: str
     requests_per_minute: int | None
     concurrent_requests: int | None
-    """Most in flight at one gateway replica."""
+    """Most requests in flight at one gateway replica."""
     models: tuple[str, ...]
-    """Models that it may use."""
+    """Models that the client may use."""
     default_model: str | None
-    """What a request without a `model` means: a name that the model server knows."""
+    """Served name of the model for requests without a `model` field."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ class GatewayPlan:
 
     @property
     def body_memory_bytes(self) -> int:
-        """What the bodies at one worker thread may take."""
+        """Limit on the request bodies in one worker thread."""
         return _body_memory_bytes(self.settings)
 
     @property
     def client_body_memory_bytes(self) -> int:
-        """What those of one client may take of it: where there can be others, half is left to them."""
+        """Limit on one client's request bodies in one worker thread: half, if there can be other clients."""
         return self.body_memory_bytes // (1 if self.settings.authentication == "none" else 2)
 
     @property
@@ -86,7 +86,7 @@ class GatewayPlan:
 
 
 def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int], max_model_len: Mapping[str, int]) -> GatewayPlan | None:
-    """None where the stack has no gateway. By model: requests, running and waiting, that one replica takes; tokens that one request has."""
+    """None without `gateway`. `most_in_flight`: running and waiting requests that one replica of each model accepts."""
     gateway = settings.gateway
     if gateway is None:
         return None
@@ -122,7 +122,7 @@ def _body_memory_bytes(gateway: Gateway) -> int:
 
 
 def gateway_problems(settings: Settings) -> Iterator[Problem]:
-    """A gateway pod that cannot hold the largest requests, or that no system node can hold."""
+    """A gateway pod whose memory cannot hold the largest requests, or that fits no system node."""
     gateway = settings.gateway
     if gateway is None:
         return
@@ -145,7 +145,7 @@ def gateway_problems(settings: Settings) -> Iterator[Problem]:
 
 
 def gateway_warnings(settings: Settings) -> Iterator[Problem]:
-    """A ceiling that the system nodes cannot hold, and a gateway that is down with every drained node."""
+    """More gateway replicas than the system nodes can hold, or a single one, which every drained node interrupts."""
     gateway = settings.gateway
     if gateway is None:
         return
@@ -162,7 +162,7 @@ def gateway_warnings(settings: Settings) -> Iterator[Problem]:
 
 
 def _system_room(settings: Settings) -> tuple[str, float, float, int] | None:
-    """Machine type, CPUs and GiB of memory that a system node has for the gateway, and the most nodes; None where they are not ours."""
+    """System nodes: machine type, CPUs and GiB of memory that each has for the gateway, most nodes. None on an existing cluster."""
     cluster = settings.cluster
     machine = catalog.machine_types().get(cluster.system_pool.machine_type) if isinstance(cluster, GkeCluster) else None
     if not isinstance(cluster, GkeCluster) or machine is None:

@@ -1,7 +1,7 @@
-"""What a model server takes of its pod's memory (not the GPU's), at the least: a pod with less is killed.
+"""Host memory (not the GPU's) that a model server's pod needs at least: with less it is OOM-killed.
 
-Processes: resident sizes without the GPU's driver, of the API server, the engine and one worker a GPU (vLLM 0.32 with a model of 4 M
-parameters: 677, 635 and 759 MiB). Weights are read through the page cache, which may be reclaimed.
+Processes: resident sizes, without the GPU driver, of the API server, the engine and one worker per GPU (vLLM 0.32 with a model of 4 M
+parameters: 677, 635 and 759 MiB). Weights are read through the page cache, which the kernel can reclaim.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _WORKER_GIB = 759 / 1024
 
 @dataclass(frozen=True)
 class HostMemory:
-    """GiB."""
+    """Host memory of a pod, GiB."""
 
     processes: float
     cpu_offload: float
-    """Weights that stay outside the GPUs."""
+    """Weights offloaded by --cpu-offload-gb."""
     kv_offloading: float
-    """KV cache outside the GPUs, in /dev/shm."""
+    """KV cache offloaded by --kv-offloading-size, in /dev/shm."""
     inputs: float = 0.0
-    """Cache of images and audio that are ready for an encoder, in every API server and engine."""
+    """Cache of preprocessed images and audio (--mm-processor-cache-gb) in every API server and engine."""
 
     @property
     def total(self) -> float:
@@ -38,7 +38,7 @@ class HostMemory:
 
 
 def host_memory(model: Model, architecture: Architecture, options: EngineOptions, weights_gib: float) -> HostMemory:
-    """`weights_gib`: of one GPU, before any are offloaded."""
+    """`weights_gib`: weights of one GPU before offloading."""
     ranks, gpus = model.parallelism.data, model.parallelism.gpus
     inputs = (options.api_server_count + ranks) * options.mm_processor_cache_gb if architecture.encoders else 0.0
     processes = options.api_server_count * _API_SERVER_GIB + ranks * _ENGINE_GIB + gpus * _WORKER_GIB

@@ -1,8 +1,8 @@
-"""What a sequence costs in KV cache, as vLLM's hybrid allocator counts it.
+"""KV cache that a sequence needs, as vLLM's hybrid KV cache manager allocates it.
 
-Formulas: vLLM 0.33.0, v1/core/kv_cache_planning.py and v1/kv_cache_interface.py. Layers are put into groups of equal size by how they
-attend; a block is allocated to a whole group and is as large for every group. Sliding and chunked layers keep what they can still see
-plus what is in flight; layers with a state keep it in one block, or two with prefix caching.
+Formulas: vLLM 0.33.0, v1/core/kv_cache_planning.py and v1/kv_cache_interface.py. Layers of one kind form groups of equal size; a block
+is allocated to a whole group and has the same size for every group. Sliding-window and chunked layers keep the tokens of their window
+plus those in flight; layers with a state keep it in one block, or two with prefix caching.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from planning.weight_size import DTYPE_BYTES
 
 BLOCK_SIZE = 16
 CPU_BLOCK_SIZE = 128
-# Hybrids of latent attention and states: kernels want blocks of at least so many tokens (platforms/interface.py).
+# Least block size, tokens, of hybrid models with MLA and state layers (platforms/interface.py).
 _LATENT_HYBRID_BLOCK_SIZE = 128
-# Asynchronous scheduling, vLLM's default, has one batch in flight beside those of the pipeline's stages.
+# Asynchronous scheduling, vLLM's default, has one batch in flight beside those of the pipeline stages.
 BATCHES_IN_FLIGHT = 2
-# Bytes of a token's fp8 row in sparse latent attention (fp8_ds_mla), and of the indexer's scales: four for each 128 columns.
+# Bytes per token and layer of sparse MLA's fp8 cache (fp8_ds_mla); scales of the indexer's keys: 4 bytes for each 128 columns.
 _SPARSE_FP8_ROW = 656
 _INDEX_SCALE = (128, 4)
-# Kinds of layers with nearly equal numbers share a group as large as the larger one.
+# If the layer counts of all kinds differ by less than this factor, the largest count is the group size.
 _NEARLY_EQUAL = 1.5
 
 
 def kv_dtype_bytes(model: Model) -> int:
-    """Bytes of an element of the KV cache."""
+    """Bytes per element of the KV cache."""
     return 1 if model.engine.kv_cache_dtype.startswith("fp8") else DTYPE_BYTES.get(model.engine.dtype, 2)
 
 
@@ -51,12 +51,12 @@ class KvCache:
 
     @property
     def bytes_per_token(self) -> int:
-        """Growth per token of context: only layers that see the whole context grow."""
+        """Growth per token of context: only full-attention layers grow without limit."""
         return self._layers.get("full", 0) * self._bytes_per_token("full") + self._indexer_bytes
 
     @cached_property
     def bytes_per_token_and_layer(self) -> int:
-        """Of a layer of the kind that takes most."""
+        """Bytes per token of one layer, of the kind with the most."""
         return max((self._bytes_per_token(kind) for kind in self._attending), default=0)
 
     def _bytes_per_token(self, kind: LayerKind) -> int:
@@ -73,7 +73,7 @@ class KvCache:
 
     @property
     def _indexer_bytes(self) -> int:
-        """Per token: the indexers' own cache, 8-bit keys with scales."""
+        """Bytes per token of the sparse-attention indexers' cache: 8-bit keys with scales."""
         a = self.architecture
         if not a.index_topk or not a.is_mla:
             return 0
@@ -83,7 +83,7 @@ class KvCache:
 
     @cached_property
     def _layers(self) -> dict[LayerKind, int]:
-        """Layers of the largest pipeline stage that have a cache of their own."""
+        """Layers of the largest pipeline stage by kind, without those that share another layer's KV cache."""
         a = self.architecture
         if a.is_encoder:
             return {}
@@ -100,12 +100,12 @@ class KvCache:
 
     @cached_property
     def state_bytes(self) -> int:
-        """State of one sequence in one layer that keeps a state; the largest where kinds differ."""
+        """State of one sequence in one state layer, bytes; the largest if the kinds differ."""
         return max((state_bytes(self.architecture, kind, self.tensor_parallel_size) for kind in self._layers), default=0)
 
     @cached_property
     def block_size(self) -> int:
-        """Tokens of a block; with states, enough that a block is as large as a state."""
+        """Tokens per block; in a hybrid model enough that a block of attention is at least as large as a state."""
         if not self.has_states:
             return self.smallest_block
         step = max(self.smallest_block, _LATENT_HYBRID_BLOCK_SIZE if self.architecture.is_mla else 0)
@@ -115,30 +115,30 @@ class KvCache:
 
     @cached_property
     def _page_bytes(self) -> int:
-        """One block of one layer, as large for every kind."""
+        """Bytes of one block of one layer, equal for every kind."""
         return max(self.block_size * self.bytes_per_token_and_layer, self.state_bytes)
 
     @cached_property
     def _tokens_per_block(self) -> dict[LayerKind, int]:
-        """A kind that takes less for a token has more of them in a block, if their sizes divide; else its blocks are padded."""
+        """Tokens per block by kind: a kind with fewer bytes per token has more tokens, if the sizes divide evenly; else padding."""
         ratios = {kind: divmod(self.bytes_per_token_and_layer, self._bytes_per_token(kind)) for kind in self._attending}
         return {kind: self.block_size * (ratio if rest == 0 else 1) for kind, (ratio, rest) in ratios.items()}
 
     @cached_property
     def _group_size(self) -> int:
-        """Layers of a group: as many as the rarest kind has, unless the kinds are nearly equal in number."""
+        """Layers per group: the smallest layer count of a kind, unless the counts are nearly equal."""
         counts = self._layers.values()
         return max(counts) if max(counts) < min(counts) * _NEARLY_EQUAL else min(counts)
 
     @cached_property
     def bytes_per_block(self) -> int:
-        """A block of a group, indexers' rows included; 0 without a KV cache."""
+        """Bytes of one block of a group, the indexers' cache included; 0 without a KV cache."""
         if not self._layers:
             return 0
         return self._group_size * self._page_bytes + self.block_size * self._indexer_bytes
 
     def bytes_per_sequence(self, tokens: int) -> int:
-        """KV cache that a sequence of `tokens` needs; never less than what vLLM would refuse to start without."""
+        """KV cache that a sequence of `tokens` needs, at least what vLLM requires at start-up, bytes."""
         if not self._layers:
             return 0
         size = self._group_size
@@ -158,11 +158,11 @@ class KvCache:
         return math.ceil(tokens / block)
 
     def blocks(self, available_bytes: float) -> int:
-        """Blocks of a cache of this size. Where layers keep states, vLLM refuses `max_num_seqs` above it (config/compilation.py)."""
+        """Blocks in a cache of this size. With state layers vLLM refuses `max_num_seqs` above it (config/compilation.py)."""
         return int(max(0.0, available_bytes) // self.bytes_per_block) if self.bytes_per_block else 0
 
     def longest_sequence(self, available: float, limit: int) -> int:
-        """The most tokens, up to `limit`, that a sequence may have with `available` bytes; 0 where not even one block fits."""
+        """Longest sequence, up to `limit` tokens, that fits in `available` bytes; 0 if not even one block fits."""
         if self.bytes_per_sequence(limit) <= available:
             return limit
         low, high = 0, limit - 1

@@ -1,7 +1,7 @@
-"""A context beyond what a model was made for: `engine.ropeScaling`, and what vLLM is told of it.
+"""A context longer than the model's own limit: `engine.ropeScaling`, and the --hf-overrides that it becomes.
 
-vLLM 0.33.0 (_get_and_verify_max_len) multiplies the factor of linear and dynamic scaling into the context; YaRN's it takes to be part of
-max_position_embeddings, so that this key is stretched with it.
+vLLM 0.33.0 (_get_and_verify_max_len) multiplies max_position_embeddings by the factor of linear and dynamic scaling, but assumes that
+YaRN's factor is already included, so for YaRN max_position_embeddings is overridden too.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from config.engine import RopeScaling
 from config.errors import Problem
 from config.models import Model
 
-# Model types whose positions are a table, or whose context the factor does not change (Gemma 3, by its name).
+# Model types without rotary positions; model types whose context length vLLM derives without the factor (Gemma 3).
 _NO_ROPE = frozenset({"gpt2", "opt", "bloom", "nemotron_h", "kimi_linear"})
 _FACTOR_IGNORED = "gemma3"
-# Model types whose makers document YaRN: the fix of a context that is too long names it.
+# Prefixes of model types whose model cards document YaRN: the fix for a too long context suggests it.
 _YARN_DOCUMENTED = ("qwen2", "qwen3")
 MOST_YARN = 4
 
 
 def stretched(architecture: Architecture, scaling: RopeScaling | None) -> Architecture:
-    """The architecture with the context that vLLM derives with this scaling."""
+    """The architecture with the context length that vLLM derives with this scaling."""
     if scaling is None:
         return architecture
     if scaling.rope_type == "yarn":
@@ -43,7 +43,7 @@ def _yarn_positions(architecture: Architecture, scaling: RopeScaling) -> int:
 
 
 def hf_overrides(architecture: Architecture, scaling: RopeScaling | None) -> dict[str, Any]:
-    """What --hf-overrides changes of the checkpoint's config.json; a multimodal one keeps its text model's keys below text_config."""
+    """Value of --hf-overrides; below text_config for a multimodal model."""
     if scaling is None:
         return {}
     parameters: dict[str, Any] = {"rope_type": scaling.rope_type, "factor": scaling.factor}
@@ -71,7 +71,7 @@ def rope_problems(path: str, model: Model, checkpoint: Architecture) -> Iterator
 
 
 def too_long(path: str, model: Model, architecture: Architecture) -> Iterator[Problem]:
-    """A maxModelLen above what vLLM derives, which it would refuse."""
+    """A maxModelLen above the context length that vLLM derives, which vLLM refuses."""
     longest, wanted = architecture.context_length, model.engine.max_model_len
     if not wanted or wanted <= longest:
         return

@@ -1,7 +1,7 @@
-"""Node pools as planning sees them: what a node offers to model servers, and how pods find it.
+"""Node pools in planning: the capacity of a node for model servers, and the labels and taints by which pods find it.
 
-A pool becomes up to two node groups, on demand and spot. Their labels and taints are a contract: the cluster puts them on the
-nodes, a pod's selector and tolerations name them.
+A pool becomes up to two node groups, on-demand and spot. Their labels and taints are a contract: the cluster puts them on the
+nodes; pods' nodeSelector and tolerations name them.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from config.settings import Settings
 POOL_LABEL = "vllm-platform/node-pool"
 CAPACITY_LABEL = "vllm-platform/capacity"
 
-# A node's capacity is less than its machine's memory: the kernel's page structures take a 64th, it and the firmware up to 0.2 GiB more.
+# A node's capacity is less than its machine's memory: the kernel's page structures take 1/64, kernel and firmware up to 0.2 GiB more.
 # Three sizes measured: 0.64 of 32, 2.19 of 128, 8.11 of 512 GiB (2i2c-org/infrastructure, issue 2121).
 _PAGE_STRUCTURES_SHARE = 1 / 64
 _FIRMWARE_GIB = 0.2
-# Memory that GKE keeps for the node itself, by size: 25 % of the first 4 GiB, ... and 100 MiB for eviction; CPU likewise.
+# GKE's reserved memory as graded shares of the capacity: 25 % of the first 4 GiB, ... plus 100 MiB for eviction; reserved CPU likewise.
 # cloud.google.com/kubernetes-engine/docs/concepts/plan-node-sizes
 _MEMORY_RESERVE = ((4, 0.25), (4, 0.20), (8, 0.10), (112, 0.06), (float("inf"), 0.02))
 _EVICTION_GIB = 100 / 1024
 _CPU_RESERVE = ((1, 0.06), (1, 0.01), (2, 0.005), (float("inf"), 0.0025))
-# Disk that GKE keeps: of a boot disk min(50 %, 6 GiB + 35 %, 100 GiB), of local SSDs by their number; and 10 % for eviction.
+# GKE's reserved disk: of a boot disk min(50 %, 6 GiB + 35 %, 100 GiB), of local SSDs by their number; and 10 % for eviction.
 _BOOT_DISK_RESERVE = (0.5, 6.0, 0.35, 100.0)
 _LOCAL_SSD_RESERVE_GIB = {1: 50.0, 2: 75.0}
 _LOCAL_SSD_RESERVE_MOST_GIB = 100.0
 _LOCAL_SSD_GIB = 375e9 / 1024**3
 _EVICTION_DISK_SHARE = 0.1
-# Images of vLLM and of the DaemonSets, unpacked, where the boot disk holds them too. Assumed.
+# Unpacked images of vLLM and of the DaemonSets, on nodes whose boot disk also holds emptyDir volumes. Assumed.
 _IMAGES_GIB = 30.0
 # What pods on every GPU node request: GKE's own (454m, 656 MiB: 2i2c-org/infrastructure, pull request 4131) and its device plugin (50m,
 # 50 MiB), the driver installer (150m), Node Feature Discovery (5m, 64 MiB). Charts give DCGM's and the node exporter no requests.
 DAEMONSET_CPU = 0.66
 DAEMONSET_MEMORY_GIB = 0.75
-# Kept free: on a full node the next critical DaemonSet, or one that an upgrade lets grow, evicts a model. Assumed.
+# Kept free: on a full node a new critical DaemonSet, or one with larger requests after an upgrade, would preempt a model. Assumed.
 SLACK_CPU = 0.3
 SLACK_MEMORY_GIB = 0.75
-# Less than this per slot is a mistake in the stack, whatever the model.
+# Least CPUs and memory per slot for any model server.
 _LEAST_CPU = 0.1
 _LEAST_MEMORY_GIB = 1.0
 
@@ -58,7 +58,7 @@ SPOT_TAINT = Taint("cloud.google.com/gke-spot", "true")
 
 @dataclass(frozen=True)
 class NodeGroup:
-    """Nodes of one pool and one kind of capacity. Counts are over all zones."""
+    """Nodes of one pool and one capacity type. Counts are over all zones."""
 
     name: str
     capacity: Capacity
@@ -70,7 +70,7 @@ class NodeGroup:
 
 @dataclass(frozen=True)
 class Machine:
-    """One node, as model servers see it. Memory in GiB."""
+    """Capacity of one node for model servers. Memory in GiB."""
 
     name: str
     vcpus: float
@@ -79,11 +79,11 @@ class Machine:
     accelerator_type: str | None
     gpus: int
     slots: int
-    """`nvidia.com/gpu` that the node advertises: its GPUs, times what sharing or partitioning makes of each. On a CPU node: 1."""
+    """`nvidia.com/gpu` that the node advertises: its GPUs times the clients or MIG partitions of each. On a CPU node: 1."""
     slot_memory_gib: float
-    """Memory that a model server may count on per slot; on a CPU node, what its pod may request."""
+    """GPU memory per slot; 0 on a CPU node."""
     ephemeral_gib: float
-    """Disk that pods may use for emptyDir volumes: bundled local SSDs where there are any, else the boot disk."""
+    """Disk for emptyDir volumes of pods: the bundled local SSDs if there are any, else the boot disk."""
     has_local_ssd: bool
     clients_per_gpu: int = 1
     """Pods that share a GPU and its memory."""
@@ -94,7 +94,7 @@ class Machine:
 
     @property
     def has_room(self) -> bool:
-        """Whether a model server could run in a slot at all."""
+        """Whether a slot has enough CPU and memory for any model server."""
         return self.cpu_per_slot >= _LEAST_CPU and self.memory_per_slot >= _LEAST_MEMORY_GIB
 
     @property
@@ -127,7 +127,7 @@ def _graded(total: float, steps: tuple[tuple[float, float], ...]) -> float:
 
 
 def allocatable_disk_gib(boot_disk_gib: float, local_ssds: int) -> float:
-    """Disk of a GKE node that emptyDir volumes may use: bundled local SSDs where there are any, else what images leave of the boot disk."""
+    """Disk of a GKE node for emptyDir volumes: bundled local SSDs if there are any, else the boot disk less reserves and images."""
     if local_ssds:
         total = local_ssds * _LOCAL_SSD_GIB
         return total * (1 - _EVICTION_DISK_SHARE) - _LOCAL_SSD_RESERVE_GIB.get(local_ssds, _LOCAL_SSD_RESERVE_MOST_GIB)
@@ -138,7 +138,7 @@ def allocatable_disk_gib(boot_disk_gib: float, local_ssds: int) -> float:
 
 @dataclass(frozen=True)
 class Pool:
-    """A node pool of the settings, with the catalogue's figures filled in."""
+    """A node pool of the settings, with the figures of its machine."""
 
     name: str
     machine: Machine
@@ -151,7 +151,7 @@ class Pool:
 
 
 def read_pool(settings: Settings, name: str) -> Pool | None:
-    """The pool `name`; None where the settings' rules have already refused it (an unknown machine, say)."""
+    """The pool `name`; None if config.rules has already refused it, for an unknown machine type for example."""
     pool = settings.node_pools.get(name)
     machine = _machine(name, pool) if pool else None
     if pool is None or machine is None:

@@ -1,8 +1,8 @@
-"""Whether a model fits its GPU: weights, reserves, and what is left for the KV cache.
+"""Whether a model fits its GPU: weights, reserves, and the rest for the KV cache.
 
-vLLM's own accounting (v1/worker/gpu_worker.py 0.33.0): it may take `gpu_memory_utilization` of the device's total memory; weights,
-the activations of its largest batch, CUDA graphs and what lies outside PyTorch come off that; the rest is KV cache, and one
-sequence of `max_model_len` must fit in it. What a start of vLLM reported for the same GPU and shape replaces the estimate.
+vLLM's own accounting (v1/worker/gpu_worker.py 0.33.0): from `gpu_memory_utilization` of the device's total memory it subtracts weights,
+the activations of its largest batch, CUDA graphs and memory outside PyTorch; the rest is KV cache, and one sequence of
+`max_model_len` must fit in it. Figures of a start-up log for the same GPU and parallel sizes replace the estimate.
 All sizes are per GPU, in GiB, unless a name says otherwise.
 """
 
@@ -25,13 +25,13 @@ from planning.reserves import CURRENT, GIB, Version, reserves
 from planning.speculative import draft_kv_cache, draft_of, draft_weights, with_draft
 from planning.weight_size import encoder_bytes, weight_bytes, weights_per_gpu
 
-# On CPU: API server, engine and worker took 2.07 GiB beside weights and KV cache of a tiny model (vLLM 0.32.0), activations come on
-# top; and a KV cache that is plenty for trying out. Assumed.
+# On CPU: API server, engine and worker took 2.07 GiB beside weights and KV cache of a tiny model (vLLM 0.32.0), to which activations are
+# added; and a KV cache that suffices for trials. Assumed.
 _CPU_OVERHEAD_GIB = 2.5
 CPU_KV_CACHE_GIB = 8
-# vLLM's default of sequences on GPUs below 70 GiB, which a larger GPU gets too where what more of them need is missing.
+# vLLM's default max_num_seqs on GPUs below 70 GiB; the plan sets it on a larger GPU too if the memory for vLLM's higher default is missing.
 FEWER_SEQS = 256
-# Compute capability of GB10, which has the memory of a large GPU and gets the limits of a small one.
+# Compute capability of GB10, for which vLLM uses the defaults of small GPUs despite its memory.
 _GB10 = 12.1
 # Error of an estimated KV cache: 85 % of the reports are within it, by `make truth` (docs/accuracy.md).
 ESTIMATE_ERROR = 0.15
@@ -39,8 +39,7 @@ ESTIMATE_ERROR = 0.15
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Where the memory of one GPU goes. `weights_bytes` is the whole model's, over all GPUs. Weights are
-    those of its draft too."""
+    """Memory of one GPU by use. `weights_bytes` is the whole model's, over all GPUs. Weights include those of a draft model."""
 
     device: float
     requested: float
@@ -57,13 +56,13 @@ class MemoryPlan:
     """KV cache of one sequence of `max_model_len`."""
     max_model_len: int
     longest_model_len: int
-    """The largest `max_model_len` that would fit, at most the model's own limit."""
+    """The largest `max_model_len` that fits, at most the model's own limit."""
     measured: str | None = None
-    """The start of vLLM that the sizes come from, in words; without one they are estimated."""
+    """vLLM version and date of the start-up log that the sizes come from; None if they are estimated."""
 
     @property
     def reserves(self) -> float:
-        """What is neither weights nor KV cache."""
+        """Memory that is neither weights nor KV cache."""
         return self.activation + self.cuda_graphs + self.non_torch + self.adapters
 
     @property
@@ -81,7 +80,7 @@ class MemoryPlan:
 
 
 def default_limits(accelerator: Accelerator, name: str, memory_gib: float | None = None) -> EngineLimits:
-    """vLLM's defaults on a GPU, or on a partition of one with `memory_gib`."""
+    """vLLM's defaults on a GPU, or on a MIG partition with `memory_gib`."""
     memory = memory_gib or accelerator.memory_gib
     if memory >= 160:
         return EngineLimits(16384, 1024)
@@ -91,7 +90,7 @@ def default_limits(accelerator: Accelerator, name: str, memory_gib: float | None
 
 
 def engine_limits(model: Model, machine: Machine) -> EngineLimits:
-    """What a step of the scheduler may hold: the model's setting, else vLLM's default for the device."""
+    """Limits of one step of the scheduler: the model's settings, else vLLM's defaults for the device."""
     if machine.accelerator is None:
         defaults = EngineLimits(2048, 128, CPU_BLOCK_SIZE)
     else:
@@ -101,7 +100,7 @@ def engine_limits(model: Model, machine: Machine) -> EngineLimits:
     return replace(defaults, max_num_batched_tokens=tokens, max_num_seqs=seqs)
 
 
-# What a cache has worked out is of use to every model of the same shape.
+# Cached, because the cached properties of a KvCache serve every model with the same arguments.
 _kv_cache = lru_cache(maxsize=1024)(KvCache)
 
 
@@ -122,7 +121,7 @@ def kv_cache(architecture: Architecture, model: Model, limits: EngineLimits) -> 
 def plan_limits(
     model: Model, architecture: Architecture, parameters: int | None, machine: Machine, measured: Sequence[Measured] = ()
 ) -> tuple[EngineLimits, MemoryPlan]:
-    """The scheduler's limits and the memory that they leave: vLLM's default of sequences, or fewer where only those fit."""
+    """The scheduler's limits and the resulting memory: with vLLM's default max_num_seqs, or FEWER_SEQS if that default does not fit."""
     longest = model.engine.max_model_len or architecture.default_context_length
     limits = raised_and_lowered(engine_limits(model, machine), model, architecture, longest)
     memory = plan_memory(model, architecture, parameters, machine, limits, measured)
@@ -173,7 +172,7 @@ def plan_memory(
         weights -= min(weights, options.cpu_offload_gb)
         outside += options.mm_ipc_gpu_memory_gb
         available = requested - weights - activation - graphs - outside - adapters
-        if options.kv_cache_memory_bytes is not None:  # then gpu_memory_utilization counts no more
+        if options.kv_cache_memory_bytes is not None:  # then vLLM ignores gpu_memory_utilization
             requested += options.kv_cache_memory_bytes / GIB - available
             available = options.kv_cache_memory_bytes / GIB
     return MemoryPlan(
@@ -195,7 +194,7 @@ def plan_memory(
 
 
 def _report(measured: Sequence[Measured], model: Model, machine: Machine) -> Measured | None:
-    """The newest report of this GPU and shape. Reports are of one data parallel rank, without a draft."""
+    """The newest `measured` row for this GPU and these parallel sizes. Rows are of one data parallel rank, without a draft model."""
     speculative = model.engine.speculative
     if model.parallelism.data > 1 or (speculative and speculative.method != "ngram"):
         return None
@@ -210,7 +209,7 @@ def _report(measured: Sequence[Measured], model: Model, machine: Machine) -> Mea
 
 
 def _excess(report: Measured, model: Model, architecture: Architecture, machine: Machine) -> float:
-    """By how much the reserves that a report shows exceed what is estimated for its own limits; they carry over to others."""
+    """Reserves in a `measured` row minus the estimate for the limits of that row, GiB: a correction for any limits."""
     accelerator = machine.accelerator
     shown = (accelerator.memory_gib if accelerator else 0.0) * report.gpu_memory_utilization - report.weights_gib - report.kv_cache_gib
     estimated = reserves(model, architecture, report.max_num_batched_tokens, report.max_num_seqs or FEWER_SEQS)
@@ -218,7 +217,7 @@ def _excess(report: Measured, model: Model, architecture: Architecture, machine:
 
 
 def _measured_sequence(report: Measured, model: Model, max_model_len: int) -> float | None:
-    """KV cache of a sequence as a report of the same length and type of KV cache shows it."""
+    """KV cache of a sequence from a `measured` row with the same max_model_len and KV cache type, GiB; else None."""
     if report.kv_cache_tokens is None or (report.max_model_len, report.kv_cache_dtype) != (max_model_len, model.engine.kv_cache_dtype):
         return None
     return report.kv_cache_gib * max_model_len / report.kv_cache_tokens

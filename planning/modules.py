@@ -1,7 +1,7 @@
-"""Which of a model's modules a checkpoint's lists name: `ignore`, `exclude_modules`, `modules_to_not_convert`, `targets`.
+"""Which modules of a model a checkpoint's lists match: `ignore`, `exclude_modules`, `modules_to_not_convert`, `targets`.
 
-A list holds names, names with wildcards, and regular expressions (`re:`), each written for one implementation's names. A module
-counts as named where any of the names that implementations give it is.
+A list has names, wildcards and regular expressions (`re:`), written for the module names of one implementation. A module matches if any
+of its names in known implementations matches.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from config.quantization import ModuleClass
 from planning.projections import Projection, projections
 
 _BEFORE_LAYERS = ("model.layers", "model.language_model.layers", "language_model.model.layers", "backbone.layers", "layers")
-# What implementations call the same part of a layer.
+# Names of the same part of a layer in different implementations.
 _PARTS = {
     "self_attn": ("self_attn", "attn", "attention", "mixer"),
     "mlp": ("mlp", "block_sparse_moe", "feed_forward", "ffn", "moe"),
@@ -31,12 +31,12 @@ _NAMES: dict[str, tuple[str, ...]] = {
 
 
 def ignored_share(architecture: Architecture, module: ModuleClass, patterns: tuple[str, ...]) -> float:
-    """Share of a class's parameters that the list names."""
+    """Share of a module class's parameters that the patterns match."""
     return _share(architecture, module, patterns) if patterns else 0.0
 
 
 def targeted_share(architecture: Architecture, module: ModuleClass, targets: tuple[str, ...]) -> float:
-    """Share of a class's parameters that a group is for. `Linear` means every projection of the layers."""
+    """Share of a module class's parameters that a group's targets match. `Linear` means every projection of the layers."""
     if not targets or "Linear" in targets:
         return float(module not in ("embedding", "lm_head", "encoder"))
     if targets == ("experts",):
@@ -68,7 +68,7 @@ def _full_names(one: Projection, layer: int) -> Iterator[str]:
 
 
 def _named(name: str, exact: frozenset[str], patterns: tuple[re.Pattern[str], ...]) -> bool:
-    """Whether the name, or a module that it is in, is listed."""
+    """Whether the list has the name, or that of a module that contains it."""
     parts = name.split(".")
     return any(".".join(parts[start:end]) in exact for end in range(1, len(parts) + 1) for start in (0, end - 1)) or any(
         pattern.match(name) for pattern in patterns

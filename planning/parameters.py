@@ -1,7 +1,7 @@
-"""How many parameters a model has, by what quantization and parallelism do with them.
+"""Parameter count of a model by class of module: the classes that quantization and parallelism treat differently.
 
-Counted from the shapes in the model's implementation (Hugging Face transformers, vLLM model_executor/models); checked in the tests
-against counts taken from instantiated models and published ones.
+Counted from the shapes in the model's implementation (Hugging Face transformers, vLLM model_executor/models); tests compare it with
+counts of instantiated models and with published counts.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class ParameterCount:
     experts: int = 0
     """Routed experts, all of them."""
     embedding: int = 0
-    """Input embedding; with `tie_word_embeddings` the output's too."""
+    """Input embedding; with `tie_word_embeddings` also the output embedding."""
     lm_head: int = 0
     encoder: int = 0
-    """Encoders of images and audio, with what joins them to the language model."""
+    """Vision and audio encoders, with their projectors to the language model."""
     replicated: int = 0
-    """Projections of attention that every GPU holds whole: MLA's down-projections, indexers."""
+    """Attention projections that tensor parallelism does not slice: MLA's down-projections, indexers."""
     other: int = 0
     """Norms, biases, routers, convolutions, sinks: never quantized."""
 
@@ -68,25 +68,25 @@ def _sum(found: tuple[Projection, ...], module: ModuleClass | str) -> int:
 
 
 def ties_embeddings(a: Architecture) -> bool:
-    """Whether there is no output embedding beside the input's: one matrix for both, or no output."""
+    """Whether the model has no separate output embedding: tied to the input embedding, or no output."""
     return a.tie_word_embeddings or a.model_type == "gpt2" or a.is_encoder
 
 
 def encoder_parameters(encoder: Encoder) -> int:
-    """Parameters of an encoder; where config.json's row does not say them, its layers' four square projections and two of the MLP."""
+    """Parameters of an encoder: `parameters` if given, else the four attention projections and two MLP projections of each layer."""
     width = encoder.hidden_size
     return encoder.parameters or encoder.num_hidden_layers * (4 * width * width + 2 * width * encoder.intermediate_size)
 
 
 def active_parameters(architecture: Architecture) -> int:
-    """Parameters that one token is multiplied with: all but the experts it does not visit and the embedding it only looks up."""
+    """Parameters used for one token: all but the experts that it is not routed to, and the input embedding, a lookup."""
     count = count_parameters(architecture)
     visited = count.experts * architecture.num_experts_per_tok // (architecture.num_experts or 1)
     return count.linear + count.replicated + visited + architecture.vocab_size * architecture.hidden_size
 
 
 def _embeddings(a: Architecture) -> int:
-    """The input's, GPT-2's positions, and the embeddings that each layer has of its own."""
+    """Input embedding, GPT-2's position embedding, and per-layer embeddings (Gemma 3n, 4)."""
     positions = a.max_position_embeddings * a.hidden_size if a.model_type == "gpt2" else 0
     per_layer = (a.vocab_size_per_layer_input or a.vocab_size) * a.hidden_size_per_layer_input * a.num_hidden_layers
     return a.vocab_size * a.hidden_size + positions + per_layer

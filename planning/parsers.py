@@ -1,4 +1,4 @@
-"""Which parsers a model's answers go through: what the stack says, else what the catalogue knows of the model."""
+"""vLLM's tool call parser and reasoning parser of a model: from the stack, else from the catalogue."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How fast one replica answers: output tokens per second, time to first token (TTFT), time per output token (TPOT).
 
-A step of the engine reads the weights that its tokens touch and the KV cache of its sequences, multiplies, adds up the results of
-tensor parallel GPUs, and has a fixed cost per step and layer. A closed loop is planned: each request is followed by the next, and
-prompts are computed between the steps of those that decode (chunked prefill). The constants are what `make fit` finds.
+A step of the engine reads the weights that its tokens use and the KV cache of its sequences, multiplies, all-reduces the results of
+tensor parallel GPUs, and has a fixed cost per step and layer. The model is a closed loop: each request is followed by the next, and
+prompts are computed between decoding steps (chunked prefill). `make fit` fits the constants.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from planning.work import Matrices, Numbers, Work
 
 @dataclass(frozen=True)
 class Constants:
-    """What is fitted. Shares are of the datasheet's figure, times in seconds."""
+    """Fitted constants. Shares are of the datasheet's figure, times in seconds."""
 
     weight_bandwidth: float = 0.799
     """Share of the memory bandwidth at which dense weights are read."""
@@ -40,7 +40,7 @@ class Constants:
     step: float = 0.000372
     """Per step: scheduler, sampler, launch of the graph."""
     layer: float = 3.03e-05
-    """Per step and layer: kernels that do little."""
+    """Per step and layer: small kernels."""
     expert_layer: float = 1.63e-05
     """Per step and layer with experts: routing, permuting, grouped kernels."""
     sequence: float = 5.61e-06
@@ -50,13 +50,13 @@ class Constants:
     link_bandwidth: float = 0.659
     """Share of the link's bandwidth in all-reduces of many bytes."""
     activation_passes: float = 9.53
-    """Times that a token's hidden state is read or written per layer, beside the multiplications."""
+    """How often a token's hidden state is read or written per layer, outside matrix multiplications."""
     prompt: float = 0.0173
-    """Per prompt, before the GPU is asked: HTTP, tokenizer, scheduling."""
+    """Per prompt, before the GPU starts: HTTP, tokenizer, scheduling."""
     prompt_layer: float = 0.000299
-    """Per prompt and layer: steps with prompts run without whole CUDA graphs."""
+    """Per prompt and layer: steps with prompts run without full CUDA graphs."""
     queue: float = 0.0721
-    """Share of the prompts of all others in flight that a prompt waits for."""
+    """Share of the prompts of all other requests in flight for which a prompt waits."""
 
 
 CONSTANTS = Constants()
@@ -64,24 +64,24 @@ CONSTANTS = Constants()
 
 @dataclass(frozen=True)
 class Served:
-    """What clients of one replica see, each with a typical request. Means; seconds."""
+    """Speed of one replica under typical requests. Means; times in seconds."""
 
     output_tokens_per_second: float
     ttft: float
-    """Waiting for room included."""
+    """Time in the queue included."""
     tpot: float
 
 
 @dataclass(frozen=True)
 class Performance:
-    """Of one model on one replica."""
+    """Speed of one model on one replica."""
 
     work: Work
     accelerator: Accelerator
     constants: Constants = CONSTANTS
 
     def serve(self, in_flight: float, prompt_tokens: float, output_tokens: float, running: float = math.inf) -> Served:
-        """With `in_flight` requests at the replica, of which at most `running` fit at once."""
+        """Speed with `in_flight` requests at the replica, of which at most `running` run at once."""
         w, steps = self.work, max(1.0, output_tokens - 1)
         rank = min(in_flight, running) / w.data
         step = self.step(rank / w.pipeline, prompt_tokens + output_tokens / 2)
@@ -94,7 +94,7 @@ class Performance:
         return Served(rate * output_tokens, first + waiting, (cycle - first) / steps)
 
     def step(self, sequences: float, context: float) -> float:
-        """Seconds of a step in which `sequences` of `context` tokens each decode one more."""
+        """Seconds of a step in which `sequences` with `context` tokens each decode one token."""
         w, c = self.work, self.constants
         read = sum(one.kv_bytes * min(context, one.most_seen) for one in w.attention) + 2 * w.state_bytes
         each = read / self._bandwidth(c.kv_bandwidth) + c.sequence
@@ -116,11 +116,11 @@ class Performance:
 
     @property
     def _connected(self) -> int:
-        """Data parallel ranks that exchange tokens: only experts connect them."""
+        """Data parallel ranks that exchange tokens: those of a model with experts."""
         return self.work.data if self.work.experts else 1
 
     def _tokens(self, tokens: float) -> float:
-        """Seconds of multiplications, communication and traffic of activations, of `tokens` in one step."""
+        """Seconds of matrix multiplications, communication and activation traffic for `tokens` in one step."""
         w, c = self.work, self.constants
         multiplied = sum(self._multiplied(one, tokens) for one in w.dense)
         if w.experts:
@@ -131,7 +131,7 @@ class Performance:
         return multiplied + activations + exchanged / (self.accelerator.interconnect_gb_per_second * 1e9 * c.link_bandwidth)
 
     def _multiplied(self, matrices: Matrices, tokens: float, *, read: float = 1.0, expert: bool = False) -> float:
-        """Seconds in which `tokens` are multiplied with that share of the weights which they touch."""
+        """Seconds to multiply `tokens` with the matrices, of whose weights the share `read` is used."""
         c, flops = self.constants, self._flops[matrices.numbers]
         memory = matrices.size * read / self._bandwidth(c.expert_bandwidth if expert else c.weight_bandwidth)
         if expert and matrices.numbers != "bf16" and flops == self._flops["unpacked"]:
@@ -141,12 +141,12 @@ class Performance:
 
     @cached_property
     def _flops(self) -> dict[Numbers, float]:
-        """FLOPS reached with weights of each kind; where the GPU cannot multiply them they are unpacked to 16 bits first."""
+        """FLOPS reached with weights of each format; formats that the GPU cannot multiply are unpacked to 16 bits first."""
         gpu, c = self.accelerator, self.constants
         unpacked = gpu.bf16_tflops * 1e12 * c.unpacked_arithmetic
         fp8 = gpu.fp8_tflops * 1e12 * c.fp8_arithmetic if gpu.fp8_tflops else unpacked
         fp4 = gpu.fp4_tflops * 1e12 * c.fp4_arithmetic if gpu.fp4_tflops else unpacked
-        # MXFP4 is multiplied with activations of 8 bits, where the GPU has FP4.
+        # On a GPU with FP4, MXFP4 weights are multiplied with 8-bit activations.
         mxfp4 = fp8 if gpu.fp4_tflops else unpacked
         return {
             "bf16": gpu.bf16_tflops * 1e12 * c.bf16_arithmetic,

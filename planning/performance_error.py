@@ -1,4 +1,4 @@
-"""How far off a planned speed may be: the error on models that nothing was fitted to; without measurements, the worst of the kind."""
+"""Error of a planned speed: that of models left out of the fit; without measurements, the largest of the same kind of model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from planning.work import Numbers, Work
 
 Kind = Literal["dense", "experts"]
 
-# What four of five points are within, in output tokens per second, where the model was left out of the fit: by kind of model and what its
-# weights are multiplied as (`make fit`; 519 points of vLLM 0.11 to 0.19 on H100, H200, B200 and B300).
+# Error in output tokens per second within which four of five points lie when their model is left out of the fit, by kind of model and
+# format of its weights (`make fit`; 519 points of vLLM 0.11 to 0.19 on H100, H200, B200 and B300).
 _LEFT_OUT: dict[tuple[Kind, Numbers], float] = {
     ("dense", "bf16"): 0.10,
     ("dense", "fp8"): 0.15,
@@ -20,7 +20,7 @@ _LEFT_OUT: dict[tuple[Kind, Numbers], float] = {
     ("experts", "nvfp4"): 0.20,
     ("experts", "unpacked"): 0.49,
 }
-# Compute capabilities of the GPUs that have points.
+# Compute capabilities of the GPUs with measured points.
 _MEASURED = frozenset({9.0, 10.0, 10.3})
 
 
@@ -30,7 +30,7 @@ class SpeedError:
 
     share: float
     extrapolated: bool
-    """No measurement of this kind of model, or on this kind of GPU."""
+    """There is no measured point of this kind of model, or of this compute capability."""
 
 
 def error_class(work: Work) -> tuple[Kind, Numbers]:

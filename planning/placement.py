@@ -1,7 +1,7 @@
-"""Where replicas run: the shape of a pod, the nodes that floors and bursts need, and whether a rollout finds a free GPU.
+"""Placement of replicas: a pod's requests, the nodes that floors and bursts need, and whether a rollout finds a free GPU.
 
-A pool's slots are indivisible: a replica takes its GPUs (or their share of the node's CPU and memory, where it asks for more) on
-one node.
+Slots (`nvidia.com/gpu`) are indivisible: a replica takes its GPUs on one node, or more slots if its CPU or memory requests exceed its
+GPUs' share of the node.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from planning.engine_options import engine_options
 from planning.machines import Machine, NodeGroup, Pool
 from planning.sharing import Share, overfull_by_one_more, sharing_problems
 
-# /dev/shm is memory of the pod; NCCL and the worker processes need some of it. 20 GiB is what peers give at most.
+# Size of /dev/shm, which counts as the pod's memory, for NCCL and the worker processes. Comparable projects give at most 20 GiB.
 _SHARED_MEMORY_SHARE = 0.25
 _SHARED_MEMORY_MOST_GIB = 20
 
 
 @dataclass(frozen=True)
 class ReplicaShape:
-    """What one replica's pod requests, and the slots of a node that this takes."""
+    """Requests of one replica's pod, and the slots of a node that they take."""
 
     gpus: int
     cpu: float
@@ -36,7 +36,7 @@ class ReplicaShape:
 
 @dataclass(frozen=True)
 class Rollout:
-    """How the floor's Deployment replaces its replicas."""
+    """Rolling update of the floor's Deployment."""
 
     max_surge: int
     max_unavailable: int
@@ -46,21 +46,21 @@ class Rollout:
 
 @dataclass(frozen=True)
 class PoolPlan:
-    """A pool with its on-demand minimum raised to what the floors need. Nodes are over all zones."""
+    """A pool with its on-demand minimum raised to the nodes that the floors need. Nodes are over all zones."""
 
     pool: Pool
     floor_nodes: int
-    """On these every replica of the floors finds room, however the scheduler placed the others."""
+    """Nodes on which every floor replica finds room, wherever the scheduler puts the others."""
     packed_floor_nodes: int
-    """On these the floors fit if they are packed well. Fewer only where replicas of different sizes share the pool."""
+    """Nodes on which the floors fit if packed well. Fewer than floor_nodes only if replicas of different sizes share the pool."""
     ceiling_on_demand_nodes: int
     ceiling_spot_nodes: int
     free_slots: int
-    """Slots of the floor's nodes that no floor uses."""
+    """Slots of the floor nodes that no floor replica uses."""
     surge_sizes: tuple[int, ...]
-    """Sizes (slots of a replica) for which one replica more finds room on on-demand nodes that can exist."""
+    """Replica sizes (in slots) for which one more replica fits in the pool's maximum on-demand nodes."""
     crowded: tuple[str, ...]
-    """Models of which one on-demand replica more could overfill a GPU that pods share."""
+    """Models for which one more on-demand replica could exceed the memory of a shared GPU."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class Placed:
         return self.model.scaling.ceiling - self.model.scaling.floor
 
     def on(self, capacity: Capacity) -> int:
-        """Replicas that nodes of one capacity can have to hold."""
+        """Most replicas on nodes of one capacity type."""
         return (self.model.scaling.floor if capacity == "on-demand" else 0) + (self.burst if self.model.scaling.burst == capacity else 0)
 
 
 def replica_shape(model: Model, machine: Machine) -> ReplicaShape:
-    """The replica's share of its node, unless the model asks for another one."""
+    """The replica's share of its node, unless `resources` says otherwise."""
     gpus = 0 if machine.is_cpu else model.parallelism.gpus
     slots = max(1, gpus)
     cpu = model.resources.cpu or _down(machine.cpu_per_slot * slots)
@@ -97,7 +97,7 @@ def _down(value: float) -> float:
 
 
 def nodes_for(replicas: Mapping[int, int], slots: int) -> int:
-    """Nodes that hold `replicas` (slots of a replica -> how many), each of `slots`; first fit, largest first."""
+    """Nodes of `slots` slots that hold `replicas` (slots per replica -> number), by first fit, largest first."""
     free: Counter[int] = Counter()
     for size in sorted(replicas, reverse=True):
         waiting = replicas[size]
@@ -108,7 +108,7 @@ def nodes_for(replicas: Mapping[int, int], slots: int) -> int:
 
 
 def _fill(free: Counter[int], left: int, size: int, waiting: int, *, of: int) -> int:
-    """Puts up to `waiting` replicas on `of` nodes with `left` free slots each, one node after the other; how many found room."""
+    """Fills `of` nodes with `left` free slots each, one after another, with up to `waiting` replicas; returns how many fit."""
     most = max(1, left // size)
     full, rest = divmod(min(waiting, of * most), most)
     free[left - most * size] += full
@@ -119,10 +119,10 @@ def _fill(free: Counter[int], left: int, size: int, waiting: int, *, of: int) ->
 
 
 def nodes_in_any_order(replicas: Mapping[int, int], slots: int) -> int:
-    """Nodes on which `replicas` (slots of a replica -> how many) find room in whatever order and on whatever node they are placed.
+    """Nodes on which `replicas` (slots per replica -> number) fit in whatever order and on whatever node they are placed.
 
-    The scheduler packs nothing and moves nothing. A replica of `size` finds no room only when every node has more than
-    `slots - size` slots in use, by the others; what is in use is a multiple of the sizes' greatest common divisor.
+    The scheduler neither packs nor moves pods. A replica of `size` does not fit only if the others use more than `slots - size` slots on
+    every node; used slots are a multiple of the greatest common divisor of the sizes.
     """
     used = sum(size * count for size, count in replicas.items())
     divisor = math.gcd(*replicas)
@@ -164,7 +164,7 @@ def _sizes(counts: Iterable[tuple[Placed, int]]) -> Counter[int]:
 
 
 def _shares(placed: list[Placed], capacity: Capacity) -> dict[str, Share]:
-    """Of the replicas that can exist at once on nodes of one capacity."""
+    """GPU memory share and number of each model's replicas that can exist at once on nodes of one capacity type."""
     return {one.name: Share(one.model.engine.gpu_memory_utilization, one.on(capacity)) for one in placed}
 
 
@@ -173,7 +173,7 @@ def _raised(group: NodeGroup | None, nodes: int) -> NodeGroup | None:
 
 
 def size_problems(settings: NodePool, pool: Pool) -> Iterator[Problem]:
-    """Machines on which no model server could run."""
+    """Machines too small for any model server."""
     machine = pool.machine
     if not machine.has_room:
         yield Problem(
@@ -238,7 +238,7 @@ def _burst_problems(pool: Pool, one: Placed) -> Iterator[Problem]:
 
 
 def placement_warnings(plan: PoolPlan) -> Iterator[Problem]:
-    """Ceilings that the pool holds one by one, but not all at once; floors that fit only if they are packed well."""
+    """Ceilings that fit in the pool one by one but not together; floors that fit only if packed well."""
     pool = plan.pool
     yield from _fragmentation_warnings(plan)
     for key, group, nodes in (("onDemand", pool.on_demand, plan.ceiling_on_demand_nodes), ("spot", pool.spot, plan.ceiling_spot_nodes)):
@@ -270,7 +270,7 @@ def _fragmentation_warnings(plan: PoolPlan) -> Iterator[Problem]:
 
 
 def plan_rollout(plan: PoolPlan, one: Placed) -> Rollout:
-    """A surge replica needs free slots on a node that can exist; where there are none, one must go before its successor starts."""
+    """maxSurge 1 if the pool has room for a surge replica; else maxUnavailable 1: a replica stops before its successor starts."""
     floor = one.model.scaling.floor
     if one.shape.slots in plan.surge_sizes and one.name not in plan.crowded:
         return Rollout(max_surge=1, max_unavailable=0, capacity_share=1.0)

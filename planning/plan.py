@@ -1,4 +1,4 @@
-"""`make_plan`: everything that follows from a stack's settings, or every reason why it cannot work."""
+"""`make_plan`: computes the plan of a stack from its settings, or raises all problems of the stack."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from planning.weights import WeightsPlan, disk_problems, plan_weights
 
 @dataclass(frozen=True)
 class ModelPlan:
-    """What components need to know of a model beyond its settings."""
+    """Planned figures of a model, for components to use beside its settings."""
 
     name: str
     revision: str | None
@@ -53,15 +53,15 @@ class ModelPlan:
     floor_drain: Drain
     burst_drain: Drain
     hf_overrides: dict[str, Any]
-    """What the engine is told of the checkpoint's config.json, for a stretched context."""
+    """--hf-overrides for `engine.ropeScaling`."""
     force_include_usage: bool
-    """Every stream ends with its token counts, for the gateway's audit log."""
+    """--enable-force-include-usage: every stream ends with its token counts, for the gateway's audit log."""
     cost: ModelCost
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A stack that can work. Warnings are doubts that do not stop it."""
+    """The plan of a stack without problems. Warnings do not stop the preview."""
 
     pools: dict[str, PoolPlan]
     models: dict[str, ModelPlan]
@@ -72,13 +72,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Sized:
-    """A model measured against its GPU, before it shares a pool with others."""
+    """A model's memory and capacity on its pool's machine, before placement beside other models."""
 
     model: Model
     checkpoint: Architecture
-    """As it is stored."""
+    """As stored in the checkpoint."""
     architecture: Architecture
-    """As it is served."""
+    """As served: online quantization, context length and loaded encoders applied."""
     options: EngineOptions
     row: catalog.ModelRow | None
     pool: Pool
@@ -137,7 +137,7 @@ def make_plan(settings: Settings) -> Plan:
 
 
 def _size(model: Model, pools: dict[str, Pool]) -> _Sized | None:
-    """None where the settings' rules have already said what is missing."""
+    """None if config.rules has already reported an unknown model or pool."""
     row = catalog.model(model.source)
     checkpoint = model.architecture or (row.architecture if row else None)
     pool = pools.get(model.node_pool)
@@ -153,7 +153,7 @@ def _size(model: Model, pools: dict[str, Pool]) -> _Sized | None:
 
 
 def _parameters(row: catalog.ModelRow | None, checkpoint: Architecture, served: Architecture) -> int | None:
-    """The catalogue's number, less those that this engine does not load."""
+    """The catalogue's parameter count, without encoders that vLLM does not load."""
     if row is None or row.parameters is None:
         return None
     return row.parameters - count_parameters(checkpoint).total + count_parameters(served).total
@@ -184,7 +184,7 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
 
 
 def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
-    """What vLLM refuses, or is killed for, although the model fits."""
+    """Settings that make vLLM refuse to start or be OOM-killed, although the model fits the GPU."""
     memory, machine = one.memory, one.pool.machine
     cache = kv_cache(one.architecture, one.model, one.limits)
     yield from batch_problems(path, one.model, one.architecture, one.limits, cache, memory.kv_cache * GIB, memory.max_model_len)

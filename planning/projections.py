@@ -1,7 +1,7 @@
-"""The large matrices of a model, layer by layer: how many parameters each has, whether tensor parallelism slices it, and what
-checkpoints call it.
+"""The projections (large matrices) of a model's layers: parameters of each, whether tensor parallelism slices it, and its name in
+checkpoints.
 
-Names are those below a layer in Hugging Face's implementations: lists of what is not quantized are written in them.
+Names are relative to a layer in Hugging Face's implementations, as in a checkpoint's lists of modules that are not quantized.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from config.architecture import ENCODERS, Architecture
 from config.layers import LayerKind
 from config.quantization import ModuleClass
 
-# MLPs without a gate: two matrices, not three.
+# Model types whose MLP has no gate: two matrices, not three.
 _UNGATED = (ENCODERS - {"modernbert", "nomic_bert", "new"}) | {
     "gpt2",
     "gptj",
@@ -33,12 +33,12 @@ _KDA = "kimi_linear"
 
 @dataclass(frozen=True)
 class Projection:
-    """A matrix that some layers have, or (experts) a set of them."""
+    """A matrix of some layers; for experts, that of all experts together."""
 
     name: str
     module: ModuleClass
     parameters: int
-    """In one layer."""
+    """Per layer."""
     layers: tuple[int, ...]
     sliced: bool = True
 
@@ -49,7 +49,7 @@ class Projection:
 
 @lru_cache(maxsize=4096)
 def projections(architecture: Architecture) -> tuple[Projection, ...]:
-    """Every projection of the language model's layers; embeddings and encoders are not among them."""
+    """Every projection of the language model's layers, without embeddings and encoders."""
     found: list[Projection] = []
     for kind in architecture.layers():
         layers = tuple(index for index, one in enumerate(architecture.layer_kinds) if one == kind)
@@ -173,7 +173,7 @@ def expert_width(a: Architecture) -> int:
 
 
 def shared_expert_width(a: Architecture) -> int:
-    """Width of the experts that every token visits, together."""
+    """Width of all shared experts together."""
     if a.model_type == "llama4_text":
         return mlp_width(a)
     if a.moe_shared_expert_intermediate_size:

@@ -1,8 +1,8 @@
-"""What vLLM takes of a GPU beside weights and KV cache: the peak of its profile run, CUDA graphs, memory outside PyTorch.
+"""GPU memory that vLLM uses beside weights and KV cache: the peak of its profile run, CUDA graphs, memory outside PyTorch.
 
-The profile run (v1/worker/gpu/model_runner.py 0.33.0) encodes the largest images, passes a batch of `max_num_batched_tokens` through
-the layers and samples for `max_num_seqs` sequences, one after another; what each needs at its peak follows from the model's shapes,
-and the largest counts. What the shapes do not say is fitted to start-up logs: `make truth` shows how well. All sizes are bytes per GPU.
+The profile run (v1/worker/gpu/model_runner.py 0.33.0) encodes the largest images, then passes a batch of `max_num_batched_tokens`
+through the layers, then samples for `max_num_seqs` sequences; the peak of each follows from the model's shapes, and the largest of them
+counts. Other constants are fitted to start-up logs: `make truth` shows the error. All sizes are bytes per GPU.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from planning.engine_options import GIB
 MIB = 1024**2
 
 Version = tuple[int, ...]
-# The version whose reserves are planned where nothing else is said: that of the engine's image in releases.yaml.
+# Default vLLM version: that of the engine's image in releases.yaml.
 CURRENT: Version = (0, 33)
 
 # Activations are 16 bits wide, whatever the weights are stored in.
 _ACTIVATION_BYTES = 2
-# The sampler's buffers, bytes for each sequence and token of the vocabulary, by the version since which they are so: before 0.9 they
-# were not profiled; then it sorted; 0.18 masks without sorting; since 0.31 the profile run samples with every parameter set, and V2's
-# sampler counts penalties in 4 of these bytes. Fitted.
+# The sampler's buffers, bytes per sequence and token of the vocabulary, by the vLLM version from which the value holds: before 0.9 they
+# were not profiled; from 0.9 the sampler sorts; from 0.18 it masks without sorting; from 0.31 the profile run samples with every sampling
+# parameter set, and the V2 sampler counts penalties in 4 of these bytes. Fitted.
 _SAMPLER_BYTES: tuple[tuple[Version, float], ...] = (((0, 31), 41), ((0, 18), 8), ((0, 9), 37), ((), 0))
-# CUDA graphs, bytes for each captured size and layer (one graph a piece between two attention layers); subtracted since 0.21
+# CUDA graphs, bytes per captured size and layer (one graph per piece between two attention layers); subtracted since 0.21
 # (VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS). Fitted.
 _GRAPH_BYTES: tuple[tuple[Version, float], ...] = (((0, 21), 0.15 * MIB), ((), 0.0))
-# What stays allocated outside the weights: block tables, workspaces of kernels; cuBLAS's too before it became part of the baseline.
+# Memory that stays allocated beside the weights: block tables, kernel workspaces, and cuBLAS's before it became part of the baseline.
 # Fitted.
 _NON_TORCH_BYTES: tuple[tuple[Version, float], ...] = (((0, 31), 0.15 * GIB), ((0, 18), 0.6 * GIB), ((), 0.25 * GIB))
-# What NCCL and the all-reduce add, and what they add for each GPU. Fitted.
+# Memory of NCCL and the custom all-reduce: a constant, and per GPU of the replica. Fitted.
 _PARALLEL_BYTES = 0.1 * GIB
 _PEER_BYTES = 0.1 * GIB
 # vLLM's own capture sizes (config/vllm.py 0.33.0): 1, 2, 4, every 8th up to 256, every 16th up to twice the sequences, at most 512.
@@ -41,7 +41,7 @@ _LARGEST_CAPTURE = 512
 
 @dataclass(frozen=True)
 class Reserves:
-    """Bytes per GPU."""
+    """Reserved memory, bytes per GPU."""
 
     activation: float
     cuda_graphs: float
@@ -49,9 +49,9 @@ class Reserves:
 
 
 def reserves(model: Model, architecture: Architecture, batched_tokens: int, seqs: int, version: Version = CURRENT) -> Reserves:
-    """What vLLM's profile run takes for itself, with `batched_tokens` and `seqs` in a step of the scheduler."""
+    """Reserves with at most `batched_tokens` tokens and `seqs` sequences in a step of the scheduler."""
     tensor, pipeline = model.parallelism.tensor, model.parallelism.pipeline
-    # Only experts connect data parallel ranks.
+    # Data parallel ranks communicate only in models with experts.
     connected = model.parallelism.gpus if architecture.is_moe else model.parallelism.gpus_per_rank
     steps = (
         encoder_peak(model, architecture, batched_tokens),
@@ -64,7 +64,7 @@ def reserves(model: Model, architecture: Architecture, batched_tokens: int, seqs
 
 
 def forward_peak(architecture: Architecture, tokens: int, tensor: int) -> float:
-    """Peak inside a layer: the residual stream and the wider of its attention's and its MLP's intermediate results."""
+    """Peak inside a layer: the residual stream plus the larger of the intermediate results of attention and MLP."""
     a = architecture
     attention = a.num_attention_heads * a.head_size * 2 + 2 * a.kv_heads * a.head_size
     linear = 2 * (2 * a.linear_num_key_heads * a.linear_key_head_dim + 3 * a.linear_num_value_heads * a.linear_value_head_dim)
@@ -73,7 +73,7 @@ def forward_peak(architecture: Architecture, tokens: int, tensor: int) -> float:
 
 
 def _experts(a: Architecture, tensor: int) -> float:
-    """Elements a token leaves in the workspace of fused experts: gate and up (or the output, which reuses it), and the activated."""
+    """Elements per token in the fused MoE workspace: gate and up (or the output, in the same buffer), plus the activation's result."""
     if not a.is_moe:
         return 0.0
     width = (a.moe_intermediate_size or a.intermediate_size or a.hidden_size) / tensor

@@ -1,7 +1,7 @@
-"""Which shares of a GPU's memory can meet on one GPU that pods share.
+"""Whether the gpuMemoryUtilization of pods that share a GPU always adds up to at most 1.
 
-The device plugin hands out the slots of a node as it likes, so any `clients` replicas of a node group may come to share a GPU, those of
-one model too. They fit wherever they land if the largest of them that can exist at once add up to no more than the whole.
+The device plugin assigns slots of a node in any order, so any `clients` replicas of a node group, also of one model, may share a GPU.
+They fit in every assignment if the largest `clients` of them that can exist at once add up to at most 1.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Share:
-    """What each of a model's replicas takes of its GPU, and how many of them can exist at once in a node group."""
+    """gpuMemoryUtilization of a model's replicas, and how many of them can exist at once in a node group."""
 
     utilization: float
     replicas: int
 
 
 def worst_gpu(shares: Mapping[str, Share], clients: int) -> dict[str, int]:
-    """The replicas, by model, that take most of one GPU when they meet there."""
+    """The worst assignment to one GPU: number of replicas by model."""
     found: dict[str, int] = {}
     free = clients
     for name in sorted(shares, key=lambda name: -shares[name].utilization):
@@ -38,7 +38,7 @@ def is_overfull(shares: Mapping[str, Share], clients: int) -> bool:
 
 
 def overfull_by_one_more(shares: Mapping[str, Share], clients: int) -> tuple[str, ...]:
-    """Models of which one replica more, as while it is being replaced, could overfill a GPU."""
+    """Models for which one more replica, as in a rolling update, could exceed the memory of a GPU."""
     worst = worst_gpu(shares, clients)
     taken, full = _taken(shares, worst), sum(worst.values()) >= clients
     makes_way = min(shares[name].utilization for name in worst) if full else 0.0
@@ -46,7 +46,7 @@ def overfull_by_one_more(shares: Mapping[str, Share], clients: int) -> tuple[str
 
 
 def sharing_problems(pool: str, shares: Mapping[str, Share], clients: int) -> Iterator[Problem]:
-    """At each model that takes part in the worst case: changing one of them is enough."""
+    """One problem for each model in the worst assignment; fixing one of them is enough."""
     if not is_overfull(shares, clients):
         return
     worst = worst_gpu(shares, clients)

@@ -1,4 +1,4 @@
-"""Parameters beside a model's large matrices: norms, biases, routers, convolutions, positions. Never quantized, never sliced."""
+"""Parameters outside a model's projections: norms, biases, routers, convolutions, positions. Never quantized, never sliced."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _QK_NORM = frozenset(
 )
 _FOUR_NORMS = frozenset({"gemma2", "gemma3_text", "gemma3", "gemma4_text"})
 _QKV_BIAS = frozenset({"qwen2", "qwen2_moe", "qwen2_vl", "qwen2_5_vl", "glm4_moe"})
-# Encoders whose positions are a table.
+# Encoders with a table of position embeddings.
 _POSITION_TABLE = ENCODERS - {"modernbert", "nomic_bert", "new"}
 
 

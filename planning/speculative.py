@@ -1,8 +1,8 @@
-"""What speculative decoding takes beside the model: weights and KV cache of the draft, and what vLLM refuses of it.
+"""Speculative decoding: weights and KV cache of the draft, and settings that vLLM refuses.
 
-A head (EAGLE, multi-token prediction) shares the model's embeddings and runs before or after its layers; a draft model is a model by
-itself, spread over the tensor parallel GPUs like the large one. How many proposed tokens are right depends on the requests, so the
-planned speed does not count on them.
+A head (EAGLE, multi-token prediction) shares the model's embeddings and reads its hidden states; a draft model is a complete model, split
+over the tensor parallel GPUs like the target model. The acceptance rate depends on the requests, so the planned speed ignores
+speculation.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ MTP_MODEL_TYPES = frozenset(
      "exaone_moe", "exaone4_5", "longcat_flash", "bailing_hybrid", "pangu_ultra_moe", "kimi_k3", "minimax_m3", "step3p5", "step5", "hy_v3",
      "hy_v4"}
 )  # fmt: skip
-# Hidden states that a head reads, in widths of the model: EAGLE-3 those of three layers, the others one and the last token's embedding.
+# Input of a head in multiples of hidden_size: EAGLE-3 reads the hidden states of three layers, the others one and the token's embedding.
 _HEAD_INPUTS = {"eagle": 2, "eagle3": 3, "mtp": 2}
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What proposes tokens, where that takes memory."""
+    """A draft model or head, for the methods that need memory for one."""
 
     method: str
     architecture: Architecture
-    """Of a draft model; of a head, its one layer."""
+    """Architecture of the draft model; for a head, its single layer."""
     parameters: int | None = None
     assumed: bool = False
-    """Nothing says how the head is made, so it counts as one layer of the model."""
+    """The head's architecture is not known, so it counts as one layer of the model."""
 
     @property
     def is_head(self) -> bool:
@@ -49,7 +49,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class KvCacheWithDraft(KvCache):
-    """The KV cache of the model and of its draft, which keeps keys and values of the same tokens."""
+    """The KV cache of the model plus that of its draft for the same tokens."""
 
     draft: KvCache | None = None
 
@@ -68,7 +68,7 @@ def draft_revision(model: Model) -> str | None:
 
 
 def draft_of(model: Model, architecture: Architecture) -> Draft | None:
-    """None without speculation, with `ngram`, and where nobody knows the draft model."""
+    """None without speculative decoding, for method `ngram`, and for a draft model without a known architecture."""
     speculative = model.engine.speculative
     if speculative is None or speculative.method == "ngram":
         return None
@@ -83,7 +83,7 @@ def draft_of(model: Model, architecture: Architecture) -> Draft | None:
 
 
 def _one_layer(architecture: Architecture) -> Architecture:
-    """A layer of full attention, with experts where the model has some."""
+    """The architecture reduced to one full-attention layer, with experts if the model has experts."""
     plain = {
         "num_hidden_layers": 1, "layer_types": None, "hybrid_override_pattern": None, "full_attention_interval": None,
         "sliding_window": None, "sliding_window_pattern": None, "attention_chunk_size": None, "no_rope_layer_interval": None,
@@ -94,7 +94,7 @@ def _one_layer(architecture: Architecture) -> Architecture:
 
 
 def draft_weights(draft: Draft, architecture: Architecture, parallelism: Parallelism, dtype: str) -> tuple[int, float]:
-    """(bytes in all, bytes on one GPU). A draft is never cut into pipeline stages."""
+    """Bytes in total and bytes per GPU. Pipeline parallelism does not split a draft."""
     spread = Parallelism(tensor=parallelism.tensor, data=parallelism.data, expert=parallelism.expert and draft.architecture.is_moe)
     total = weight_bytes(draft.architecture, draft.parameters, dtype)
     per_gpu = weights_per_gpu(draft.architecture, total, spread, dtype)
@@ -166,5 +166,5 @@ def _draft_problems(path: str, model: Model, architecture: Architecture, specula
 def speculative_warnings(path: str, model: Model, architecture: Architecture) -> Iterator[Problem]:
     draft = draft_of(model, architecture)
     if draft and draft.assumed:
-        message = "how large its weights and KV cache are is not known, so it counts as one layer of the model"
+        message = "the size of its weights and KV cache is not known, so it counts as one layer of the model"
         yield Problem(f"{path}.engine.speculative.model", message, "give its architecture, with draft_vocab_size as vocab_size")

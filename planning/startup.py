@@ -1,7 +1,7 @@
-"""How long until a replica is ready, and the budgets that follow from it.
+"""Time until a replica is ready, and the time limits derived from it.
 
-Four clocks watch a start: the startup probe, vLLM's own VLLM_ENGINE_READY_TIMEOUT_S, the Deployment's progress deadline and Pulumi's
-wait. They must be longer than the start and agree with one another, so they are derived here together. All times in seconds.
+Four limits apply to a start: the startupProbe, VLLM_ENGINE_READY_TIMEOUT_S, the Deployment's progressDeadlineSeconds and Pulumi's update
+timeout. They must exceed the start-up time and agree with one another, so all are derived here. All times in seconds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HUB_MIB_PER_SECOND = 200.0
 DISK_MIB_PER_SECOND = 300.0
 LOCAL_SSD_MIB_PER_SECOND = 1500.0
 STREAMER_MIB_PER_SECOND = 1000.0
-# On CPU everything is compiled by the C++ compiler: assumed.
+# On CPU, torch.compile calls the C++ compiler. Assumed.
 CPU_COMPILE_SECONDS = 60
 
 SAFETY = 2
@@ -42,7 +42,7 @@ PROBE_PERIOD = 10
 
 @dataclass(frozen=True)
 class StartupPlan:
-    """Seconds. The first four add up to a start on a new node; the others are limits."""
+    """Times in seconds. The first four add up to a start on a new node; the others are limits."""
 
     node: float
     image: float
@@ -51,9 +51,9 @@ class StartupPlan:
     budget: int
     """Startup probe and VLLM_ENGINE_READY_TIMEOUT_S: from the container's start until /health answers."""
     progress_deadline: int
-    """Until a Deployment that makes no progress counts as failed: a new node, image, download and the budget."""
+    """progressDeadlineSeconds of a Deployment: a new node, image, download and `budget`."""
     update_timeout: int
-    """Pulumi's wait for the Deployment: every replica, one after another."""
+    """Pulumi's update timeout of the Deployment: all replicas, one after another."""
 
     @property
     def expected(self) -> float:
@@ -67,7 +67,7 @@ class StartupPlan:
 def plan_startup(
     model: Model, architecture: Architecture, weights_bytes: int, machine: Machine, *, streamed: bool, grace: int
 ) -> StartupPlan:
-    """`streamed`: whether the nodes stream images. `grace`: how long a replica takes to leave."""
+    """`streamed`: whether the nodes use image streaming. `grace`: terminationGracePeriodSeconds."""
     mib = weights_bytes / 1024**2
     image = IMAGE_STREAMING_SECONDS if streamed else IMAGE_PULL_SECONDS
     downloaded = model.weights.source == "hugging-face"
@@ -95,7 +95,7 @@ def engine_seconds(model: Model, architecture: Architecture, weights_bytes: int,
 
 
 def startup_problems(path: str, model: Model, seconds: float) -> Iterator[Problem]:
-    """A budget in which no start ends: the replica is restarted for ever."""
+    """A startupBudgetSeconds shorter than the start-up time: the replica would restart for ever."""
     if model.startup_budget_seconds and model.startup_budget_seconds < seconds:
         message = f"{model.startup_budget_seconds} seconds, and loading and compiling take about {math.ceil(seconds)}"
         yield Problem(f"{path}.startupBudgetSeconds", message, f"remove it, or raise it to {_rounded(SAFETY * seconds)}")
@@ -119,5 +119,5 @@ def _compile_seconds(model: Model, architecture: Architecture, machine: Machine)
 
 
 def _rounded(seconds: float) -> int:
-    """Up to the next period of the startup probe."""
+    """Rounds up to a multiple of the startupProbe's period."""
     return PROBE_PERIOD * math.ceil(seconds / PROBE_PERIOD)

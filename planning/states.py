@@ -1,4 +1,4 @@
-"""The state of fixed size that layers of linear attention, Mamba-2 and short convolutions keep of a sequence.
+"""The state of fixed size that linear attention, Mamba-2 and short convolution layers keep per sequence.
 
 Shapes and types: vLLM 0.33.0, model_executor/layers/mamba/mamba_utils.py. Convolutions keep their inputs in the model's 16 bits.
 """
@@ -23,7 +23,7 @@ _STATE_TYPES = {
 
 
 def state_bytes(a: Architecture, kind: LayerKind, tensor: int) -> int:
-    """Bytes of one sequence in one layer on one of `tensor` GPUs; 0 for layers that keep keys and values."""
+    """Bytes of one sequence's state in one layer on one of `tensor` GPUs; 0 for layers with a KV cache."""
     if kind == "conv":
         return math.ceil(a.hidden_size / tensor) * (a.conv_L_cache - 1) * _CONVOLUTION_BYTES
     if kind == "linear":

@@ -1,4 +1,4 @@
-"""How many bytes a model's weights take, in all and on one GPU: parameters times the bytes that quantization leaves of each."""
+"""Bytes of a model's weights, in total and per GPU: parameters times bytes per parameter, quantization included."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from planning.parameters import ParameterCount, count_parameters
 from planning.projections import expert_width
 
 DTYPE_BYTES = {"float32": 4}
-# What a checkpoint quantizes where it does not say what it leaves out.
+# Module classes that a checkpoint without an ignore list quantizes.
 _LINEAR: tuple[ModuleClass, ...] = ("attention", "mixer", "mlp", "shared_experts", "experts")
 _MODULES: tuple[ModuleClass, ...] = (*_LINEAR, "embedding", "lm_head", "encoder")
 # MXFP4 kernels pad experts: the hidden size to a multiple of 256, the slice of the intermediate size to one of 128 (vLLM 0.33.0,
@@ -22,7 +22,7 @@ _MXFP4_HIDDEN, _MXFP4_INTERMEDIATE = 256, 128
 
 
 def weight_bytes(architecture: Architecture, parameters: int | None = None, dtype: str = "auto") -> int:
-    """Bytes of the whole model. Parameters that the count does not explain are not quantized."""
+    """Bytes of the whole model. Parameters beyond those counted are taken as not quantized."""
     count, plain = count_parameters(architecture), plain_bytes(architecture, dtype)
     unexplained = (parameters - count.total) if parameters else 0
     each = bytes_per_weight(architecture, plain)
@@ -44,7 +44,7 @@ def _bits(architecture: Architecture) -> BitsPerWeight:
 
 
 def bits_per_weight(architecture: Architecture, config: QuantizationConfig) -> BitsPerWeight:
-    """Mean bits of a weight in each class of modules, from the formats and the lists of what is not quantized."""
+    """Mean bits per weight by class of modules, from the formats and the lists of modules that are not quantized."""
     groups = [(group.targets, _format_bits(config, group.bits, group.group_size)) for group in config.groups]
     if not groups:
         groups = [(_default_targets(config), _format_bits(config, config.bits, config.group_size))]
@@ -64,8 +64,8 @@ def _default_targets(config: QuantizationConfig) -> tuple[str, ...]:
 
 
 def _format_bits(config: QuantizationConfig, bits: int | None, group: int | None) -> float | None:
-    """Bits of a weight and its share of the scales: fp32 a block for 8 bits, 8 bits a group for FP4, fp16 a group for integers (with a
-    zero point in AWQ and GPTQ). None where they are not known."""
+    """Bits per weight, scales included: an fp32 scale per block for 8 bits, an 8-bit scale per group for FP4, an fp16 scale per group for
+    integers (with a zero point in AWQ and GPTQ). None if `bits` is not known."""
     if bits is None:
         return None
     if bits == 8 and (config.weight_block_size or not group or group < 0):
@@ -86,15 +86,15 @@ def bytes_per_weight(architecture: Architecture, plain: int = 2) -> dict[ModuleC
 
 
 def encoder_bytes(architecture: Architecture, dtype: str = "auto") -> float:
-    """Bytes of the encoders of images and audio."""
+    """Bytes of the vision and audio encoders."""
     return count_parameters(architecture).encoder * bytes_per_weight(architecture, plain_bytes(architecture, dtype))["encoder"]
 
 
 def weights_per_gpu(architecture: Architecture, total: int, parallelism: Parallelism, dtype: str = "auto") -> float:
-    """Bytes on the fullest GPU. Tensor parallelism slices all but norms, routers and MLA's down-projections; experts are spread over the
-    data parallel ranks too, sliced or whole (vLLM 0.33.0, FusedMoEParallelConfig).
+    """Bytes on the GPU with the most. Tensor parallelism slices all but norms, routers and MLA's down-projections; experts are divided
+    over data parallel ranks too, sliced or whole (vLLM 0.33.0, FusedMoEParallelConfig).
 
-    With pipeline stages, the fullest has one layer more than the others and one of the two embeddings.
+    With pipeline stages, that GPU has one layer more than the others and one of the two embeddings.
     """
     tensor, pipeline = parallelism.tensor, parallelism.pipeline
     count, plain = count_parameters(architecture), plain_bytes(architecture, dtype)
@@ -110,7 +110,7 @@ def weights_per_gpu(architecture: Architecture, total: int, parallelism: Paralle
 
 
 def _expert_parameters(architecture: Architecture, count: ParameterCount, parallelism: Parallelism) -> float:
-    """Parameters of all layers' experts on the fullest GPU, with what MXFP4's kernels fill them up by."""
+    """Parameters of all layers' experts on the GPU with the most, padding of the MXFP4 kernels included."""
     gpus, experts = parallelism.tensor * parallelism.data, architecture.num_experts or 1
     kept, cuts = (math.ceil(experts / gpus) / experts, 1) if parallelism.expert else (1.0, gpus)
     config = architecture.quantization_config

@@ -1,4 +1,4 @@
-"""Where a replica's weights come from, and how large a volume they need on the way."""
+"""Source of a replica's weights, and the disk that they need."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from config.weights import Source
 from planning.machines import Machine
 from planning.memory import GIB
 
-# A checkpoint on disk is larger than in memory where parts of it are not loaded (a multi-token-prediction layer), and a new
-# revision is downloaded beside the old one's leftovers. Assumed.
+# A checkpoint on disk is larger than in memory if vLLM does not load parts of it (such as a multi-token-prediction layer), and a new
+# revision is downloaded beside remains of the old one. Assumed.
 _DISK_FACTOR = 1.2
 _DISK_MARGIN_GIB = 2
-# Largest sizes of a model server's volumes for compile caches (HOME) and for sockets and a download's locks (/tmp). Assumed: caches of one
-# model and GPU were seen to take some hundred MiB; the pod is evicted when it exceeds them, not the node's other pods.
+# sizeLimit of a model server's emptyDir volumes for compile caches (HOME) and for sockets and download locks (/tmp). Assumed: compile
+# caches of one model and GPU took a few hundred MiB. A pod that exceeds a limit is evicted, instead of other pods of the node.
 HOME_GIB = 10
 TMP_GIB = 4
 # A LoRA adapter of rank 64 of a 70B model, rounded up. Assumed.
@@ -26,7 +26,7 @@ _ADAPTER_GIB = 2
 
 @dataclass(frozen=True)
 class WeightsPlan:
-    """`storage_gib` is the volume of a download."""
+    """`storage_gib`: size of the download's volume."""
 
     source: Source
     storage_gib: int
@@ -43,7 +43,7 @@ class WeightsPlan:
 
     @property
     def disk_gib(self) -> int:
-        """Of its node's disk that a replica may use."""
+        """Ephemeral storage of its node that a replica may use."""
         return HOME_GIB + TMP_GIB + (self.storage_gib if self.downloaded and not self.shared else 0)
 
 
@@ -53,7 +53,7 @@ def plan_weights(model: Model, weights_bytes: int) -> WeightsPlan:
 
 
 def disk_problems(path: str, model: Model, plan: WeightsPlan, memory_gib: float, machine: Machine, slots: int) -> Iterator[Problem]:
-    """Downloads that their volume cannot hold, or the disks of a full node: each replica on it keeps a copy of its own.
+    """Downloads that exceed their volume, or together the disk of a full node: each replica on it keeps its own copy.
 
     `memory_gib`: the weights.
     """

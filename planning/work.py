@@ -1,6 +1,6 @@
-"""What the tokens of one engine step ask of each GPU of a replica: weights and KV cache to read, multiplications, hidden states to pass on.
+"""Work of one engine step on each GPU of a replica: weights and KV cache to read, FLOPs, hidden states to exchange.
 
-Counted from the architecture and how it is spread; how long a GPU takes for it is `planning/performance.py`'s.
+Counted from the architecture and the parallel sizes; `planning/performance.py` turns it into seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from planning.parameters import count_parameters
 from planning.states import state_bytes
 from planning.weight_size import bytes_per_weight
 
-# What weights are multiplied as, on a GPU that can; `unpacked` are turned into 16 bits first on every GPU.
+# Formats in which weights are multiplied, if the GPU supports them; `unpacked`: converted to 16 bits first on every GPU.
 Numbers = Literal["bf16", "fp8", "nvfp4", "mxfp4", "unpacked"]
 
 PLAIN_BYTES = 2
@@ -26,7 +26,7 @@ _DENSE: tuple[ModuleClass, ...] = ("attention", "mixer", "mlp", "shared_experts"
 
 @dataclass(frozen=True)
 class Matrices:
-    """Weights on one GPU that are multiplied alike."""
+    """Weights on one GPU with the same format."""
 
     numbers: Numbers
     size: float
@@ -37,14 +37,14 @@ class Matrices:
 
 @dataclass(frozen=True)
 class AttentionLayers:
-    """Layers that attend alike, on one GPU."""
+    """Attention layers of one kind, on one GPU."""
 
     most_seen: float
-    """Tokens before it that a token sees at most; a chunk's on average."""
+    """Most preceding tokens that a token attends to; for chunked attention the average."""
     kv_bytes: float
-    """KV cache of a token, of all these layers."""
+    """KV cache bytes per token, all these layers together."""
     flops: float
-    """Per token and token that it sees, of all these layers."""
+    """FLOPs per pair of attending and attended token, all these layers together."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ class Work:
     dense: tuple[Matrices, ...]
     experts: Matrices | None
     expert_share: float
-    """Share of the experts that one token visits."""
+    """Share of the experts that one token is routed to."""
     output: Matrices
-    """The output projection, for tokens that are sampled."""
+    """The output projection (lm_head), for sampled tokens only."""
     hidden_bytes: float
-    """A token's hidden states, of all layers."""
+    """Hidden states of a token, all layers together."""
     attention: tuple[AttentionLayers, ...]
     state_bytes: float
-    """State of a sequence in layers without a KV cache."""
+    """State of a sequence in layers without a KV cache, bytes."""
 
 
 def plan_work(architecture: Architecture, sizes: Parallelism, kv_dtype_bytes: float = PLAIN_BYTES, dtype: str = "auto") -> Work:
@@ -115,7 +115,7 @@ def _attention(a: Architecture, kind: LayerKind, layers: int, tensor: int, kv_dt
     seen = {
         "full": a.index_topk
         if a.is_mla and a.index_topk
-        else math.inf,  # an indexer chooses what is attended to; its own reads are left out
+        else math.inf,  # the indexer selects the attended tokens; its own reads are ignored
         "sliding": a.sliding_window or math.inf,
         "chunked": (a.attention_chunk_size or math.inf) / 2,
     }

@@ -1,4 +1,4 @@
-"""Whether the cluster's place can hold its pools: accelerators in zones, machine types on demand, addresses for pods."""
+"""Whether zones and address ranges can hold the pools: accelerators by zone, spot-only machine types, addresses of nodes and pods."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from config.settings import Settings
 from planning.machines import Pool
 
 _SYSTEM_PODS_PER_NODE = 110
-# Addresses of a subnet that Google keeps.
+# Addresses of a subnet that Google reserves.
 _RESERVED_ADDRESSES = 4
-# Prefix lengths that GKE takes. cloud.google.com/kubernetes-engine/docs/concepts/alias-ips
+# Prefix lengths that GKE accepts. cloud.google.com/kubernetes-engine/docs/concepts/alias-ips
 _SHORTEST_SERVICES, _LONGEST_SERVICES, _LONGEST_NODES = 16, 27, 29
 # Pods of DaemonSets on a GPU node: GKE's (networking, logging, metrics, disks, metadata, device plugin), node exporter, and the GPU
 # Operator's operands. Assumed.
@@ -60,7 +60,7 @@ def spot_only_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
 
 
 def address_problems(settings: Settings) -> Iterator[Problem]:
-    """Ranges too small for the nodes that may exist. GKE gives every node a block of twice its pods, rounded to a power of two."""
+    """Ranges too small for the pools' maximum nodes. GKE gives every node a block of twice its pods, rounded up to a power of two."""
     cluster = settings.cluster
     if not isinstance(cluster, GkeCluster):
         return
@@ -90,7 +90,7 @@ def _sizes(cluster: GkeCluster) -> Iterator[Problem]:
 
 
 def pods_per_node_problems(settings: Settings, pool: Pool, replicas: Iterable[tuple[int, int]]) -> Iterator[Problem]:
-    """Nodes with room for fewer pods than they would run. `replicas`: of each model on the pool its most replicas, and slots of each."""
+    """A maxPodsPerNode below the pods that a node would run. `replicas`: for each model on the pool, its ceiling and slots per replica."""
     cluster = settings.cluster
     if not isinstance(cluster, GkeCluster) or pool.machine.is_cpu:
         return

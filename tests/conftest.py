@@ -1,9 +1,9 @@
-"""What holds for every test."""
+"""Configuration of all tests."""
 
 import os
 
 from hypothesis import settings
 
-# No test measures time: on a busy machine an example may take long. In CI the examples are the same every time.
+# No deadline, because on a busy machine an example may take long. In CI, Hypothesis uses the same examples in every run.
 settings.register_profile("untimed", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("untimed")

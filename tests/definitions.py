@@ -1,4 +1,4 @@
-"""CustomResourceDefinitions of the kinds in the program's own manifests: `tests/data/crds`, and those that only GKE brings."""
+"""CustomResourceDefinitions of the kinds in the program's own manifests: `tests/data/crds`, and those that only GKE installs."""
 
 from __future__ import annotations
 

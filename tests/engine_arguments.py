@@ -1,7 +1,7 @@
-"""Questions for vLLM: what the program would write for a case, whether or not its plan refuses it; and what the plan says of it.
+"""Questions for vLLM: the engine arguments that the program writes for a case, even if the plan refuses it; and the plan's verdict.
 
-`python -m tests.engine_arguments` brings the questions in `tests/data/engine_verdicts.json` up to date and keeps the answers to those
-that have not changed; `python -m tools.pinned_vllm verdicts`, where vLLM can be imported, answers the others.
+`python -m tests.engine_arguments` updates the questions in `tests/data/engine_verdicts.json` and keeps the answers to unchanged ones;
+`python -m tools.pinned_vllm verdicts`, with vLLM installed, answers the others.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def case_settings(case: Case) -> Settings:
 
 
 def refusals(case: Case) -> list[str]:
-    """What the plan says against it; none where it is accepted."""
+    """The plan's problems with a case; empty if it is accepted."""
     try:
         make_plan(case_settings(case))
     except StackError as error:
@@ -46,7 +46,7 @@ def refusals(case: Case) -> list[str]:
 
 
 def question(case: Case) -> dict[str, Any]:
-    """What vLLM is asked: config.json, the GPU, and the arguments of `vllm serve` as the program writes them, those that it refuses too."""
+    """The question for vLLM: config.json, the GPU, and the program's arguments of `vllm serve`, refused ones included."""
     read = case_settings(case)
     model: Model = read.models["qwen3-8b"]
     refused = case.engine.get("extraArgs", [])[len(model.engine.extra_args) :]

@@ -1,4 +1,4 @@
-"""Faults of pods, as a kubelet reports them, and what the doctor must make of each."""
+"""Faults of pods as a kubelet reports them, and the doctor's expected finding for each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def running(seconds: float, *, started: bool = False, ready: bool = False) -> Ob
 
 
 def ended(exit_code: int, said: str = "", *, reason: str = "Error", lived: float = 30) -> Object:
-    """It ended a minute ago, after `lived` seconds."""
+    """A `terminated` state that ended a minute ago, after `lived` seconds."""
     times = {"startedAt": ago(60 + lived), "finishedAt": ago(60)}
     return {"terminated": {"exitCode": exit_code, "reason": reason, "message": said, **times}}
 

@@ -1,4 +1,4 @@
-"""Stand-in model servers as tests use them: one of them, a client of OpenAI's, and what the server counts."""
+"""Stand-in model servers for tests: a server, an OpenAI client, and the server's metrics."""
 
 import contextlib
 import json

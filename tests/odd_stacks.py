@@ -20,7 +20,7 @@ SCHEMA = stack_schema()
 DEEP: Any = "x"
 for _ in range(200):
     DEEP = [DEEP]
-# What YAML and JSON can hold beside the expected: other types, numbers without an end, text that means something to somebody.
+# Unexpected values of YAML and JSON: other types, NaN and infinities, text with a meaning to YAML, shells or Unicode.
 ODD = [
     None,
     True,
@@ -104,7 +104,7 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @st.composite
 def mutated(draw: st.DrawFn) -> dict[str, Any]:
-    """A stack that works, with up to four values replaced, removed, moved or put under a key that does not belong there."""
+    """A valid stack with up to four values replaced, removed, moved or put under an unknown key."""
     config = copy.deepcopy(draw(st.sampled_from(STACKS)))
     for _ in range(draw(st.integers(1, 4))):
         paths = [*_paths(config)]
@@ -127,7 +127,7 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def _of(schema: dict[str, Any], depth: int = 0) -> st.SearchStrategy[Any]:
-    """Values of a schema: of the right type mostly, within its bounds often."""
+    """Values for a schema: mostly of the right type, often within its bounds."""
     if "$ref" in schema:
         return st.deferred(lambda: _of(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]], depth))
     for key in ("enum", "const"):
@@ -176,7 +176,7 @@ SECTIONS = {name: _of(schema) for name, schema in SCHEMA["properties"]["config"]
 
 @st.composite
 def from_schema(draw: st.DrawFn) -> dict[str, Any]:
-    """A stack that works, with one or two of its sections made from the schema."""
+    """A valid stack with one or two sections generated from the schema."""
     config = copy.deepcopy(draw(st.sampled_from(STACKS)))
     for name in draw(st.lists(st.sampled_from(sorted(SECTIONS)), min_size=1, max_size=2, unique=True)):
         config[name] = draw(SECTIONS[name])

@@ -1,4 +1,4 @@
-"""What every verb shares: where the stacks' files are, and how problems are printed."""
+"""Shared by all verbs of tools/: the folder of the stack files, and how problems are printed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def preview_folder(stack: str) -> Path:
 
 
 def print_problems(console: Console, heading: str, problems: Iterable[Problem], style: str) -> None:
-    """Each as `path: what is wrong; what to do`."""
+    """Prints each problem as `path: message; fix`."""
     listed = list(problems)
     if not listed:
         return

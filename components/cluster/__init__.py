@@ -1,1 +1,1 @@
-"""Where the platform runs: a GKE cluster of its own, or one that exists."""
+"""The cluster of the platform: a GKE cluster that the program creates, or an existing one."""

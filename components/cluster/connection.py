@@ -1,7 +1,7 @@
-"""The cluster, as the rest of the program sees it: the same few things, whether it was created or existed already.
+"""`ClusterConnection`: the cluster's interface to the rest of the program, the same for a created and an existing cluster.
 
-Owns the choice between the two, and the kubeconfig of a GKE cluster. That is built from configuration plus the DNS endpoint, and
-the provider's `cluster_identifier` from configuration alone: an identifier unknown at preview would show every object as replaced.
+Also builds the kubeconfig of a GKE cluster, from configuration and the DNS endpoint. The provider's `cluster_identifier` comes from
+configuration only: an identifier that is unknown at preview would show every object as replaced.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from planning.placement import PoolPlan
 class ClusterConnection:
     provider: kubernetes.Provider
     anchor: pulumi.Resource | None
-    """For `deleted_with` of what lives inside the cluster only: it goes with this resource. None: the cluster outlives the stack."""
+    """The GKE cluster, for `deleted_with` of objects that exist only inside it. None: the cluster outlives the stack."""
     kubeconfig_command: str
-    """What gives a person access."""
+    """Command that gives a user access to the cluster."""
     workload_identity: tuple[str, pulumi.Output[str]] | None
-    """Id and number of the Google Cloud project whose permissions pods can be given; None where there is none."""
+    """Id and number of the Google Cloud project for Workload Identity; None without Workload Identity."""
     nodes: tuple[pulumi.Resource, ...]
-    """What model servers wait for (`depends_on`)."""
+    """Node pools, for `depends_on` of model servers."""
 
 
 def create_cluster(settings: Settings, pools: Mapping[str, PoolPlan]) -> ClusterConnection:
@@ -84,10 +84,10 @@ def _create_gke(settings: Settings, cluster: ClusterSettings, pools: Mapping[str
         name,
         kubeconfig=_kubeconfig(name, gke.dns_endpoint),
         cluster_identifier=f"{project}/{region}/{name}/g{cluster.generation}",
-        # Pods read Secrets and ConfigMaps by name: a change replaces their content, not the objects.
+        # Update Secrets and ConfigMaps in place: pods refer to them by fixed names.
         enable_secret_mutable=True,
         enable_config_map_mutable=True,
-        # Whatever is put into the cluster needs nodes to run on and, where images are mirrored, the mirror.
+        # Workloads need nodes and, with imageMirror artifact-registry, the mirror's repositories.
         opts=pulumi.ResourceOptions(depends_on=[gke.system_pool, *mirrors]),
     )
     return ClusterConnection(
@@ -100,7 +100,7 @@ def _create_gke(settings: Settings, cluster: ClusterSettings, pools: Mapping[str
 
 
 def _kubeconfig(name: str, dns_endpoint: pulumi.Input[str]) -> pulumi.Output[str]:
-    """Holds no credential and no CA: `gke-gcloud-auth-plugin` fetches a token, and the DNS endpoint's certificate is public."""
+    """A kubeconfig without credential or CA: `gke-gcloud-auth-plugin` fetches a token, and the DNS endpoint has a public certificate."""
     credentials = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "gke-gcloud-auth-plugin",

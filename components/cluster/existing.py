@@ -1,4 +1,4 @@
-"""A cluster that exists already: all that is known of it is a kubeconfig and a name. Its nodes are described, never changed."""
+"""The Kubernetes provider of an existing cluster, from a kubeconfig and a name. The program never changes its nodes."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def existing_provider(cluster: ExistingCluster) -> kubernetes.Provider:
         kubeconfig=_path(cluster),
         context=cluster.context,
         cluster_identifier=f"existing/{cluster.name}/g{cluster.generation}",
-        # Pods read Secrets and ConfigMaps by name: a change replaces their content, not the objects.
+        # Update Secrets and ConfigMaps in place: pods refer to them by fixed names.
         enable_secret_mutable=True,
         enable_config_map_mutable=True,
     )
 
 
 def _path(cluster: ExistingCluster) -> str | None:
-    """Neither the provider nor a quoted argument of the shell knows `~`."""
+    """The kubeconfig's path with `~` expanded, which neither the provider nor a quoted shell argument does."""
     return str(Path(cluster.kubeconfig).expanduser()) if cluster.kubeconfig else None
 
 
 def access_command(cluster: ExistingCluster) -> str:
-    """How a person reaches the cluster."""
+    """kubectl command with which a user reaches the cluster."""
     options = [("--kubeconfig", _path(cluster)), ("--context", cluster.context)]
     return shlex.join(["kubectl", *(word for option, value in options if value for word in (option, value)), "get", "nodes"])

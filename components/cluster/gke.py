@@ -1,9 +1,9 @@
-"""A private GKE Standard cluster, its node account and its system nodes.
+"""A private GKE Standard cluster, its node service account and its system node pool.
 
-Owns what exists once a cluster: the control plane, the Google service account that every node runs as, and the CPU pool for
-everything that is not a model server. GPU pools are `node_pools.py`: they come and go with the stack's configuration.
+The control plane, the Google service account of all nodes, and the CPU node pool for everything that is not a model server.
+`node_pools.py` has the GPU node pools.
 
-The control plane answers on its DNS endpoint only, where IAM guards it; there is no IP endpoint to allow-list.
+The control plane has only a DNS endpoint, protected by IAM, and no IP endpoint.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class GkeClusterArgs:
 
 
 class GkeCluster(pulumi.ComponentResource):
-    """The cluster, ready to take node pools and workloads."""
+    """The cluster with its system node pool."""
 
     cluster: container.Cluster
     system_pool: container.NodePool
@@ -53,7 +53,7 @@ class GkeCluster(pulumi.ComponentResource):
         self.register_outputs({"name": self.cluster.name, "dns_endpoint": self.dns_endpoint, "node_account": self.node_account})
 
     def _node_account(self, name: str, args: GkeClusterArgs) -> tuple[serviceaccount.Account, list[projects.IAMMember]]:
-        """Nodes write logs and metrics and pull images; anything more is a workload's, by Workload Identity."""
+        """The nodes' service account may write logs and metrics and pull images; workloads get permissions by Workload Identity."""
         here = pulumi.ResourceOptions(parent=self)
         account = serviceaccount.Account(
             f"{name}-nodes",
@@ -107,12 +107,12 @@ class GkeCluster(pulumi.ComponentResource):
                 "gce_persistent_disk_csi_driver_config": {"enabled": True},
             },
             logging_config={"enable_components": ["SYSTEM_COMPONENTS", "WORKLOADS"]},
-            # kube-prometheus-stack scrapes the workloads: Google's collection would be paid for twice.
+            # kube-prometheus-stack scrapes the workloads, so Google's managed collection would only add cost.
             monitoring_config={"enable_components": ["SYSTEM_COMPONENTS"], "managed_prometheus": {"enabled": False}},
             cost_management_config={"enabled": True},
             node_pool_defaults={"node_config_defaults": {"insecure_kubelet_readonly_port_enabled": "FALSE"}},
-            # GKE cannot create a cluster without nodes: these exist until the system pool does, and then GKE
-            # reports some other pool's configuration here.
+            # GKE cannot create a cluster without nodes: the default pool exists until the system pool does; then GKE
+            # reports another pool's configuration here.
             remove_default_node_pool=True,
             initial_node_count=1,
             node_config=self._temporary_nodes(settings),
@@ -120,7 +120,7 @@ class GkeCluster(pulumi.ComponentResource):
                 parent=self,
                 depends_on=depends_on,
                 ignore_changes=["nodeConfig"],
-                # Google refuses only once everything in the cluster is deleted; Pulumi refuses before it begins.
+                # Google's own deletion protection refuses only after Pulumi has deleted everything in the cluster; `protect` refuses first.
                 protect=settings.deletion_protection,
             ),
         )
@@ -136,7 +136,7 @@ class GkeCluster(pulumi.ComponentResource):
         }
 
     def _system_pool(self, args: GkeClusterArgs) -> container.NodePool:
-        """Without taints: kube-system and GKE's own agents must find room here."""
+        """The system node pool, without taints, for kube-system and GKE's agents too."""
         pool, zones = args.settings.system_pool, args.settings.zones
         return container.NodePool(
             "system",
@@ -158,7 +158,7 @@ class GkeCluster(pulumi.ComponentResource):
 
 
 def _endpoints(settings: ClusterSettings) -> container.ClusterControlPlaneEndpointsConfigArgsDict:
-    """The DNS endpoint, for IAM identities only: neither Kubernetes certificates nor tokens open it."""
+    """The DNS endpoint, for IAM identities only: it accepts neither client certificates nor service account tokens."""
     dns: container.ClusterControlPlaneEndpointsConfigDnsEndpointConfigArgsDict = {
         "allow_external_traffic": settings.external_dns_endpoint,
         "enable_k8s_certs_via_dns": False,

@@ -1,7 +1,7 @@
-"""Pull-through repositories in Artifact Registry, one for each registry that the platform's images come from.
+"""Pull-through (remote) repositories in Artifact Registry, one for each registry of the platform's images.
 
-Nodes pull from their own region then, survive an upstream outage, and Docker Hub's rate limits count the mirror, not the nodes.
-`components.images` rewrites image names to match. Google's own `gke.gcr.io` is left alone: Private Google Access reaches it.
+Nodes then pull from their own region, also during an outage of the registry, and Docker Hub's rate limits apply to the mirror, not to
+nodes. `components.images` rewrites image names. `gke.gcr.io` is not mirrored: nodes reach it by Private Google Access.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from components.naming import google_labels
 class ImageMirrorArgs:
     region: str
     cluster: str
-    """Name of the cluster that pulls; two clusters of a project have a mirror each."""
+    """Name of the cluster that pulls; each cluster of a project has its own mirror."""
 
 
 class ImageMirror(pulumi.ComponentResource):

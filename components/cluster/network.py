@@ -24,7 +24,7 @@ class NetworkArgs:
 
 
 class Network(pulumi.ComponentResource):
-    """A VPC with one subnet and a way out."""
+    """A VPC with one subnet and Cloud NAT."""
 
     network_id: pulumi.Output[str]
     subnet_id: pulumi.Output[str]
@@ -54,7 +54,7 @@ class Network(pulumi.ComponentResource):
             region=args.region,
             nat_ip_allocate_option="AUTO_ONLY",
             source_subnetwork_ip_ranges_to_nat="ALL_SUBNETWORKS_ALL_IP_RANGES",
-            # Pods that download weights share their node's ports: the static 64 of a node run out.
+            # Pods that download weights share their node's NAT ports; the static 64 ports per VM are too few.
             enable_dynamic_port_allocation=True,
             enable_endpoint_independent_mapping=False,
             log_config={"enable": True, "filter": "ERRORS_ONLY"},

@@ -1,10 +1,10 @@
-"""The node pools that model servers run on: per pool of the stack one GKE node pool on demand and one of spot capacity.
+"""GKE node pools for model servers: for each pool of the stack one on-demand and one spot node pool.
 
-Owns the GKE side of the contract in `planning.machines`: the labels and taints that a model's pods name. Who installs the NVIDIA
-driver and who divides the GPUs follows from `cluster.gpuStack`, together with the GPU Operator's values: half of one shape and half
-of the other leaves nodes without a driver, or with two advertisers of `nvidia.com/gpu`.
+They have the labels and taints of `planning.machines`, which model pods select and tolerate. `cluster.gpuStack` decides here and in the GPU
+Operator's values who installs the NVIDIA driver and who partitions GPUs: if they disagree, nodes have no driver, or two device plugins
+advertise `nvidia.com/gpu`.
 
-Pools are auto-named, so that a change which GKE can't make in place creates the new pool before the old one goes.
+Pools are auto-named, so that a change that GKE cannot make in place creates the new pool before the old one is deleted.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class GpuNodePoolsArgs:
     settings: Mapping[str, NodePool]
     """`nodePools` of the stack."""
     pools: Sequence[Pool]
-    """What the plan made of them."""
+    """Pools of the plan."""
 
 
 class GpuNodePools(pulumi.ComponentResource):
-    """Every pool of the plan, on demand and spot."""
+    """The on-demand and spot node pools of every pool of the plan."""
 
     node_pools: list[container.NodePool]
 
@@ -56,7 +56,7 @@ class GpuNodePools(pulumi.ComponentResource):
             shortened(group.name, _NAME_LIMIT),
             cluster=args.cluster_id,
             node_locations=pool.zones,
-            # None in every zone, which one zone without capacity would fail: the autoscaler brings the minimum from where there is some.
+            # One zone without capacity would fail the creation: the autoscaler adds the minimum of nodes, in zones with capacity.
             initial_node_count=0,
             autoscaling={
                 "total_min_node_count": group.min_nodes,
@@ -70,7 +70,7 @@ class GpuNodePools(pulumi.ComponentResource):
             node_config=_node_config(args, pool, group),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # GKE reports the SSDs that come with a machine as if they had been asked for.
+                # GKE reports the machine type's bundled local SSDs as if they were configured.
                 ignore_changes=["initialNodeCount", "nodeConfig.ephemeralStorageLocalSsdConfig"],
             ),
         )
@@ -101,7 +101,7 @@ def _node_config(args: GpuNodePoolsArgs, pool: Pool, group: NodeGroup) -> contai
 
 
 def _gpu_labels(gpu_stack: GpuStack, pool: Pool, settings: NodePool) -> dict[str, str]:
-    """In the shape `driver-installer` labels tell the GPU Operator what it has to do on a node, instead of GKE."""
+    """With gpuStack `driver-installer`: labels that tell the GPU Operator what to do on a node instead of GKE."""
     if pool.machine.is_cpu or gpu_stack == "gke-default":
         return {}
     labels = {"gke-no-default-nvidia-gpu-device-plugin": "true"}
@@ -141,7 +141,7 @@ def _taint(taint: Taint) -> pulumi.Input[container.NodePoolNodeConfigTaintArgsDi
 
 
 def _reservation_affinity(settings: NodePool, group: NodeGroup) -> container.NodePoolNodeConfigReservationAffinityArgsDict:
-    """Only a reservation that the stack names is used up, never one that happens to match."""
+    """Consume only the reservation that the stack names, never any other matching one."""
     if settings.reservation is None or group.capacity == "spot":
         return {"consume_reservation_type": "NO_RESERVATION"}
     return {
@@ -152,7 +152,7 @@ def _reservation_affinity(settings: NodePool, group: NodeGroup) -> container.Nod
 
 
 def _kubelet_config(cluster: ClusterSettings, group: NodeGroup) -> container.NodePoolNodeConfigKubeletConfigArgsDict:
-    """Spot nodes give their pods the longest notice that GKE allows: a replica finishes its requests in it."""
+    """Graceful node shutdown of spot nodes, with the longest period that GKE allows, for a replica to finish its requests."""
     config: container.NodePoolNodeConfigKubeletConfigArgsDict = {"insecure_kubelet_readonly_port_enabled": "FALSE"}
     if group.capacity == "spot" and extends_spot_notice(cluster):
         config["shutdown_grace_period_seconds"] = SPOT_SHUTDOWN_GRACE_SECONDS
@@ -161,7 +161,7 @@ def _kubelet_config(cluster: ClusterSettings, group: NodeGroup) -> container.Nod
 
 
 def _upgrade_settings(pool: Pool) -> container.NodePoolUpgradeSettingsArgsDict:
-    """An upgrade of GPU nodes must not wait for a GPU that nobody can get: it drains one node before it replaces it."""
+    """GPU pools have maxSurge 0: an upgrade must not wait for an additional GPU, which may be unavailable."""
     if pool.machine.is_cpu:
         return {"strategy": "SURGE", "max_surge": 1, "max_unavailable": 0}
     return {"strategy": "SURGE", "max_surge": 0, "max_unavailable": 1}

@@ -1,4 +1,4 @@
-"""What every node has, whatever it runs: the cluster's own account, shielded boot, Workload Identity, no legacy endpoints."""
+"""Configuration of all nodes: the cluster's service account, Shielded VM, Workload Identity, no legacy metadata endpoints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHIELDED = {"enable_secure_boot": True, "enable_integrity_monitoring": True}
 def node_config(
     *, machine_type: str, boot_disk_gib: int, service_account: pulumi.Input[str], resource_labels: dict[str, str]
 ) -> container.NodePoolNodeConfigArgsDict:
-    """The node configuration that node pools extend. The boot disk's type follows from the machine: some take Hyperdisk only."""
+    """The node configuration that node pools extend. The machine type decides the boot disk's type: some support only Hyperdisk."""
     return {
         "machine_type": machine_type,
         "image_type": "COS_CONTAINERD",

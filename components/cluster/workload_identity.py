@@ -12,7 +12,7 @@ from pulumi_gcp import storage
 
 
 def principal(project: str, project_number: pulumi.Input[str], namespace: str, service_account: str) -> pulumi.Output[str]:
-    """The IAM member that stands for a Kubernetes service account of any cluster in `project`."""
+    """The IAM member for a Kubernetes service account of any cluster in `project`."""
     pool = pulumi.Output.concat("projects/", project_number, f"/locations/global/workloadIdentityPools/{project}.svc.id.goog")
     return pulumi.Output.concat("principal://iam.googleapis.com/", pool, f"/subject/ns/{namespace}/sa/{service_account}")
 

@@ -1,6 +1,6 @@
-"""How clients reach the gateway: inside the cluster, by a load balancer, by Google's Gateway, or by an Ingress controller that is there.
+"""Exposure of the gateway: a ClusterIP Service, a load balancer, GKE Gateway, or an Ingress for an installed controller.
 
-Pure: specs by kind. What creates them is the component beside this module.
+Pure functions that return specs by kind; gateway.py creates the resources.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def service_port(gateway: Gateway) -> int:
 
 
 def internal_url(gateway: Gateway) -> str:
-    """What a pod of the cluster calls."""
+    """URL for pods of the cluster."""
     return f"{'https' if gateway.tls else 'http'}://{NAME}.{GATEWAY_NAMESPACE}.svc.cluster.local/v1"
 
 
 def public_url(gateway: Gateway) -> str | None:
-    """What others call; None where only a load balancer's address is known, after deployment."""
+    """URL for callers outside the cluster; None if it is a load balancer's address, known only after deployment."""
     if gateway.exposure == "cluster-ip" or gateway.host is None:
         return None
     return f"{'http' if gateway.insecure and not gateway.tls else 'https'}://{gateway.host}/v1"
@@ -57,7 +57,7 @@ def service_spec(gateway: Gateway) -> ServiceSpecArgsDict:
         ],
     }
     if gateway.exposure == "load-balancer":
-        # Local keeps the client's address, which the network policy judges.
+        # Local preserves the client's address, which the NetworkPolicy needs.
         spec |= {
             "type": "LoadBalancer",
             "external_traffic_policy": "Local",
@@ -110,7 +110,7 @@ def _gateway(gateway: Gateway, google: GkeGateway) -> CustomObject:
 
 
 def _backend_policy(gateway: Gateway) -> dict[str, Any]:
-    """Google's own limit on a whole request is 30 s, streams included."""
+    """GCPBackendPolicy, because Google's default timeout of a whole request is 30 s, streams included."""
     google = gateway.gke_gateway
     policy: dict[str, Any] = {
         "timeoutSec": gateway.timeouts.request_seconds,

@@ -1,7 +1,7 @@
 """One OpenAI-compatible address in front of all models: Envoy, in a namespace of its own.
 
-Owns the namespace, Envoy's configuration and keys, its Deployment and autoscaler, and how clients reach it. Does not own the model
-servers (`serving`) nor what is decided about a request: that is Envoy's configuration, written by the pure functions in `envoy/`.
+Creates the namespace, the Secrets of Envoy's configuration and keys, its Deployment and autoscaler, and its exposure. The model servers
+are in `serving`; the pure functions in `envoy/` write Envoy's configuration.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from config.errors import Problem, StackError
 from config.settings import Settings
 from planning.gateway import GatewayPlan
 
-# Of every model's replicas, while a model changes by rolling updates only.
+# Colour of all replicas: models are updated by rolling updates only.
 COLOUR = "blue"
 SECRET_BYTES = 1024**2
 CPU_UTILIZATION_PERCENT = 70
@@ -53,18 +53,18 @@ class GatewayArgs:
     client_keys: pulumi.Output[dict[str, str]] | None
     """API keys by client. None: without authentication."""
     scrape_interval_seconds: int | None
-    """None where there is no Prometheus to scrape."""
+    """None: no Prometheus, so no PodMonitor."""
     monitoring: pulumi.Resource | None
-    """What brings the PodMonitor kind."""
+    """The release that installs the PodMonitor CRD."""
 
 
 class Gateway(pulumi.ComponentResource):
-    """The front door."""
+    """The gateway and its exposure."""
 
     url: str
-    """What a pod of the cluster calls."""
+    """URL for pods of the cluster."""
     public_url: pulumi.Output[str] | None
-    """What others call. None: nobody else can."""
+    """URL for callers outside the cluster. None: not exposed."""
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:gateway:Gateway", name, None, opts)
@@ -122,7 +122,7 @@ class Gateway(pulumi.ComponentResource):
         )
 
     def _replicas_service(self) -> Service:
-        """Resolves to every gateway pod: they share the clients' rates by their number. Not awaited: pods come after it."""
+        """A headless Service of all gateway pods, which divide the clients' rates by their number. Not awaited: pods are created later."""
         return Service(
             pod.REPLICAS_SERVICE,
             metadata=_metadata(pod.REPLICAS_SERVICE, {"pulumi.com/skipAwait": "true"}),
@@ -214,7 +214,7 @@ class Gateway(pulumi.ComponentResource):
 def create_gateway(
     settings: Settings, plan: GatewayPlan | None, monitoring: pulumi.Resource | None, opts: pulumi.ResourceOptions
 ) -> Gateway | None:
-    """The gateway in front of every model of the stack; None where the stack has none."""
+    """The gateway of the stack; None without `gateway`."""
     if plan is None:
         return None
     routes = [ModelRoute(model, [Backend(COLOUR, [(model_host(name), MODEL_PORT)])]) for name, model in plan.models.items()]

@@ -1,4 +1,4 @@
-"""Who may reach the gateway, and what it may reach: its clients in, DNS and the model servers out. Everything else is denied."""
+"""NetworkPolicies of the gateway: ingress from its clients, egress to DNS and model servers. Everything else is denied."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _clients(gateway: Gateway) -> list[NetworkPolicyPeerArgsDict]:
 
 
 def source_ranges(gateway: Gateway) -> list[str]:
-    """Who may connect to the load balancer."""
+    """CIDR ranges that may connect to the load balancer."""
     return gateway.load_balancer.source_ranges or PRIVATE_RANGES
 
 

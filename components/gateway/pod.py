@@ -1,7 +1,7 @@
-"""The pod of the gateway. Pure: the plan in, a pod template out.
+"""The pod template of the gateway, as a pure function of the plan.
 
-Envoy under the `restricted` Pod Security level with a read-only root. What it watches comes from Secrets in one volume, which the kubelet
-swaps as a whole; only a change of the bootstrap replaces pods.
+Envoy runs under the `restricted` Pod Security level with a read-only root file system. Its watched files come from Secrets in one volume,
+which the kubelet swaps as a whole; only a change of the bootstrap replaces pods.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _script(name: str, *arguments: int) -> list[str]:
 
 
 def envoy_arguments(bootstrap: str, workers: int, drain_seconds: int, log_flush_milliseconds: int = LOG_FLUSH_MILLISECONDS) -> list[str]:
-    """Of the command `envoy`, which knows no `--option=value`. `bootstrap`: path of its configuration."""
+    """Arguments of the command `envoy`, which does not accept `--option=value`. `bootstrap`: path of its configuration."""
     options = {
         "config-path": bootstrap,
         "service-cluster": NAME,
@@ -85,7 +85,7 @@ def envoy_arguments(bootstrap: str, workers: int, drain_seconds: int, log_flush_
         "drain-time-s": str(drain_seconds),
         "drain-strategy": "immediate",
         "log-level": "warning",
-        # Would say at every start which extensions Envoy's project calls unfinished.
+        # Suppresses the warnings at every start about extensions that Envoy marks as work in progress.
         "component-log-level": "misc:error",
         "file-flush-interval-msec": str(log_flush_milliseconds),
     }
@@ -93,7 +93,7 @@ def envoy_arguments(bootstrap: str, workers: int, drain_seconds: int, log_flush_
 
 
 def pod_template(plan: GatewayPlan, image: str, *, checksum: str) -> PodTemplateSpecArgsDict:
-    """A PodTemplateSpec. `checksum`: of the bootstrap; another one replaces the pods."""
+    """A PodTemplateSpec. `checksum`: hash of the bootstrap, so that a change of it replaces the pods."""
     return {
         "metadata": {"labels": LABELS | MANAGED, "annotations": {"vllm-platform/bootstrap": checksum}},
         "spec": {
@@ -142,12 +142,12 @@ def _probe(*, period: int, failures: int) -> ProbeArgsDict:
 
 
 def secret_name(file: str) -> str:
-    """The Secret that holds one file of the configuration: each may have 1 MiB."""
+    """Name of the Secret with one file of the configuration: a Secret is limited to 1 MiB."""
     return f"gateway-{file.removesuffix('.json')}"
 
 
 def files(plan: GatewayPlan) -> list[str]:
-    """What is in the folder of the configuration."""
+    """Names of the files in the configuration folder."""
     keys = [api_keys.FILE] if plan.settings.authentication == "api-key" else []
     certificates = [certificate.FILE] if plan.settings.tls else []
     return [BOOTSTRAP_FILE, clients.FILE, clusters.FILE, routes.FILE, *keys, *certificates]

@@ -1,1 +1,1 @@
-"""What every model shares inside the cluster."""
+"""Components inside the cluster that all models share."""

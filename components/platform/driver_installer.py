@@ -1,4 +1,4 @@
-"""Google's driver installer for Container-Optimized OS: the DaemonSet of the shape `driver-installer`.
+"""Google's driver installer for Container-Optimized OS: the DaemonSet for cluster.gpuStack `driver-installer`.
 
 Follows nvidia-driver-installer/cos/daemonset-preloaded-latest.yaml of GoogleCloudPlatform/container-engine-accelerators at 992db81.
 The variant `latest`, because vLLM's image is built for CUDA 13 and needs driver branch 580 or newer. The installer's own image is part
@@ -46,7 +46,7 @@ class DriverInstallerArgs:
 
 
 class DriverInstaller(pulumi.ComponentResource):
-    """Installs the driver on every GPU node whose pool left that to us."""
+    """Installs the driver on every GPU node whose pool disables GKE's driver installation."""
 
     def __init__(self, name: str, args: DriverInstallerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:DriverInstaller", name, None, opts)
@@ -112,7 +112,7 @@ def _installer() -> ContainerArgsDict:
 
 
 def _partitioner() -> ContainerArgsDict:
-    """Applies a MIG layout where the node has one."""
+    """Applies the MIG partition size of nodes that have one."""
     mounts = {"nvidia-install-dir-host": "/usr/local/nvidia", "dev": "/dev", "nvidia-config": "/etc/nvidia"}
     return _privileged("partition-gpus", PARTITION_IMAGE, {"LD_LIBRARY_PATH": "/usr/local/nvidia/lib64"}, mounts)
 

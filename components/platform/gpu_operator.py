@@ -1,8 +1,8 @@
 """The NVIDIA GPU Operator as a Helm release.
 
-Owns the operator's namespace, quota and values. Drivers belong to GKE in the shape `gke-default` and to Google's installer DaemonSet
-in `driver-installer`; on a cluster that is not GKE the operator brings them itself, with the defaults of its chart. Who installs the
-driver, who advertises `nvidia.com/gpu` and who divides GPUs must agree with the node pools, so all of it follows from `gpuStack`.
+Creates the operator's namespace and ResourceQuota, and the chart's values. With gpuStack `gke-default` GKE installs the driver, with
+`driver-installer` Google's DaemonSet; on other clusters the operator installs it, by the chart's defaults. Driver, advertiser of
+`nvidia.com/gpu` and partitioning of GPUs must agree with the node pools, so all of them follow from `gpuStack`.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class GpuOperatorArgs:
     settings: Settings
     anchor: pulumi.Resource | None
     after: Sequence[pulumi.Resource]
-    """What must exist first: the operator makes its ServiceMonitor only where that kind is known."""
+    """Resources to create first: the operator creates its ServiceMonitor only if the CRD exists."""
 
 
 class GpuOperator(pulumi.ComponentResource):
-    """The operator and what its pods need to be admitted."""
+    """The operator's release, and the namespace and ResourceQuota that its pods need."""
 
     release: Release
 
@@ -63,7 +63,7 @@ class GpuOperator(pulumi.ComponentResource):
         self.register_outputs({"version": self.release.version})
 
     def _critical_pods_quota(self, args: GpuOperatorArgs, needed: Sequence[pulumi.Resource]) -> ResourceQuota:
-        """GKE admits pods of the critical priority classes only where a quota allows them."""
+        """GKE admits pods of the critical priority classes only in namespaces with a ResourceQuota for them."""
         return ResourceQuota(
             f"{NAMESPACE}-critical-pods",
             metadata={"name": "critical-pods", "namespace": NAMESPACE, "labels": MANAGED},
@@ -88,10 +88,10 @@ def gpu_operator_values(settings: Settings) -> dict[str, Any]:
         "mig": {"strategy": "single"},
         "gdrcopy": {"enabled": False},
         "daemonsets": {"tolerations": tolerations},
-        # A list of its own: without it spot nodes get no labels, and no operand is placed on a node without them.
+        # This subchart has its own tolerations: without them spot nodes get no labels, and operands run only on labelled nodes.
         "node-feature-discovery": {"worker": {"tolerations": [*tolerations, control_plane]}},
         "dcgmExporter": {"enabled": True, "serviceMonitor": _service_monitor(settings)},
-        # The workload check would hold a GPU for a moment on every node that starts.
+        # The workload check would briefly occupy a GPU of every new node.
         "validator": {"plugin": {"env": [{"name": "WITH_WORKLOAD", "value": "false"}]}},
     }
     return merged(merged(values, _gke_values(settings)), _image_values(settings))
@@ -104,13 +104,13 @@ def _gke_values(settings: Settings) -> dict[str, Any]:
     on_cos = {
         "hostPaths": {"driverInstallDir": COS_DRIVER_FOLDER},
         "driver": {"enabled": False},
-        # containerd 2 (GKE 1.33): read from its command line, its configuration loses GKE's CNI settings.
+        # containerd 2 (GKE 1.33): with the default source (command line) the toolkit's configuration loses GKE's CNI settings.
         "toolkit": {"enabled": True, "installDir": COS_DRIVER_FOLDER, "env": [{"name": "RUNTIME_CONFIG_SOURCE", "value": "file"}]},
     }
     if cluster.gpu_stack == "gke-default":
         # GKE's device plugin names GPUs nvidia0, nvidia1, ...; the exporter looks for UUIDs unless told so.
         exporter_env = [{"name": "DCGM_EXPORTER_KUBERNETES_GPU_ID_TYPE", "value": "device-name"}]
-        # Left on, the MIG manager would undo the partitions that GKE makes.
+        # The MIG manager would undo GKE's partitions.
         divided_by_gke = {"devicePlugin": {"enabled": False}, "migManager": {"enabled": False}}
         return {**on_cos, **divided_by_gke, "dcgmExporter": {"env": exporter_env}}
     shared = {name: pool.gpu_sharing for name, pool in settings.node_pools.items() if pool.gpu_sharing}
@@ -122,7 +122,7 @@ def _gke_values(settings: Settings) -> dict[str, Any]:
 
 
 def _sharing(pools: Mapping[str, GpuSharing]) -> dict[str, Any]:
-    """The device plugin's configuration for each pool whose GPUs are shared; its nodes are labelled with the pool's name."""
+    """The device plugin's configurations, one per pool with shared GPUs; a node label selects the configuration by the pool's name."""
     if not pools:
         return {}
     data = {name: yaml.safe_dump(_plugin_config(sharing), sort_keys=False) for name, sharing in pools.items()}
@@ -143,14 +143,14 @@ def _service_monitor(settings: Settings) -> dict[str, Any]:
         "enabled": True,
         "interval": f"{monitoring.scrape_interval_seconds}s",
         "scrapeTimeout": f"{min(_SCRAPE_TIMEOUT_SECONDS, monitoring.scrape_interval_seconds)}s",
-        # The series name the pod that uses the GPU, not the exporter's own.
+        # Series keep the labels of the pod that uses the GPU, instead of the exporter's own.
         "honorLabels": True,
         "additionalLabels": RELEASE_LABEL,
     }
 
 
 def _image_values(settings: Settings) -> dict[str, Any]:
-    """Repositories of the chart's images where a mirror replaces them."""
+    """Repositories of the chart's images on the mirror."""
     if settings.platform.image_mirror is None:
         return {}
     nvidia, k8s, cloud_native = (image_reference(settings, f"nvcr.io/{path}") for path in ("nvidia", "nvidia/k8s", "nvidia/cloud-native"))

@@ -1,7 +1,7 @@
 """Prometheus, Alertmanager and Grafana: the chart kube-prometheus-stack as a Helm release.
 
-Owns the namespace, the values and Grafana's administrator. Does not own what is scraped, alerted on or drawn: components bring their own
-PodMonitors, rules and dashboards, and this Prometheus picks up those of every namespace.
+Creates the namespace, the values and the Secret of Grafana's administrator. Other components create their own PodMonitors, PrometheusRules
+and dashboards, which this Prometheus selects in all namespaces.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ GRAFANA_ADMIN_SECRET = "grafana-admin"
 TIMEOUT_SECONDS = 1200
 ALERTMANAGER_GIB = 5
 GRAFANA_GIB = 10
-# Prometheus stops at this share of its volume, which also holds the write-ahead log and what is being compacted.
+# retentionSize as a share of the volume, which also holds the write-ahead log and blocks under compaction.
 _RETENTION_SHARE = 0.85
 _NODE_LABELS = (
     POOL_LABEL,
@@ -44,7 +44,7 @@ _POD_LABELS = (MODEL_LABEL, TIER_LABEL, *(f"app.kubernetes.io/{key}" for key in 
 class MonitoringArgs:
     settings: Settings
     admin_password: pulumi.Output[str] | None
-    """Grafana's. None: the chart makes one up."""
+    """Password of Grafana's admin. None: the chart generates one."""
     anchor: pulumi.Resource | None
 
 
@@ -55,7 +55,7 @@ class Monitoring(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:Monitoring", name, None, opts)
-        # Privileged: the node exporter reads the host's /proc and /sys. Not `deleted_with` the cluster: its volumes would outlive it.
+        # Pod Security level privileged: the node exporter reads the host's /proc and /sys. Not `deleted_with`: disks would remain.
         here = pulumi.ResourceOptions(parent=self)
         needed: list[pulumi.Resource] = [own_namespace(MONITORING_NAMESPACE, pod_security="privileged", opts=here)]
         if args.admin_password is not None:
@@ -80,9 +80,9 @@ class Monitoring(pulumi.ComponentResource):
 
 
 def monitoring_values(settings: Settings, *, own_admin: bool) -> dict[str, Any]:
-    """Values of the chart `kube-prometheus-stack`. `own_admin`: Grafana's administrator is in a Secret of ours."""
+    """Values of the chart `kube-prometheus-stack`. `own_admin`: Grafana's administrator is in a Secret of this program."""
     values = {
-        # Else names are cut off in the middle; with it Prometheus is kps-prometheus.monitoring:9090.
+        # Avoids truncated names; Prometheus is kps-prometheus.monitoring:9090.
         "fullnameOverride": "kps",
         "crds": {"enabled": True},
         "kube-state-metrics": {
@@ -103,7 +103,7 @@ def monitoring_values(settings: Settings, *, own_admin: bool) -> dict[str, Any]:
 
 def _prometheus_spec(settings: Settings) -> dict[str, Any]:
     monitoring = settings.platform.monitoring
-    # By default Prometheus takes only objects with this release's label, and the models' monitors go unseen.
+    # By default Prometheus selects only objects with this release's label, which the models' PodMonitors do not have.
     selectors = {f"{kind}SelectorNilUsesHelmValues": False for kind in ("serviceMonitor", "podMonitor", "rule", "probe", "scrapeConfig")}
     return {
         **selectors,
@@ -153,7 +153,7 @@ def _storage_class(settings: Settings) -> str | None:
 
 
 def _gke_values(settings: Settings) -> dict[str, Any]:
-    """What GKE runs out of reach, or not at all (Dataplane V2 has no kube-proxy), is neither scraped nor alerted on."""
+    """Turns off scraping and alerts of control plane components that GKE hides or lacks (Dataplane V2 has no kube-proxy)."""
     if not isinstance(settings.cluster, GkeCluster):
         return {}
     unreachable = ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy", "coreDns", "kubeDns")
@@ -162,7 +162,7 @@ def _gke_values(settings: Settings) -> dict[str, Any]:
 
 
 def _image_values(settings: Settings) -> dict[str, Any]:
-    """Registries of the chart's images where a mirror replaces them."""
+    """Registries of the chart's images on the mirror."""
     if settings.platform.image_mirror is None:
         return {}
     docker, ghcr, k8s, quay = (

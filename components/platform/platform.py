@@ -1,6 +1,6 @@
-"""What every model shares inside the cluster: priority classes, and the driver installer, monitoring and GPU Operator that the stack wants.
+"""Shared components inside the cluster: PriorityClasses, and the enabled ones of driver installer, monitoring and GPU Operator.
 
-Owns the order between them and nothing else. What one model needs is `serving`; what is outside the cluster is `cluster`.
+Only sets the order between them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class PlatformArgs:
 
 
 class Platform(pulumi.ComponentResource):
-    """The shared parts; None for what the stack leaves out."""
+    """The shared components; None for disabled ones."""
 
     monitoring: Monitoring | None
     gpu_operator: GpuOperator | None
     driver_installer: DriverInstaller | None
     before_models: list[pulumi.Resource]
-    """What a model server's pods need, or what would take room on their nodes after them."""
+    """Resources for `depends_on` of model servers: their pods need them, or they would take room on their nodes later."""
 
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:Platform", name, None, opts)

@@ -1,6 +1,6 @@
-"""The PriorityClasses of model servers: a floor takes the place of a burst, a burst that of pods without a class.
+"""The PriorityClasses of model servers: floor replicas may preempt burst replicas, which may preempt pods without a class.
 
-They do not protect from critical DaemonSets, which stand above every class that users may make; that is what the slack on a node is for.
+Critical DaemonSets have a higher priority than any user's class; the slack on nodes (planning/machines.py) protects from those.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _VALUES = {"floor": 1_000_000, "burst": 100_000}
 
 
 def priority_classes(opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
-    """One for each tier of a model. A class's value cannot be changed, so another value is another class."""
+    """One PriorityClass per tier. The value of a class is immutable: a new value needs a new class."""
     return [
         PriorityClass(
             f"priority-{tier}",

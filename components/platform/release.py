@@ -1,4 +1,4 @@
-"""How a Helm chart gets into the cluster: where it comes from, its namespace, and the settings that every release shares.
+"""Helm releases: the chart's source, its namespace, and the settings of all releases.
 
 Charts are pinned in `config/catalog/releases.yaml`. Each gets a namespace that this program owns, with the Pod Security level that
 its pods need, and a fixed release name, because other charts and Services refer to it.
@@ -23,7 +23,7 @@ RELEASES_KEPT = 5
 
 @dataclass(frozen=True)
 class ChartSource:
-    """What Helm is told: a chart's name in a repository, an `oci://` address, or the path of an archive."""
+    """Helm's arguments for a chart: its name in a repository, an `oci://` address, or the path of an archive."""
 
     chart: str
     version: str | None
@@ -31,7 +31,7 @@ class ChartSource:
 
 
 def chart_source(name: str, mirror: str | None) -> ChartSource:
-    """Where a chart of the catalogue comes from. A mirror is an OCI registry, an HTTP repository, or a folder of archives as
+    """Source of a chart of the catalogue. A mirror is an OCI registry, an HTTP repository, or a folder of archives as
     `helm pull` names them; an archive's version is in its file name."""
     chart = catalog.chart(name)
     repository = mirror or chart.repository
@@ -75,7 +75,7 @@ def own_namespace(name: str, *, pod_security: PodSecurity, opts: pulumi.Resource
 
 
 def merged(values: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Chart values with others laid over them, as Helm does it: mappings are merged, anything else is replaced."""
+    """Merges chart values as Helm does: mappings are merged, other values replaced."""
     result = dict(values)
     for key, value in extra.items():
         below = result.get(key)

@@ -1,4 +1,4 @@
-"""A model's own chat template: a ConfigMap, named after its text so that another text is another pod, and the file that vLLM reads."""
+"""A model's custom chat template: a ConfigMap with a hash of the text in its name, so that a change rolls the pods, and its mount."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The command line of `vllm serve`, from a model's settings and plan. Pure.
 
-Every engine setting is a flag: vLLM ignores configuration variables of its own name. What the plan counted with (lengths, batch
-limits, parallel sizes) is always written out, so that vLLM's defaults by device cannot differ from it.
+Every engine setting becomes a flag: vLLM does not read settings from VLLM_* variables. Values that the plan uses (lengths, batch limits,
+parallel sizes) are always set, so that vLLM's defaults for the device cannot differ from the plan.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from planning.plan import ModelPlan
 
 
 def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) -> list[str]:
-    """Arguments after `vllm serve`. `weights` is a path, or the address that the weights are streamed from."""
+    """Arguments after `vllm serve`. `weights`: a path, or the URI that the weights are streamed from."""
     engine, parallelism = model.engine, model.parallelism
     arguments = [
         weights,
@@ -73,7 +73,7 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
 
 
 def _speculative_config(speculative: Speculative, plan: ModelPlan) -> dict[str, object]:
-    """Keys of vLLM's SpeculativeConfig; what is not given is left to it."""
+    """Keys of vLLM's SpeculativeConfig; keys that are not set keep vLLM's defaults."""
     config = {
         "method": speculative.method,
         "num_speculative_tokens": speculative.num_speculative_tokens,
@@ -85,7 +85,7 @@ def _speculative_config(speculative: Speculative, plan: ModelPlan) -> dict[str, 
 
 
 def _streaming_arguments(model: Model, plan: ModelPlan) -> list[str]:
-    """The streamer buffers in the pod's memory, up to 40 GiB unless told otherwise; half of the request leaves room for the rest."""
+    """Limits the streamer's buffer, by default up to 40 GiB of the pod's memory, to half of the pod's memory request."""
     if not plan.weights.streamed:
         return []
     config: dict[str, object] = {"memory_limit": int(plan.shape.memory_gib / 2 * GIB)}

@@ -1,7 +1,7 @@
-"""Who may talk to a model server, and to whom it may talk. NetworkPolicies of its namespace; everything else is denied.
+"""NetworkPolicies of a model server's namespace. Everything that they do not allow is denied.
 
-In: the gateway and Prometheus, on the API port. Out: DNS, and where the weights come from. vLLM's own API key guards only part of
-its endpoints, so these policies are what protects the rest.
+Ingress: the gateway and Prometheus, on the API port. Egress: DNS, and the source of the weights. vLLM's own API key protects only some of
+its endpoints; these policies protect all.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from config.weights import Weights
 PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"]
 # NodeLocal DNSCache and Cloud DNS answer on link-local addresses; kube-dns on an address of the Service range.
 _LINK_LOCAL_DNS = ["169.254.20.10/32", "169.254.169.254/32"]
-# GKE's metadata server, which hands out Workload Identity's tokens, seen from Dataplane V2 and from iptables.
+# GKE's metadata server, which issues Workload Identity tokens: its addresses with Dataplane V2 and with iptables.
 _METADATA_SERVER = [("169.254.169.254/32", 80), ("169.254.169.252/32", 988), ("127.0.0.1/32", 988)]
 
 
 def network_policies(cluster: Cluster, weights: Weights) -> dict[str, NetworkPolicySpecArgsDict]:
-    """NetworkPolicySpecs by name. Weights of a claim come over no network that pods see."""
+    """NetworkPolicySpecs by name. Weights of a PersistentVolumeClaim need no egress of pods."""
     policies: dict[str, NetworkPolicySpecArgsDict] = {
         "default-deny": {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
         "allow-dns": dns_policy(cluster),
@@ -53,7 +53,7 @@ def namespace_named(name: str) -> NetworkPolicyPeerArgsDict:
 
 
 def prometheus() -> NetworkPolicyPeerArgsDict:
-    """Prometheus' own pods: Grafana beside them would reach every model without a key."""
+    """Prometheus' pods only, not the whole namespace: Grafana could otherwise call every model without a key."""
     return {**namespace_named(MONITORING_NAMESPACE), "pod_selector": {"match_labels": {"app.kubernetes.io/name": "prometheus"}}}
 
 
@@ -67,7 +67,7 @@ def _api() -> NetworkPolicySpecArgsDict:
 
 
 def _to_weights(weights: Weights) -> list[NetworkPolicyEgressRuleArgsDict]:
-    """HTTPS to the internet, not to anything private, unless an endpoint is. Hosts cannot be named in a NetworkPolicy."""
+    """HTTPS to public addresses, to private ones only for an endpoint, because a NetworkPolicy cannot name hosts."""
     outside: NetworkPolicyPeerArgsDict = {"ip_block": {"cidr": "0.0.0.0/0", "except_": PRIVATE_RANGES}}
     if weights.endpoint:
         return [_to_endpoint(weights.endpoint, weights.endpoint_range, outside)]
@@ -78,7 +78,7 @@ def _to_weights(weights: Weights) -> list[NetworkPolicyEgressRuleArgsDict]:
 
 
 def _to_endpoint(endpoint: str, addresses: str | None, outside: NetworkPolicyPeerArgsDict) -> NetworkPolicyEgressRuleArgsDict:
-    """A Service's pods may listen on another port than it has, so its namespace is open on all."""
+    """Egress to an endpoint. For a Service in the cluster all ports of its namespace, because its pods may listen on other ports."""
     url = urlsplit(endpoint)
     labels = (url.hostname or "").split(".")
     if addresses is None and labels[2:3] == ["svc"]:

@@ -1,8 +1,7 @@
-"""Everything that one model needs, in a namespace of its own.
+"""All resources of one model, in their own namespace.
 
-Owns the namespace, identity, network policies, weights and the Deployments of the floor and the burst behind one headless Service.
-Does not own what all models share (`platform`), nor how clients reach them (`gateway`). What the objects contain is decided by the
-pure modules beside this one; here they become resources.
+Creates the namespace, ServiceAccount, NetworkPolicies, volumes and the floor and burst Deployments behind one headless Service. The pure
+modules beside this one build the content of these objects.
 """
 
 from __future__ import annotations
@@ -35,21 +34,21 @@ class ModelStackArgs:
     cluster: Cluster
     image: str
     hugging_face_token: pulumi.Output[str] | None
-    """Given to models that download from Hugging Face."""
+    """For models that are downloaded from Hugging Face."""
     bucket_credentials: tuple[pulumi.Output[str], pulumi.Output[str]] | None
-    """Access key and its secret, for weights by s3://."""
+    """Access key id and secret access key, for weights at s3:// addresses."""
     scrape_interval_seconds: int | None
-    """None where there is no Prometheus to scrape."""
+    """None: no Prometheus, so no PodMonitor."""
     monitoring: pulumi.Resource | None
-    """What brings the PodMonitor kind."""
+    """The release that installs the PodMonitor CRD."""
     needed: Sequence[pulumi.Resource]
-    """Node pools, GPU Operator and priority classes: a replica's start-up budget begins when it can run."""
+    """`depends_on` of the Deployments: node pools, GPU Operator and PriorityClasses, so that their time limits start when pods can run."""
     workload_identity: tuple[str, pulumi.Input[str]] | None
     """Google Cloud project id and number, for weights in a bucket."""
 
 
 class ModelStack(pulumi.ComponentResource):
-    """One model: its namespace and all that runs in it."""
+    """One model: its namespace and all resources in it."""
 
     namespace: str
     url: str
@@ -78,7 +77,7 @@ class ModelStack(pulumi.ComponentResource):
         return metadata
 
     def _isolation(self) -> list[pulumi.Resource]:
-        """Policies that exist before the first pod does."""
+        """NetworkPolicies, created before the first pod."""
         specs = network_policies(self._args.cluster, self._args.model.weights)
         return [
             NetworkPolicy(f"{self._name}-{policy}", metadata=self._metadata(policy), spec=spec, opts=self._within)
@@ -86,7 +85,7 @@ class ModelStack(pulumi.ComponentResource):
         ]
 
     def _identity(self) -> list[pulumi.Resource]:
-        """The pods' ServiceAccount, and what it may read."""
+        """The pods' ServiceAccount, and its permission to read the bucket of the weights."""
         account = ServiceAccount(
             f"{self._name}-account", metadata=self._metadata(self._name), automount_service_account_token=False, opts=self._within
         )
@@ -98,7 +97,7 @@ class ModelStack(pulumi.ComponentResource):
         return [account, BucketReader(f"{self._name}-weights", reader, opts=self._child)]
 
     def _weights(self) -> list[pulumi.Resource]:
-        """What opens the place that they come from, and the volume of a download that all replicas share."""
+        """Secrets for the source of the weights, and the PersistentVolumeClaim of a shared download."""
         found: list[pulumi.Resource] = []
         token = self._token
         if token is not None:
@@ -116,7 +115,7 @@ class ModelStack(pulumi.ComponentResource):
             found.append(Secret(f"{self._name}-bucket", metadata=metadata, string_data=data, opts=self._within))
         if claim := weights.claim_name(self._args.plan):
             spec = weights.claim_spec(self._args.model, self._args.plan)
-            metadata = self._metadata(claim, rollout.SKIP_AWAIT)  # a class that waits for its first consumer would wait for ever
+            metadata = self._metadata(claim, rollout.SKIP_AWAIT)  # WaitForFirstConsumer: bound only once a pod uses it
             found.append(PersistentVolumeClaim(f"{self._name}-weights", metadata=metadata, spec=spec, opts=self._within))
         return found
 
@@ -150,7 +149,7 @@ class ModelStack(pulumi.ComponentResource):
         PodDisruptionBudget(name, metadata=self._metadata(name), spec=rollout.disruption_budget_spec(plan, tier), opts=self._within)
 
     def _service(self) -> None:
-        """Headless: the gateway balances over the replicas itself. Not awaited: the floor's Deployment already is."""
+        """A headless Service, because Envoy itself balances over the replicas. Not awaited: the floor's Deployment is."""
         Service(
             f"{self._name}-service",
             metadata=self._metadata(self._name, rollout.SKIP_AWAIT),
@@ -182,6 +181,6 @@ class ModelStack(pulumi.ComponentResource):
 
 
 def _namespace_metadata(name: str) -> ObjectMetaArgsDict:
-    """`restricted` is enforced by the API server's Pod Security admission."""
+    """Labels for Pod Security admission to enforce the level `restricted`."""
     levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
     return {"name": name, "labels": {**MANAGED, **levels}}

@@ -1,7 +1,7 @@
-"""The pod of a model server. Pure: settings and plan in, a pod template out.
+"""The pod template of a model server, as a pure function of settings and plan.
 
-Runs as the image's user under the `restricted` Pod Security level with a read-only root: what vLLM writes (compile caches, sockets,
-shared memory) goes to volumes. Service links are off because a Service's variables can break vLLM.
+It runs as the image's user under the `restricted` Pod Security level with a read-only root file system: vLLM's compile caches, sockets and
+shared memory are on volumes. enableServiceLinks is false, because variables of Services can break vLLM.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _POD_SECURITY_CONTEXT: PodSecurityContextArgsDict = {
 
 @dataclass(frozen=True)
 class Tier:
-    """Floor or burst: the nodes that its replicas run on, and how they leave them."""
+    """Floor or burst: its node group, and the termination times of its replicas."""
 
     name: str
     group: NodeGroup
@@ -120,12 +120,12 @@ def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> ContainerA
         "liveness_probe": _probe(period=10, failures=6),
         "readiness_probe": _probe(period=5, failures=3),
         "lifecycle": {"pre_stop": {"sleep": {"seconds": tier.drain.pre_stop}}},
-        "termination_message_policy": "FallbackToLogsOnError",  # the engine's last lines stay in the pod's status
+        "termination_message_policy": "FallbackToLogsOnError",  # keeps the last lines of the log in the pod's status
     }
 
 
 def _probe(*, period: int, failures: int) -> ProbeArgsDict:
-    """/health answers once the engine is up; a saturated server may take seconds, hence the timeout."""
+    """A probe of /health, which answers once the engine is up; a saturated server takes seconds, hence the timeout."""
     return {"http_get": {"path": "/health", "port": "http"}, "period_seconds": period, "timeout_seconds": 5, "failure_threshold": failures}
 
 
@@ -133,7 +133,7 @@ def _environment(model: Model, plan: ModelPlan) -> dict[str, str]:
     environment = {
         **{name: literal(value) for name, value in model.engine.environment.items()},
         "HOME": HOME,
-        "USER": "vllm",  # PyTorch asks for a name, which an image may not have for this UID
+        "USER": "vllm",  # PyTorch looks up a user name, which an image may not have for this UID
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_ENGINE_READY_TIMEOUT_S": str(plan.startup.budget),
         **weights.streaming_environment(model),

@@ -1,7 +1,7 @@
-"""Deployments of a model's tiers, and what keeps them available while they change.
+"""Deployments of a model's tiers, their rolling updates and PodDisruptionBudgets.
 
-The floor's Deployment owns its number of replicas and Pulumi waits until all are ready. The burst's leaves `replicas` to whoever
-scales it, and Pulumi does not wait: spot capacity may not be there today.
+The floor's Deployment sets `replicas`, and Pulumi waits until all are ready. The burst's Deployment leaves `replicas` to an autoscaler or
+kubectl, and Pulumi does not wait for it: spot capacity may be unavailable.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from config.models import Model
 from planning.plan import ModelPlan
 
 FLOOR, BURST = "floor", "burst"
-# The cluster autoscaler does not move these pods to save a node: a model that starts again is away for minutes.
+# Keeps the cluster autoscaler from evicting pods to remove a node: a restarted model is unavailable for minutes.
 STAYS = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
 SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 
 
 def tiers(model: Model, plan: ModelPlan) -> list[Tier]:
-    """The tiers that can have a replica."""
+    """The tiers that can have replicas."""
     floor = plan.pool.on_demand
     burst = plan.pool.group(model.scaling.burst)
     found = [Tier(FLOOR, floor, plan.floor_drain, STAYS)] if plan.floor and floor else []
@@ -49,7 +49,7 @@ def deployment_spec(plan: ModelPlan, tier: Tier, template: PodTemplateSpecArgsDi
 
 
 def disruption_budget_spec(plan: ModelPlan, tier: Tier) -> PodDisruptionBudgetSpecArgsDict:
-    """One replica at a time may be evicted; one that was never ready must not hold up a drain."""
+    """One replica at a time may be evicted; replicas that are not ready do not block a drain."""
     return {
         "max_unavailable": 1,
         "unhealthy_pod_eviction_policy": "AlwaysAllow",

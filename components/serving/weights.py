@@ -1,7 +1,7 @@
-"""Weights on their way to the GPU: a pinned revision downloaded into a volume before vLLM starts, a stream from a bucket, or a volume
-that holds them already.
+"""Sources of weights: a pinned revision downloaded into a volume before vLLM starts, a stream from a bucket, or an existing volume with
+the weights.
 
-The download runs in an init container, so a slow one delays a pod but never trips its startup probe; vLLM itself then works offline.
+The download runs in an init container, so that a slow one delays a pod without failing its startupProbe; vLLM itself then works offline.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ TOKEN_SECRET = "hugging-face"
 TOKEN_KEY = "token"
 BUCKET_SECRET = "bucket"
 ACCESS_KEY_ID, SECRET_ACCESS_KEY = "access-key-id", "secret-access-key"
-# A signature names a region; servers other than Amazon's take this one.
+# Region in request signatures for servers other than Amazon's.
 _ANY_REGION = "us-east-1"
-# Duplicates of the safetensors in other formats; Mistral's own is named so, and those of Hugging Face beside it.
+# Mistral's repositories have the weights twice: in Mistral's own format (consolidated*) and in Hugging Face's.
 _CONSOLIDATED, _HUGGING_FACE = "consolidated*", "model*.safetensors"
 _NOT_NEEDED = ("*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "metal/*")
 
 
 def location(model: Model, plan: ModelPlan) -> str:
-    """What `vllm serve` is given: a folder named after the revision, so that a new one never overwrites the one in use."""
+    """The model argument of `vllm serve`; for a download a folder named after the revision, so that the one in use is not overwritten."""
     if plan.weights.source == "claim":
         return f"{MOUNT}/{model.weights.path}" if model.weights.path else MOUNT
     return model.weights.uri or f"{MOUNT}/{_folder(plan.revision)}"
 
 
 def claim_name(plan: ModelPlan) -> str | None:
-    """The PersistentVolumeClaim that this program makes for a download that all replicas share, if they share one."""
+    """Name of the PersistentVolumeClaim for a download that all replicas share, if they share one."""
     return f"{plan.name}-weights" if plan.weights.shared and plan.weights.downloaded else None
 
 
@@ -61,7 +61,7 @@ def mounts(plan: ModelPlan) -> list[VolumeMountArgsDict]:
 
 
 def streaming_environment(model: Model) -> dict[str, str]:
-    """What the streamer reads besides the credentials (vLLM 0.33.0 documentation, Run:ai Model Streamer)."""
+    """The streamer's environment variables except the credentials (vLLM 0.33.0 documentation, Run:ai Model Streamer)."""
     source = model.weights
     if source.source != "s3":
         return {}
@@ -101,8 +101,8 @@ def _folder(revision: str | None) -> str:
 def download_containers(
     model: Model, plan: ModelPlan, image: str, security_context: SecurityContextArgsDict, *, with_token: bool
 ) -> list[ContainerArgsDict]:
-    """Init containers: the model, then its draft and its adapters. huggingface_hub resumes what is there and skips what is complete, so
-    a shared volume downloads once."""
+    """Init containers that download the model, then its draft and its adapters. huggingface_hub resumes partial files and skips complete
+    ones, so a shared volume is filled once."""
     other = _HUGGING_FACE if engine_options(model).load_format == "mistral" else _CONSOLIDATED
     excluded = [f"--exclude={pattern}" for pattern in ("original/*", other, *_NOT_NEEDED)]
     wanted = [("download", model.source, plan.revision, location(model, plan), excluded)]

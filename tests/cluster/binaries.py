@@ -21,7 +21,7 @@ _STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
 
 
 def folder() -> Path:
-    """Where the binaries of this state of `modules/`, linked as `_link_flags` says, belong."""
+    """Cache folder of the binaries for the current content of `modules/` and the current link flags."""
     digest = hashlib.sha256()
     for path in sorted(path for path in MODULES.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(MODULES)}\0".encode() + path.read_bytes())
@@ -32,7 +32,7 @@ def folder() -> Path:
 
 
 def build() -> Path:
-    """The folder of the binaries, built first where it is missing. Safe to call from several processes at once.
+    """The folder of the binaries, built first if it is missing. Several processes may call it at once.
 
     Raises:
         RuntimeError: Go is missing, or a build failed; the message is Go's own.
@@ -75,7 +75,7 @@ def kubernetes_version(module: str = "kubernetes") -> str | None:
 
 
 def _link_flags(module: str) -> str:
-    """Stripped; and Kubernetes says its version, else it calls itself v0.0.0, and charts that ask for a newer one are refused."""
+    """Strips symbols, and stamps Kubernetes' version: as v0.0.0, charts that require a newer Kubernetes refuse it."""
     version = kubernetes_version(module)
     if version is None:
         return "-s -w"
@@ -85,7 +85,7 @@ def _link_flags(module: str) -> str:
 
 
 def _copy_stages(target: Path) -> None:
-    """kwok's life of nodes and pods, which ships beside its code."""
+    """Copies kwok's Stage manifests for nodes and pods, which are beside its code."""
     source = Path(_go("kwok", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok").strip()) / "kustomize" / "stage"
     stages = target / "stages"
     stages.mkdir()

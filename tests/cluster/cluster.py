@@ -1,4 +1,4 @@
-"""A cluster as the tests drive it: apply, look, wait, evict, add and lose nodes."""
+"""A client of a cluster for tests: apply, read, wait, evict, add and remove nodes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Cluster:
         self._kind(api, kind).patch(body=dict(change), name=name, namespace=namespace, content_type=content)
 
     def patch_status(self, kind: str, name: str, status: Mapping[str, Any], namespace: str | None = None, *, api: str = "v1") -> None:
-        """What a kubelet or a controller would report."""
+        """Patches the status subresource, as a kubelet or controller does."""
         body = {"status": dict(status)}
         merge = "application/merge-patch+json"
         self._kind(api, kind).status.patch(body=body, name=name, namespace=namespace, content_type=merge)
@@ -90,15 +90,15 @@ class Cluster:
         return len(nodes)
 
     def pods(self, namespace: str | None = None, **labels: str) -> Objects:
-        """Pods that are not on their way out."""
+        """Pods without a deletionTimestamp."""
         pods = self.list("Pod", namespace, **labels)
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
     def wait_for(self, what: str, condition: Callable[[], T], seconds: float = WAIT_SECONDS) -> T:
-        """What `condition` returns once that is true.
+        """Waits until `condition` returns a true value, and returns it.
 
         Raises:
-            TimeoutError: it never was; says where the pods are.
+            TimeoutError: it did not; the message lists the pods and their nodes.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -108,7 +108,7 @@ class Cluster:
         raise TimeoutError(f"not within {seconds} s: {what}\n" + "\n".join(self._state_of_pods()))
 
     def empty(self) -> None:
-        """Deletes what the program and the tests made; nodes last, because pods end on them."""
+        """Deletes all objects of the program and the tests; nodes last, because pods terminate on them."""
         for namespace in self.list("Namespace", **MANAGED):
             self.delete("Namespace", namespace["metadata"]["name"])
         self.delete("DaemonSet", DAEMONS, "kube-system", api="apps/v1")

@@ -1,4 +1,4 @@
-"""The cluster of a test: a control plane of its own or, where CONTEXT names a context of KUBECONFIG, that one, emptied around it."""
+"""The cluster of a test: its own control plane or, if CONTEXT names a context of KUBECONFIG, that cluster, emptied before and after."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ needs_own_control_plane = pytest.mark.skipif(
 
 @contextlib.contextmanager
 def any_cluster() -> Generator[Cluster]:
-    """A cluster with the kinds that the program uses, without simulated nodes."""
+    """A cluster with the CRDs that the program uses, without simulated nodes."""
     context = os.environ.get("CONTEXT")
     with tempfile.TemporaryDirectory(prefix="cluster-") as scratch, contextlib.ExitStack() as stack:
         if context:

@@ -1,7 +1,7 @@
-"""A Kubernetes control plane of this test's own: etcd, API server, controller manager, scheduler and kwok on 127.0.0.1.
+"""A Kubernetes control plane for one test: etcd, API server, controller manager, scheduler and kwok on 127.0.0.1.
 
-Real admission, scheduling and controllers; kwok stands in for the kubelets. What GKE configures and tests rely on is configured
-alike: Pod Security, privileged pods where it allows them, and pods of the critical priority classes only where a quota does.
+Admission, scheduling and controllers are real; kwok simulates the kubelets. As on GKE: Pod Security, privileged pods where it allows
+them, and pods of the critical priority classes only in namespaces with a quota for them.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ import yaml
 from tests.cluster import binaries
 
 KWOK_ANNOTATION = "kwok.x-k8s.io/node"
-# On a pod: its test plays its kubelet, and kwok does not.
+# Annotation of a pod whose status the test sets instead of kwok.
 BY_HAND = "vllm-platform/by-hand"
 START_SECONDS = 60
-# Without leases nodes count as lost after a minute.
+# Without leases the node controller marks nodes as unreachable after a minute.
 _LEASES = "--node-lease-duration-seconds=40"
 _PR_SET_PDEATHSIG = 1
 _ADMISSION = {
@@ -71,7 +71,7 @@ class ControlPlane:
 
 @contextlib.contextmanager
 def kwok(kubeconfig: Path, logs: Path, context: str = "") -> Generator[None]:
-    """Plays the kubelet of every node that carries KWOK_ANNOTATION, in any cluster."""
+    """Runs kwok, which simulates the kubelet of every node with KWOK_ANNOTATION, in any cluster."""
     folder = binaries.build()
     stages = [f"--config={path}" for path in _stages(folder, logs)]
     selector = f"--manage-nodes-with-annotation-selector={KWOK_ANNOTATION}=fake"
@@ -81,7 +81,7 @@ def kwok(kubeconfig: Path, logs: Path, context: str = "") -> Generator[None]:
 
 
 def _stages(folder: Path, scratch: Path) -> Generator[Path]:
-    """kwok's stages, with an exception for pods that are made ready BY_HAND."""
+    """kwok's stages, changed to ignore pods with BY_HAND."""
     for path in sorted((folder / "stages").glob("*.yaml")):
         stage = yaml.safe_load(path.read_text())
         if stage["metadata"]["name"] == "pod-ready":
@@ -196,13 +196,13 @@ def _process(command: list[str | Path], log: Path) -> Generator[None]:
         if process.poll() is not None:
             raise RuntimeError(f"{log.stem} stopped by itself:\n{_tail(log)}")
     finally:
-        # Nothing of it is kept, so nothing has to end in order.
+        # Its data is not kept, so no orderly shutdown is needed.
         process.kill()
         process.wait()
 
 
 def _die_with_parent() -> None:
-    """Nothing outlives a test run that is killed. Linux only; elsewhere only an orderly end stops the processes."""
+    """Makes the kernel kill the process with its parent (PR_SET_PDEATHSIG). Linux only; elsewhere a killed test run leaves processes."""
     if os.uname().sysname == "Linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

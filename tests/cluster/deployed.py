@@ -1,4 +1,4 @@
-"""A stack on a cluster: its manifests applied, its nodes simulated."""
+"""A stack on a cluster: manifests applied, nodes simulated."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Deployed:
     applied: list[Object]
 
     def tier(self, tier: str, model: str | None = None) -> list[Object]:
-        """The pods of the floors or of the bursts, of one model or of all."""
+        """Pods of one tier (floor or burst), of one model or of all."""
         labels = {TIER_LABEL: tier} | ({MODEL_LABEL: model} if model else {})
         return self.cluster.pods(**labels)
 
     def floors_ready(self) -> bool:
-        """Whether each floor has all its replicas, of the newest template."""
+        """Whether each floor has all its replicas ready, with the newest pod template."""
         return all(_complete(self._deployment(name, "floor"), model.scaling.floor) for name, model in self.settings.models.items())
 
     def bursts_ready(self) -> bool:
@@ -50,7 +50,7 @@ class Deployed:
 
 
 def deploy(cluster: Cluster, config: Mapping[str, Any], name: str = "test") -> Deployed:
-    """Applies what the program makes of `config` in the offline preview's order, and stand-ins for its charts. Adds no node."""
+    """Applies the program's manifests for `config` in the offline preview's order, and stand-ins for its charts. Adds no node."""
     settings = parse(without_secret_values(config))
     recording = offline.run(config, name, known=True)
     objects = manifests(recording)
@@ -68,7 +68,7 @@ def _complete(deployment: Object, replicas: int) -> bool:
 
 
 def gpus_in_use(cluster: Cluster) -> Iterator[tuple[str, int, int]]:
-    """(node, GPUs that its pods were given, GPUs that it has) of every node."""
+    """(node, GPUs requested by its pods, allocatable GPUs) of every node."""
     pods = cluster.pods()
     for node in cluster.list("Node"):
         name = node["metadata"]["name"]

@@ -1,4 +1,4 @@
-"""What a kubelet serves, as far as tests need it: the log of a container, over HTTPS, to the API server that asks for it."""
+"""A stand-in kubelet API: serves container logs over HTTPS to the API server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes as GKE would make them for a stack's node pools: the program's own NodePool resources, with what GKE adds.
+"""Nodes as GKE would create them for a stack's node pools: from the program's NodePool resources, with the labels and taints of GKE.
 
 Taken from the resources that the program registers, not from the plan, so that a label or taint that the cluster side forgets is
 missing here too. On an existing cluster there is no such resource: nodes follow from the stack's `nodePools`. CPU and memory are those
@@ -39,7 +39,7 @@ _LINUX = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
 
 @dataclass(frozen=True)
 class NodeGroup:
-    """Nodes alike. `least` and `most` are over all zones, as the cluster autoscaler counts them."""
+    """Equal nodes. `least` and `most` are over all zones, as the cluster autoscaler counts them."""
 
     name: str
     least: int
@@ -50,7 +50,7 @@ class NodeGroup:
     allocatable: Mapping[str, str]
 
     def nodes(self, count: int | None = None, first: int = 0) -> list[dict[str, Any]]:
-        """Node objects, dealt to the zones in turn. Default: as many as the autoscaler always keeps."""
+        """Node objects, spread over the zones in turn. Default: the autoscaler's minimum."""
         return [self._node(index) for index in range(first, first + (self.least if count is None else count))]
 
     def _node(self, index: int) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _labels_of_gke(name: str, node: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _advertised(accelerator: Mapping[str, Any]) -> int:
-    """`nvidia.com/gpu` of a node: GKE's device plugin multiplies GPUs that are divided or shared."""
+    """`nvidia.com/gpu` of a node: GKE's device plugin multiplies the GPUs by MIG partitions or sharing clients."""
     each = (accelerator.get("gpuSharingConfig") or {}).get("maxSharedClientsPerGpu", 1)
     if size := accelerator.get("gpuPartitionSize"):
         each, _ = catalog.accelerators()[accelerator["type"]].partition(size)
@@ -142,7 +142,7 @@ def _described_group(pool: Pool, group: PlannedGroup) -> NodeGroup:
 
 
 def allocatable_memory_ki(memory_gib: float) -> int:
-    """Memory of a node of nominally `memory_gib` that pods may request, between and beyond the measured sizes along straight lines."""
+    """Allocatable memory of a node of nominally `memory_gib`, by linear interpolation of the measured sizes."""
     return int(_between([(node["memoryGiB"], node["allocatableKi"]) for node in MEASURED["nodes"]], memory_gib))
 
 
@@ -151,7 +151,7 @@ def allocatable_milli_cpu(vcpus: float) -> int:
 
 
 def _between(points: Sequence[tuple[float, float]], wanted: float) -> float:
-    """The line through the two measured points around `wanted`, or through the two nearest."""
+    """Linear interpolation at `wanted`, or extrapolation from the two nearest points."""
     after = next((index for index, (size, _) in enumerate(points) if size >= wanted), len(points) - 1)
     (low, first), (high, second) = points[max(1, after) - 1 : max(1, after) + 1]
     return first + (second - first) * (wanted - low) / (high - low)

@@ -1,4 +1,4 @@
-"""Stand-ins for what Helm charts and the cluster itself would run: as many pods, with what decides whether they are admitted and placed."""
+"""Stand-ins for workloads of Helm charts and GKE: the same pods, with the fields that admission and the scheduler look at."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
 def daemons() -> Object:
-    """What GKE's own pods and Node Feature Discovery were seen to request on every node. Critical, as they are."""
+    """A DaemonSet with the measured requests of GKE's own pods and Node Feature Discovery, and their critical priority class."""
     milli_cpu, memory = (sum(one[key] for one in MEASURED["daemons"].values()) for key in ("milliCpu", "memoryMi"))
     requests = {"cpu": f"{milli_cpu}m", "memory": f"{memory}Mi"}
     everywhere = [{"operator": "Exists"}]
@@ -24,7 +24,7 @@ def daemons() -> Object:
 
 
 def system_quota() -> Object:
-    """GKE's own, which lets critical pods into kube-system."""
+    """GKE's ResourceQuota that allows critical pods in kube-system."""
     classes = {"scopeName": "PriorityClass", "operator": "In", "values": ["system-node-critical", "system-cluster-critical"]}
     return {
         "apiVersion": "v1",
@@ -35,8 +35,8 @@ def system_quota() -> Object:
 
 
 def gpu_operator(recording: Recording) -> Iterator[Object]:
-    """The operator and one of its operands, where the program installs them. The operand is critical to its node and has the
-    tolerations that the program's values give it; its room is counted in `daemons`."""
+    """The operator and one of its operands, if the program installs them. The operand has priority class system-node-critical and the
+    tolerations of the program's chart values; `daemons` has its requests."""
     for release in recording.resources:
         if release.type == _RELEASE and release.inputs["name"] == CHART:
             tolerations = release.inputs["values"]["daemonsets"]["tolerations"]
@@ -55,7 +55,7 @@ def workload(
     nodes: Mapping[str, str] | None = None,
     priority: str | None = None,
 ) -> Object:
-    """A Deployment or DaemonSet; `nodes` are labels and what must be true of them (`Exists`)."""
+    """A Deployment or DaemonSet; `nodes`: node affinity, labels with their operators (`Exists`)."""
     container = {"name": name, "image": f"example.invalid/{name}", "resources": {"requests": dict(requests or {})}}
     terms = [{"matchExpressions": [{"key": key, "operator": operator} for key, operator in nodes.items()]}] if nodes else []
     affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}} if terms else {}

@@ -1,4 +1,4 @@
-"""What the API server would refuse is refused before: by the plan, or by the program tests' own check."""
+"""Pods that the API server refuses are refused earlier: by the plan, or by the check of the program tests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_control_plane_says_the_version_that_it_is_built_from(deployed):
 
 
 def refusal(cluster: Cluster, name: str, namespace: str, spec: dict) -> str:
-    """What the API server says against a pod; empty where it admits it."""
+    """The API server's refusal of a pod; empty if it admits the pod."""
     try:
         cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}, "spec": spec})
     except ForbiddenError as error:
@@ -101,7 +101,7 @@ def test_the_program_tests_judge_pods_as_pod_security_does(deployed, change):
 
 
 def test_critical_pods_beyond_the_quota_are_refused_and_the_plan_had_said_so(deployed):
-    """The API server counts pods; the plan counts the nodes that can exist: 12 in this stack."""
+    """The API server counts pods, the plan the pools' maximum nodes: 12 in this stack."""
     cluster, _ = deployed
     quota = cluster.get("ResourceQuota", "critical-pods", "gpu-operator")
     assert parse_quantity(quota["spec"]["hard"]["pods"]) >= 12 * OPERANDS_PER_NODE + OPERATOR_PODS

@@ -1,4 +1,4 @@
-"""What happens to running models when nodes go, are drained, or a stack changes."""
+"""Running models while nodes fail or are drained, or the stack changes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def ready(pods: list[dict]) -> int:
 
 
 class Watch:
-    """The fewest ready replicas and the most pods of a floor, over what a test waits for."""
+    """The fewest ready replicas and the most pods of a floor while a test waits."""
 
     def __init__(self, found: Deployed) -> None:
         self.found, self.fewest_ready, self.most_pods = found, 99, 0
@@ -77,7 +77,7 @@ def test_losing_all_spot_nodes_leaves_floors_alone_and_bursts_come_back(cluster)
     floor, burst = names(found.tier("floor")), names(found.tier("burst"))
 
     assert cluster.delete_nodes(**{NODE_POOL_LABEL: spot.name}) == 1
-    # What the pod garbage collector does a minute later in a cluster with kubelets.
+    # In a cluster with kubelets the pod garbage collector does this a minute later.
     for pod in found.tier("burst"):
         cluster.delete("Pod", pod["metadata"]["name"], pod["metadata"]["namespace"], grace_period_seconds=0)
     cluster.wait_for("bursts wait", lambda: (pods := found.tier("burst")) and not any(map(_node, pods)))
@@ -105,7 +105,7 @@ def test_a_drain_takes_one_replica_after_the_other(cluster):
 
 @pytest.mark.parametrize("floor", [1, 2])
 def test_a_drain_ends_even_when_there_is_nowhere_to_go(cluster, floor):
-    """A node upgrade must not hang for ever on a budget that can never be met: every node can be emptied."""
+    """A node upgrade must not hang for ever on a PodDisruptionBudget: every node can be drained."""
     found = deployed(cluster, FULL_POOL | {f"models.{MODEL}.scaling": {"floor": floor, "ceiling": 3}})
     for pod in found.tier("floor"):
         node = pod["spec"]["nodeName"]

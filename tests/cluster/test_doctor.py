@@ -1,4 +1,4 @@
-"""`make doctor` on a real API server: each fault made on purpose is recognised, and a healthy cluster is declared healthy."""
+"""`make doctor` on a real API server: it finds each injected fault, and none in a healthy cluster."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Ward:
         return [one for one in diagnose(Case(self.found.settings, self.found.plan, later)) if one.is_fault]
 
     def expect(self, *causes: Cause, hours: float = 0, models: int = 1) -> dict[Cause, Finding]:
-        """Waits until these are the faults, and no others; the first of them about so many models (or other parts)."""
+        """Waits until exactly these faults are found; the first of them about `models` models (or other subjects)."""
 
         def seen():
             faults = {one.cause: one for one in self.faults(hours)}
@@ -68,7 +68,7 @@ class Ward:
         return self.found.tier("floor", MODEL)[0]
 
     def report(self, status) -> dict:
-        """Lets the floor's kubelet report this instead of a ready pod."""
+        """Sets this status of the floor's pod, instead of a ready one."""
         pod = self.pod()["metadata"]
         self.cluster.patch("Pod", pod["name"], {"metadata": {"annotations": {BY_HAND: "true"}}}, SPACE)
         self.cluster.patch_status("Pod", pod["name"], status, SPACE)
@@ -82,7 +82,7 @@ class Ward:
         self.cluster.patch("Deployment", FLOOR, change, SPACE, api="apps/v1")
 
     def apply_again(self) -> None:
-        """What `pulumi up` does with what was changed by hand."""
+        """Deletes and applies the Deployments again, which reverts manual changes."""
         for one in self.found.manifests:
             if one["metadata"].get("namespace") == SPACE and one["kind"] == "Deployment":
                 self.cluster.delete("Deployment", one["metadata"]["name"], SPACE, api="apps/v1", propagation_policy="Foreground")

@@ -25,7 +25,7 @@ CREATED = [name for name in NAMES if configuration(name)["vllm-platform:cluster"
 
 @pytest.fixture(scope="module", params=NAMES)
 def deployed(request) -> Iterator[Deployed]:
-    """The stack on the smallest cluster that its own node pools keep, floors ready."""
+    """The stack on the minimum nodes of its pools, floors ready."""
     with any_cluster() as cluster:
         stack = deploy(cluster, configuration(request.param), request.param)
         for group in stack.groups.values():
@@ -39,7 +39,7 @@ def node_of(deployed: Deployed, pod: dict) -> dict:
 
 
 def add_spot_nodes(deployed: Deployed) -> None:
-    """As many as the pools may have, where they are not there yet."""
+    """Adds spot nodes up to the pools' maximum."""
     there = {node["metadata"]["name"] for node in deployed.cluster.list("Node")}
     for group in deployed.groups.values():
         if group.name.endswith("-spot"):
@@ -92,7 +92,7 @@ def test_replicas_spread_over_zones(deployed):
 
 @pytest.mark.parametrize("deployed", CREATED, indirect=True, scope="module")
 def test_strangers_stay_off_the_expensive_nodes(deployed):
-    """Whoever may use GPUs must still say so before it is put on spot nodes, and nobody else gets near a GPU."""
+    """A pod that tolerates the GPU taint is not put on spot nodes without their toleration too; other pods get on no GPU node."""
     add_spot_nodes(deployed)
     gpu_toleration = [{"key": "nvidia.com/gpu", "operator": "Exists"}]
     for name, tolerations, forbidden in (
@@ -120,7 +120,7 @@ def test_strangers_stay_off_the_expensive_nodes(deployed):
 
 
 def test_nothing_was_refused_by_admission_of_pods(deployed):
-    """A quota or Pod Security refuses a workload's pods, not the workload: that shows in what it owns only."""
+    """Quotas and Pod Security refuse pods, not the workload, so the refusal is only in conditions and events of ReplicaSets."""
     for owner in deployed.cluster.list("ReplicaSet", api="apps/v1"):
         failures = [one for one in owner["status"].get("conditions", ()) if one["type"] == "ReplicaFailure"]
         assert failures == []
@@ -128,7 +128,7 @@ def test_nothing_was_refused_by_admission_of_pods(deployed):
 
 @pytest.mark.parametrize("deployed", CREATED, indirect=True, scope="module")
 def test_the_gpu_operators_critical_pods_run_on_every_gpu_node(deployed):
-    """On spot nodes too; and GKE admits them only where a quota allows them."""
+    """On spot nodes too; GKE admits them only if a ResourceQuota allows them."""
     add_spot_nodes(deployed)
     gpu_nodes = sum(has > 0 for _, _, has in gpus_in_use(deployed.cluster))
     operand = lambda: deployed.cluster.get("DaemonSet", OPERAND, NAMESPACE, api="apps/v1")["status"]  # noqa: E731
@@ -136,7 +136,7 @@ def test_the_gpu_operators_critical_pods_run_on_every_gpu_node(deployed):
 
 
 def test_a_critical_daemon_set_that_comes_later_evicts_no_floor(deployed):
-    """As large as Falco's, whose chart asks for 100m and 512Mi."""
+    """With the requests of Falco's chart: 100m and 512Mi."""
     before = {pod["metadata"]["uid"] for pod in deployed.tier("floor")}
     requests = {"cpu": "100m", "memory": "512Mi"}
     everywhere = [{"operator": "Exists"}]

@@ -1,4 +1,4 @@
-"""Many requests at once, each with a mark of its own, and what became of each."""
+"""Sends many requests at once, each with a unique mark, and records the outcome of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _marks = itertools.count()
 
 @dataclass(frozen=True)
 class Ask:
-    """A request that is to be made."""
+    """A request to send."""
 
     client: str
     model: str
@@ -33,19 +33,19 @@ class Ask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request."""
+    """The outcome of a request."""
 
     ask: Ask
     mark: str
-    """In the request's `user`: the only one of its kind."""
+    """Unique value in the request's `user`."""
     status: int | None
-    """None: the connection broke before there was an answer."""
+    """HTTP status; None: the connection broke before a response."""
     whole: bool
-    """The answer arrived to its end."""
+    """Whether the response arrived completely."""
     replica: str
-    """That answered; empty where none did."""
+    """The replica that answered; empty if none did."""
     code: str | int | None
-    """Of an error."""
+    """`code` of an error."""
     request_id: str | None
     body: bytes
 
@@ -57,7 +57,7 @@ class Outcome:
 def call_all(
     platform: Platform, asks: Iterable[Ask], *, at_once: int = AT_ONCE, during: Mapping[int, Callable[[], object]] | None = None
 ) -> list[Outcome]:
-    """Every outcome, in the order of `asks`. `during`: what is done, in another thread, when that many requests have been begun."""
+    """All outcomes, in the order of `asks`. `during`: a function to call in another thread once that many requests have started."""
     return asyncio.run(_call_all(platform, list(asks), at_once, during or {}))
 
 

@@ -1,4 +1,4 @@
-"""One gateway for all tests that change nothing about it; files that need another one start their own."""
+"""One gateway shared by all tests that do not change it; other files start their own."""
 
 import os
 from pathlib import Path
@@ -19,11 +19,11 @@ CLIENTS = {
     "team-b": {"models": ["llama", "private"], "defaultModel": "llama"},
     "team-c": {},
 }
-MAX_BODY_MIB = 3  # no number that another buffer has
+MAX_BODY_MIB = 3  # unlike the size of any other buffer
 
 
 def pytest_collection_modifyitems(items):
-    """Without an Envoy nothing here can run; where it must run, that is a failure."""
+    """Skips these tests without an Envoy binary, or fails if they are required."""
     if envoy_binary() is None and os.environ.get("CI") != "true":
         for item in items:
             if Path(__file__).parent in item.path.parents:
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def own_platform():
-    """A file that needs another one has a fixture of this name itself."""
+    """Overridden by files that need another gateway."""
     with running(MODELS, CLIENTS, maxBodyMiB=MAX_BODY_MIB) as platform:
         yield platform
 

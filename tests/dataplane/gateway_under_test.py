@@ -25,18 +25,18 @@ HELLO: Any = [{"role": "user", "content": "Hello, who are you?"}]
 
 @dataclass(frozen=True)
 class Served:
-    """A model of the stack: what its replicas are like, and what the gateway knows of it."""
+    """A model of the stack: settings of its stand-in replicas, and its gateway settings."""
 
     names: tuple[str, ...] = ()
     replicas: int = 1
     affinity: Mapping[str, str] = field(default_factory=dict)
     requests_a_replica: int = 256
-    """Running and waiting; the gateway's limit is derived from it."""
+    """Running and waiting requests per replica; Envoy's max_requests is derived from it."""
     server: Mapping[str, Any] = field(default_factory=dict)
 
 
 def plan_of(models: Mapping[str, Served], clients: Mapping[str, Any], **gateway: Any) -> GatewayPlan:
-    """As the program makes it from a stack's YAML."""
+    """The gateway plan of a stack with these models and clients."""
     entry = stacks.BASE["vllm-platform:models"]["qwen3-8b"]
     entries = {
         name: entry
@@ -69,7 +69,7 @@ class Platform:
 
     @contextlib.contextmanager
     def client(self, name: str = "team-a", **options: Any) -> Generator[openai.OpenAI]:
-        """OpenAI's own client, which tries nothing twice unless told to."""
+        """OpenAI's own client, without retries unless `options` has them."""
         options = {"api_key": key_of(name), "max_retries": 0, "timeout": WAIT_SECONDS} | options
         with openai.OpenAI(base_url=f"{self.gateway.url}/v1", **options) as client:
             yield client
@@ -88,7 +88,7 @@ class Platform:
         return found[0]
 
     def clients_of(self, model: str) -> list[str]:
-        """Who the gateway says has sent what this model's replicas received."""
+        """Client names in the audit log for the requests that this model's replicas received."""
         return [self.logged(one.headers["x-request-id"])["client"] for one in self.received(model)]
 
     def _lines(self, request_id: str | None) -> list[dict[str, Any]]:
@@ -146,7 +146,7 @@ def addresses(servers: Sequence[ModelServer]) -> list[tuple[str, int]]:
 
 
 def error_of(answer: bytes | str) -> dict[str, Any]:
-    """The error in a body of OpenAI's shape, which has these four keys and no other."""
+    """The error in a body of OpenAI's format, which must have exactly these four keys."""
     error = json.loads(answer)["error"]
     assert error.keys() == {"message", "type", "param", "code"}
     return error

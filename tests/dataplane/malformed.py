@@ -1,6 +1,6 @@
-"""Requests that are wrong, by what is wrong with them: bodies, and whole messages of HTTP/1.1 with the key of team-a.
+"""Malformed requests by name of their fault: bodies, and whole HTTP/1.1 messages with the key of team-a.
 
-Of the smuggled requests none has a key of its own, and all are for the model `private`, which is not team-a's.
+Smuggled requests have no key, and ask for the model `private`, which team-a may not use.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _CHAT = json.dumps(chat()).encode()
 
 
 def _with(text: str) -> bytes:
-    """A chat completion with this member beside the others."""
+    """A chat completion body with this additional member."""
     return _CHAT[:-1] + b", " + text.encode("utf-8", "surrogatepass") + b"}"
 
 
@@ -76,7 +76,7 @@ _CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (len(_CHAT), _CHAT)
 
 
 def _message(body: bytes = _CHAT, path: str = "/v1/chat/completions", **headers: str) -> bytes:
-    """Sent as it is: no header says more than `headers` do."""
+    """An HTTP message with no other headers than `headers`."""
     fields: dict[str, Any] = {"content_length": None, **headers}
     return request(path, b"", **fields) + body
 

@@ -1,4 +1,4 @@
-"""Requests that are alike go to one replica, whose caches are warm; all replicas get some; the loss of one moves little but its own."""
+"""Similar requests go to one replica; all replicas get requests; the loss of a replica moves few requests of the others."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def replica_of(platform, model, body=None, **headers):
 
 
 def prompt(number):
-    """They differ within their first sentence, as system prompts do."""
+    """Prompts that differ within their first sentence, like system prompts."""
     return [{"role": "system", "content": f"You are assistant number {number} of the house." + " Be brief." * 120}]
 
 
@@ -74,7 +74,7 @@ def test_neither_a_client_nor_another_model_moves_a_prompt(platform):
 
 @pytest.mark.parametrize(("ask", "model"), [(by_session, "by-session"), (by_prefix, "by-prefix")])
 def test_the_loss_of_a_replica_moves_what_was_there_and_little_else(ask, model):
-    """Little: the others get more places on Envoy's ring, which takes about a seventh from one another."""
+    """The other replicas get more entries in Envoy's ring, which moves about a seventh of their requests."""
     with running({model: MODELS[model]}, {"team-a": {}}) as platform:
         before = [ask(platform, number) for number in range(SESSIONS)]
         platform.stop(model, 0)

@@ -1,4 +1,4 @@
-"""Answers as no stand-in gives them: cut anywhere by the network, which the audit log's tokens do not notice, and redirections."""
+"""Responses that no stand-in sends: split at any byte, with the tokens still in the audit log; and redirects."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ BODY = "".join(f"data: {event}\n\n" for event in EVENTS).encode()
 
 
 class InTwoParts(BaseHTTPRequestHandler):
-    """Answers with BODY, cut where the request's header says."""
+    """Responds with BODY in two writes, split at the position in the request's header."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -87,6 +87,6 @@ def test_tokens_are_counted_wherever_the_stream_is_cut(gateway):
 
 
 def test_a_redirection_does_not_name_the_scheme_that_the_gateway_speaks_to_model_servers(gateway):
-    """A client that speaks https would be sent to http."""
+    """It would redirect a client from https to http."""
     answer = send(gateway.port, request("/v1/moved", {"model": "m"}, client=None))
     assert (answer.status, answer.headers["location"]) == (307, "/v1/there?x=1")

@@ -1,4 +1,4 @@
-"""One line a request, whatever became of it: who, what, how long, how many tokens. Never a prompt, never a key."""
+"""The audit log has one line per request, also of failed ones: client, model, duration, tokens; never a prompt or a key."""
 
 import json
 import socket
@@ -106,7 +106,7 @@ def test_every_refusal_has_its_line(platform, asked, expected):
 
 
 def lines_since(platform, before):
-    """The lines of what was asked since then; all of them, once what was asked last has its own."""
+    """Lines of requests since `before`, read once the line of the last request is there."""
     platform.logged(send(platform.gateway.port, request("/v1/models", method="GET")).request_id)
     return [line for line in platform.gateway.audit_log[before:] if line["path"] != "/v1/models"]
 
@@ -180,7 +180,7 @@ GOOGLE = {"exposure": "gke-gateway", "host": "llm.example.com", "gkeGateway": {"
     ("exposure", "source"), [({}, "127.0.0.1"), (INGRESS, "198.51.100.1"), (GOOGLE, "203.0.113.7")], ids=["none", "ingress", "google"]
 )
 def test_a_requests_source_is_what_the_proxy_of_the_exposure_says_and_not_what_a_client_says(exposure, source):
-    """A controller appends who has called it; Google's load balancer its own address as well."""
+    """An ingress controller appends its caller's address to x-forwarded-for, Google's load balancer also its own address."""
     with running({"qwen3-8b": Served()}, {"team-a": {}}, **exposure) as platform:
         for client, status in (("team-a", 200), ("nobody", 401)):
             answer = send(platform.gateway.port, request("/v1/models", method="GET", client=client, x_forwarded_for=FORWARDED))

@@ -1,4 +1,4 @@
-"""Bodies of every size up to `maxBodyMiB` pass, however they are sent; what is larger is refused in words."""
+"""Bodies of every size up to `maxBodyMiB` pass, however they are sent; larger ones get an OpenAI error."""
 
 import json
 
@@ -50,7 +50,7 @@ def test_a_body_on_either_side_of_a_buffers_size_passes_and_arrives_whole(platfo
 
 @pytest.mark.parametrize("post", ["Content-Length", "chunked", "HTTP/2 without a length"], indirect=True)
 def test_a_body_over_the_limit_is_refused(platform, post):
-    """HTTP/2 with a length: see its own file, for this client trips over an answer that comes before it has sent everything."""
+    """HTTP/2 with content-length is in test_http2.py, because this client fails on a response before the end of its upload."""
     answer = post("/v1/chat/completions", padded(LIMIT + 1))
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_too_large")
     assert platform.total_received() == 0

@@ -1,4 +1,4 @@
-"""Each client has its keys, its rate, its requests in flight and its models; what one does, the others do not notice."""
+"""Keys, rate, requests in flight and models are limits of each client, and do not affect other clients."""
 
 import contextlib
 import threading
@@ -49,7 +49,7 @@ def test_over_its_rate_a_client_is_told_when_to_come_back_and_others_notice_noth
         with pytest.raises(openai.RateLimitError) as caught:
             client.chat.completions.create(model="qwen3-8b", messages=HELLO)
     assert (caught.value.code, caught.value.type) == ("rate_limit_exceeded", "requests")
-    seconds = 60 / RATE  # until there is room for one
+    seconds = 60 / RATE  # until one more request is allowed
     assert seconds - WAIT_SECONDS / 2 <= int(caught.value.response.headers["retry-after"]) <= seconds
     assert caught.value.response.headers["retry-after"] == caught.value.response.headers["x-ratelimit-reset"]
     assert caught.value.response.headers["x-ratelimit-remaining"] == "0"
@@ -74,7 +74,7 @@ def test_the_list_of_models_takes_nothing_from_a_clients_rate(platform):
 
 @contextlib.contextmanager
 def held(platform, count, client="broad"):
-    """This many streams of a client, open and silent."""
+    """Holds `count` open streams of a client, without tokens."""
     platform.replicas["qwen3-8b"][0].faults = Faults(seconds_to_first_token=NEVER)
     with contextlib.ExitStack() as stack:
         caller = stack.enter_context(platform.client(client))
@@ -113,7 +113,7 @@ def test_a_client_that_hangs_up_may_ask_again(platform):
 
 
 def test_the_limit_holds_whichever_worker_threads_the_requests_come_to(platform):
-    """Every connection goes to one of Envoy's threads, and the limit is of all of them."""
+    """Each connection belongs to one of Envoy's worker threads; the limit is over all of them."""
     most, lock, at_once = 0, threading.Lock(), 24
     server = platform.replicas["qwen3-8b"][0]
     server.faults = Faults(seconds_to_first_token=0.05)

@@ -1,4 +1,4 @@
-"""Web pages of the origins that may call do, from a browser; others do not, and nothing changes for programs."""
+"""CORS: browsers may call from pages of allowed origins only; other clients are not affected."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def own_platform():
 
 
 def asked_before(platform, origin):
-    """What a browser asks before it sends a key: without one."""
+    """A browser's preflight request, which has no key."""
     return send(platform.gateway.port, request("/v1/chat/completions", method="OPTIONS", client=None, origin=origin, **ASKED))
 
 

@@ -1,4 +1,4 @@
-"""The demonstration as its user meets it: lines that work as pasted, a log that follows, and an end that leaves nothing."""
+"""`make demo` as a user runs it: printed lines work when pasted, the audit log follows, and Ctrl-C leaves nothing behind."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ os.execv(sys.executable, [sys.executable, "-m", "tools.demo.model_server", "--re
 
 
 class Demo:
-    """A running demonstration in a session and with a folder for temporary files of its own."""
+    """A running `make demo` in its own session, with its own folder for temporary files."""
 
     def __init__(self, tmp_path, *arguments, path=""):
         self.output, self.temporary = tmp_path / "output", tmp_path / "temporary"
@@ -50,7 +50,7 @@ class Demo:
         assert self.process.poll() is None, self.output.read_text()
 
     def example(self, client, contains):
-        """The line below the client's heading that has this text."""
+        """The line with this text below the client's heading."""
         start = next(index for index, line in enumerate(self.lines) if line.startswith(f"# {client}:"))
         return next(line for line in self.lines[start + 1 :] if contains in line)
 

@@ -1,6 +1,6 @@
-"""A gateway pod leaves: what is under way ends well, what comes is answered and sent elsewhere, and the wait is no longer than needed.
+"""A gateway pod terminates: open requests complete, new ones are answered with `connection: close`, and it waits no longer than needed.
 
-A replica leaves: what has not ended by then breaks off, as soon as it can be known.
+A replica terminates: requests that outlast its drain break off.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ def idle_connection(platform):
 
 
 def test_open_streams_end_well_and_new_requests_are_told_to_go_elsewhere():
-    """An idle connection holds nothing up."""
+    """Idle connections do not delay the end."""
     with running({"qwen3-8b": Served()}, {"team-a": {}}) as platform, platform.client() as client, idle_connection(platform):
         platform.replicas["qwen3-8b"][0].faults = Faults(seconds_per_token=0.8)
         stream = client.chat.completions.create(model="qwen3-8b", messages=HELLO, stream=True)
@@ -57,7 +57,7 @@ def test_a_stream_that_does_not_end_holds_it_no_longer_than_it_may():
 
 
 def begun(client, tokens):
-    """A stream of which so many tokens have come."""
+    """A stream that has received `tokens` tokens."""
     stream = client.chat.completions.create(model="qwen3-8b", messages=HELLO, stream=True)
     contents = [chunk.choices[0].delta.content for _, chunk in zip(range(tokens + 1), stream, strict=False)]
     assert len([content for content in contents if content]) == tokens
@@ -65,7 +65,7 @@ def begun(client, tokens):
 
 
 def breaks_off(stream):
-    """Seconds until a client is told that the rest will not come."""
+    """Seconds until the client sees the stream break off."""
     began = time.monotonic()
     with pytest.raises((openai.APIError, httpx2.RemoteProtocolError)):
         list(stream)
@@ -73,7 +73,7 @@ def breaks_off(stream):
 
 
 def test_a_stream_that_outlasts_its_replicas_drain_is_silent_until_the_kubelet_kills_it_and_then_breaks_off():
-    """vLLM ends its engine and not the stream, which the gateway cannot tell from a long thought."""
+    """vLLM stops its engine but not the stream; the gateway cannot distinguish that from slow generation."""
     with running({"qwen3-8b": Served()}, {"team-a": {}}) as platform, platform.client() as client:
         [replica] = platform.replicas["qwen3-8b"]
         replica.faults = Faults(silent_after_tokens=3)

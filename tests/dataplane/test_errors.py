@@ -1,4 +1,4 @@
-"""What the gateway refuses is refused in OpenAI's words: its client raises the exception that it should, and no model server is asked."""
+"""The gateway's errors have OpenAI's format: its client raises the right exception, and no model server gets the request."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ TOO_LARGE = MAX_BODY_MIB * 1024**2 + 1
 
 
 def complaint(platform, path="/v1/chat/completions", body=None, **headers):
-    """Status and code of the error, which comes from the gateway."""
+    """Status and code of an error that the gateway itself sends."""
     answer = send(platform.gateway.port, request(path, chat() if body is None else body, **headers))
     assert answer.error["message"]
     assert answer.error["type"] == "invalid_request_error"

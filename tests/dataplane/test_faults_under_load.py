@@ -1,4 +1,4 @@
-"""What goes wrong while requests come in: which of them fail, only those, and never one of another model."""
+"""Faults of replicas under load: only the expected requests fail, and never those of another model."""
 
 import pytest
 
@@ -19,13 +19,13 @@ SLOW = Faults(seconds_per_token=0.003)
 
 @pytest.fixture
 def timeouts():
-    """As a stack has them that says nothing of them."""
+    """The default timeouts."""
     return {}
 
 
 @pytest.fixture
 def platform(monkeypatch, timeouts):
-    """Answers take a little, so that some are always under way; health is checked often."""
+    """Answers take some time, so that some are always in flight; health checks are frequent."""
     monkeypatch.setattr(clusters, "HEALTH_INTERVAL_SECONDS", 1)
     monkeypatch.setattr(clusters, "HEALTH_TIMEOUT_SECONDS", 1)
     with running(MODELS, CLIENTS, cpu=2, timeouts=timeouts) as platform:
@@ -36,12 +36,12 @@ def platform(monkeypatch, timeouts):
 
 
 def asks(count=REQUESTS, key=None):
-    """Half of them streamed, half of them for the bystander, of two clients."""
+    """Requests of two clients: half streamed, half for the model `bystander`."""
     return [Ask(f"team-{'ab'[n // 4 % 2]}", (VICTIM, BYSTANDER)[n % 2], streamed=n // 2 % 2 == 0, key=key) for n in range(count)]
 
 
 def failed(outcomes):
-    """Those of the victim that failed. Of the bystander none did."""
+    """Failed requests for the model `victim`; asserts that none for `bystander` failed."""
     assert not [outcome for outcome in outcomes if outcome.ask.model == BYSTANDER and not outcome.succeeded]
     assert {outcome.replica for outcome in outcomes if outcome.succeeded and outcome.ask.model == BYSTANDER} == {f"{BYSTANDER}/0"}
     assert all(outcome.replica.startswith(VICTIM) for outcome in outcomes if outcome.succeeded and outcome.ask.model == VICTIM)
@@ -145,7 +145,7 @@ def test_keys_are_changed_and_only_the_withdrawn_one_is_refused(platform):
 
 
 def colours(platform, blue, green, plan=None):
-    """Of the victim: its first replica is blue, the others are green."""
+    """Routes of the model `victim`: the first replica is blue, the others are green."""
     plan = plan or platform.gateway.plan
     first, *others = addresses(platform.replicas[VICTIM])
     backends = [Backend("blue", [first], blue), Backend("green", others, green)]

@@ -1,4 +1,4 @@
-"""What one client sends, however large and however slowly, neither takes a pod's memory nor keeps other clients and probes waiting."""
+"""Large or slow bodies of one client neither exhaust a pod's memory nor delay other clients and probes."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ BEGIN = b'{"model": "absent", "messages": [], "x": '
 
 
 def filled(before, unit, after):
-    """A body of SIZE that is `unit` over and over."""
+    """A body of SIZE that repeats `unit`."""
     return before + unit * ((SIZE - len(before) - len(after)) // len(unit)) + after
 
 
@@ -57,7 +57,7 @@ def own_platform():
 
 @pytest.fixture
 def others(platform):
-    """What another client and the kubelet see meanwhile: the longest of their waits."""
+    """Measures meanwhile the longest wait of another client and of the kubelet's probe."""
     waits, over = [0.0], threading.Event()
 
     def look():
@@ -75,7 +75,7 @@ def others(platform):
 
 
 def memory_mib(platform):
-    """The most that Envoy has had."""
+    """Envoy's peak memory."""
     lines = Path(f"/proc/{platform.gateway.process.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
@@ -90,7 +90,7 @@ def test_the_worst_bodies_take_little_more_memory_than_they_are_long_and_little_
 
 @contextlib.contextmanager
 def uploads(platform, count, *, chunked=False):
-    """As many uploads of a client, all but their end, or as much of them as is read before they are answered."""
+    """`count` uploads of a client without their last bytes, or as much of each as Envoy reads before it responds."""
     body = b"%x\r\n" % SIZE + WORST["an image"] if chunked else WORST["an image"]
     coding: dict[str, Any] = {"content_length": str(SIZE)}
     if chunked:
@@ -110,7 +110,7 @@ def uploads(platform, count, *, chunked=False):
 
 
 def statuses(connections):
-    """Of those that have been answered."""
+    """Statuses of the responses that have arrived."""
     answers = []
     for one in connections:
         one.setblocking(False)
@@ -120,7 +120,7 @@ def statuses(connections):
 
 
 def room(platform):
-    """Bodies of SIZE that one client may have at one time."""
+    """Number of bodies of SIZE that one client may have at a time."""
     return platform.gateway.plan.client_body_memory_bytes // (BODY_COPIES * SIZE)
 
 
@@ -146,7 +146,7 @@ def test_an_upload_that_is_broken_off_gives_its_room_back(platform):
 
 
 def test_a_body_counts_until_its_stream_ends(platform):
-    """Envoy keeps it as long, for another try."""
+    """Envoy keeps the body until then, for a retry."""
     large = json.dumps(chat(user="y" * SIZE, stream=True)).encode()
     platform.replicas["qwen3-8b"][0].faults = Faults(seconds_per_token=3600)
     with contextlib.ExitStack() as stack:

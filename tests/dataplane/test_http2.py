@@ -1,4 +1,4 @@
-"""HTTP/2, as load balancers and many clients speak it: the same rules for every stream of a connection, and nothing slips in between."""
+"""HTTP/2, used by load balancers and many clients: the same rules for every stream, and no smuggled requests."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ def own_platform():
 
 
 class Connection:
-    """One connection, whose streams may hold what no client would send."""
+    """One HTTP/2 connection, whose streams may be malformed."""
 
     def __init__(self, port):
         configuration = h2.config.H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
@@ -37,7 +37,7 @@ class Connection:
         self.headers, self.bodies, self.ended, self.reset, self.closed = {}, defaultdict(bytes), set(), set(), False
 
     def ask(self, client="team-a", model="qwen3-8b", *, body=None, pseudo=(), end=True, **headers):
-        """The number of a new stream. `pseudo`: instead of the four that a request has; None leaves a header out."""
+        """Opens a stream and returns its id. `pseudo`: replaces the four pseudo-headers; None leaves a header out."""
         stream = self._state.get_next_available_stream_id()
         own = [(":method", "POST"), (":scheme", "http"), (":authority", "gateway"), (":path", "/v1/chat/completions")]
         given = {"content-type": "application/json", "authorization": f"Bearer {key_of(client)}"}
@@ -61,7 +61,7 @@ class Connection:
             self._flush()
 
     def answer(self, stream):
-        """Status and body; a status of None where the stream was reset or the connection closed."""
+        """Status and body; status None if the stream was reset or the connection closed."""
         self.read_until(lambda: stream in self.ended or stream in self.reset)
         return self.status(stream) if stream in self.ended else None, self.bodies[stream]
 

@@ -1,4 +1,4 @@
-"""At the limit of its connections or of its memory the gateway says so to clients, and is well for those who look after it."""
+"""At its limit of connections or memory the gateway refuses clients, and still answers probes and metrics."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ def operations(platform):
 
 
 def probe(platform):
-    """As the kubelet runs it."""
+    """The kubelet's readiness probe."""
     return subprocess.run(pod.probe_command(platform.gateway.admin_port), check=False, timeout=WAIT_SECONDS).returncode
 
 
@@ -40,7 +40,7 @@ def few_connections(monkeypatch):
 
 @contextlib.contextmanager
 def connections(platform, beginning):
-    """As many as there may be, and more; each says no more than this."""
+    """More connections than allowed; each sends only `beginning`."""
     with contextlib.ExitStack() as stack:
         for _ in range(2 * CONNECTIONS):
             one = stack.enter_context(socket.create_connection(("127.0.0.1", platform.gateway.port)))
@@ -79,7 +79,7 @@ def test_handshakes_that_do_not_end_keep_nobody_out(few_connections, tmp_path, b
 
 
 def test_at_the_limit_of_its_memory_it_refuses_requests_and_is_no_dead_pod(monkeypatch):
-    """A heap that is too small for Envoy itself: full from the start."""
+    """With a heap limit below Envoy's idle memory."""
     monkeypatch.setattr(planning.gateway, "HEAP_SHARE", 0.005)
     with running({"qwen3-8b": Served()}, {"team-a": {}}) as platform:
         data = request("/v1/chat/completions", chat())
@@ -93,7 +93,7 @@ def test_at_the_limit_of_its_memory_it_refuses_requests_and_is_no_dead_pod(monke
 
 def test_streams_whose_clients_do_not_read_are_reset_before_anybody_else_is_refused(monkeypatch):
     monkeypatch.setattr(planning.gateway, "HEAP_SHARE", 0.04)
-    body = json.dumps(chat(n=8000)).encode()  # its answer has more than a megabyte, which Envoy keeps until it is read
+    body = json.dumps(chat(n=8000)).encode()  # its response is larger than a megabyte, which Envoy keeps until the client reads it
     resets = "envoy.overload_actions.reset_high_memory_stream.count"
     with running({"qwen3-8b": Served()}, {"team-a": {}}) as platform, contextlib.ExitStack() as stack:
         for _ in range(40):

@@ -1,4 +1,4 @@
-"""Ten thousand requests of three clients over eight models: none to a wrong model, none lost, and all who count agree."""
+"""Ten thousand requests of three clients to eight models: none to a wrong model, none lost, and all counters agree."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ ABSENT = "model-9"
 
 
 def drawn(count):
-    """One in twenty is for a model that is not there, or not the client's."""
+    """Random requests; one in twenty is for a model that does not exist, or that the client may not use."""
     chance = random.Random(20_260)  # noqa: S311
     for _ in range(count):
         client = chance.choice(sorted(CLIENTS))
@@ -42,7 +42,7 @@ def expected_status(ask):
 
 
 def by_openais_client(platform, count):
-    """Clients, models and how often; each answer is the model's own."""
+    """Sends `count` requests; returns their numbers by client and model. Asserts that the right model answered."""
     counted = Counter()
 
     async def ask(client, team, number):
@@ -83,7 +83,7 @@ def test_ten_thousand_requests_are_answered_by_their_models_and_counted_alike_by
 
 
 def at_the_servers(platform, marks):
-    """What arrived, by client and model. Every mark arrived once, at a server of the model that its request names."""
+    """Received requests by client and model. Asserts that every mark arrived once, at a server of its request's model."""
     counted, seen = Counter(), Counter()
     clients = {line["request_id"]: line["client"] for line in platform.gateway.audit_log}
     for model in MODELS:

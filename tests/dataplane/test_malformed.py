@@ -1,4 +1,4 @@
-"""What is no proper request: never a 5xx, never a request that slips past authentication, never one to a wrong model."""
+"""Malformed requests cause no 5xx, do not bypass authentication, and never reach a wrong model."""
 
 import json
 import socket
@@ -20,12 +20,12 @@ messages = pytest.mark.parametrize("message", malformed.MESSAGES.values(), ids=m
 
 
 def answers(platform, data):
-    """All answers until the connection is closed, or nothing more comes; then the caller hangs up."""
+    """All responses until the connection closes or stays silent."""
     return list(exchange(platform.gateway.port, data, count=8, patience_seconds=PATIENCE_SECONDS))
 
 
 def assert_nothing_slipped_through(platform, *clients):
-    """What reached the model servers is of these clients, for a model that they may use and that the body names."""
+    """Asserts that received requests are of these clients, for the model in the body, which the client may use."""
     for model in platform.replicas:
         for one, client in zip(platform.received(model), platform.clients_of(model), strict=True):
             assert client in clients
@@ -40,7 +40,7 @@ def assert_nothing_slipped_through(platform, *clients):
 
 
 def model_named(body):
-    """None: the model server cannot read it, and refuses it."""
+    """The `model` of a body; None if the model server cannot parse the body and refuses it."""
     try:
         return json.loads(body)["model"]
     except (ValueError, RecursionError):
@@ -114,7 +114,7 @@ def test_of_two_models_the_last_one_counts_here_and_there(platform, first, last,
 @quickly
 @given(value=st.dictionaries(st.text(max_size=8) | st.just("model"), json_values, max_size=6), name=names, ascii_only=st.booleans())
 def test_the_model_of_any_object_is_found_wherever_it_stands(platform, value, name, ascii_only):
-    """However deep its members are, whatever their texts look like, and escaped or not."""
+    """With nested members, texts that look like JSON, and escapes."""
     body = json.dumps({"messages": []} | value | {"model": name}, ensure_ascii=ascii_only, indent=1 if ascii_only else None)
     answer = send(platform.gateway.port, request("/v1/chat/completions", body.encode("utf-8", "surrogatepass")))
     models = platform.gateway.plan.models
@@ -180,7 +180,7 @@ def test_http_1_0_is_served(platform, streamed):
 
 
 def test_an_offer_to_upgrade_to_tls_is_ignored(platform):
-    """Apache's HttpClient makes it with every request on plain HTTP, Spring with it."""
+    """Apache HttpClient, and so Spring, sends `upgrade: TLS/1.2` with every request on plain HTTP."""
     answer = send(platform.gateway.port, request("/v1/chat/completions", chat(), connection="Upgrade", upgrade="TLS/1.2"))
     assert answer.status == 200
 

@@ -1,4 +1,4 @@
-"""Models, weights and limits change while requests are under way: none is cut, none goes astray, and Envoy is not started again."""
+"""Models, weights and limits change under load: no request is cut or misrouted, and Envoy does not restart."""
 
 import openai
 import pytest
@@ -31,7 +31,7 @@ def ask(platform, model="qwen3-8b", **options):
 
 
 def two_colours(platform, blue, green):
-    """The first replica of qwen3-8b is blue, the second one green. A colour needs to be known before it has a weight."""
+    """Routes in which the first replica of qwen3-8b is blue, the second green. A colour must exist before it gets a weight."""
     [model, other] = (platform.gateway.plan.models[name] for name in MODELS)
     first, second = addresses(platform.replicas["qwen3-8b"])
     backends = [Backend("blue", [first], blue), Backend("green", [second], green)]

@@ -1,4 +1,4 @@
-"""A replica's trouble is its own: what has not been answered is tried elsewhere, what has begun is not, and other models see nothing."""
+"""Faults of a replica: requests without a response are retried on another one, started responses are not, other models are unaffected."""
 
 import contextlib
 import http.client
@@ -26,7 +26,7 @@ def own_platform():
 
 @pytest.fixture
 def breakable(monkeypatch):
-    """One for this test alone, with health checks every second, so that it need not wait for half a minute."""
+    """A gateway for one test, with health checks every second to shorten waits."""
     monkeypatch.setattr(clusters, "HEALTH_INTERVAL_SECONDS", 1)
     monkeypatch.setattr(clusters, "HEALTH_TIMEOUT_SECONDS", 1)
     with running(MODELS, {"team-a": {}}) as platform:
@@ -61,7 +61,7 @@ def test_a_request_is_tried_on_two_replicas_and_then_the_client_is_told_to_wait(
 
 
 def requests_at(platform):
-    """The replicas' numbers of requests, the least first."""
+    """Number of requests at each replica, in ascending order."""
     return sorted(sum(one.path != "/health" for one in server.received) for server in platform.replicas["qwen3-8b"])
 
 
@@ -73,7 +73,7 @@ def test_a_prompt_that_kills_its_replica_takes_no_more_than_two(platform):
 
 
 def test_a_replica_that_breaks_off_before_its_answer_is_passed_over(platform):
-    """Plain requests: their answer has not begun when the connection is reset."""
+    """Not streamed: the connection is reset before the response starts."""
     platform.replicas["qwen3-8b"][0].faults = Faults(die_after_tokens=0)
     answers = [ask(platform) for _ in range(9)]
     assert {answer.status for answer in answers} == {200}
@@ -113,7 +113,7 @@ def test_a_replica_that_is_gone_is_ejected_and_nobody_notices(breakable):
 
 
 def test_a_replica_that_cannot_be_reached_is_ejected_before_its_health_is_known(platform):
-    """Health checks of this platform are as rare as a cluster's."""
+    """With the interval of health checks of a cluster."""
     name = "cluster.llama/blue.outlier_detection.ejections_enforced_consecutive_local_origin_failure"
     with running({"llama": Served(replicas=3)}, {"team-a": {}}) as other:
         other.stop("llama", 0)
@@ -150,7 +150,7 @@ def test_with_all_replicas_gone_the_model_is_unavailable_and_others_are_not(brea
 
 @contextlib.contextmanager
 def held(platform, count):
-    """This many streams, open and silent."""
+    """Holds `count` open streams without tokens."""
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(platform.client())
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""Only /v1/* passes, and the model is what the field of the body says: nothing else that a client sends decides."""
+"""Only /v1/* passes, and only the field `model` of the body selects the model."""
 
 import json
 
@@ -40,7 +40,7 @@ AUDIO = b"RIFF" + bytes(range(256)) * 1000
 @pytest.mark.parametrize("name", ["transcriptions", "translations"])
 @pytest.mark.parametrize("audio", [AUDIO, AUDIO[:50] + b"\r\n\r\n" + AUDIO], ids=["audio", "audio with empty lines in it"])
 def test_audio_goes_to_the_model_of_its_form(platform, name, audio):
-    """The stand-in knows no audio; what is sent to it is whole."""
+    """The stand-in has no audio endpoint; the test compares the form that it receives."""
     with platform.client() as client, pytest.raises(openai.NotFoundError, match="Not Found"):
         getattr(client.audio, name).create(model="meta/llama", file=("speech.wav", audio), prompt='name="private"')
     [seen] = platform.received("llama")
@@ -67,7 +67,7 @@ def test_the_model_of_a_form_is_found_wherever_it_stands(platform, parts, model,
 
 
 def test_the_query_of_a_path_goes_no_further_and_does_not_hide_it(platform):
-    """It may hold a key by mistake, and model servers log it."""
+    """Queries may contain a key by mistake, and model servers log them."""
     assert answered_by(platform, chat(), "/v1/chat/completions?api_key=sk-1") in {"qwen3-8b/0", "qwen3-8b/1"}
     assert platform.received("qwen3-8b")[0].path == "/v1/chat/completions"
     assert send(platform.gateway.port, request("/metrics?/v1/chat/completions", chat())).status == 404

@@ -1,4 +1,4 @@
-"""A stream reaches its client as it is made: nothing in between waits for more of it."""
+"""The gateway forwards each event of a stream without buffering."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ def the_server(platform):
 
 
 def test_each_token_arrives_while_the_next_one_is_not_made_yet(platform):
-    """The server makes a token only when the test says so, after it has read the one before."""
+    """The server generates a token only after the test has read the previous one."""
     server, sequence = the_server(platform), []
     gate = asyncio.Queue()
 

@@ -1,4 +1,4 @@
-"""With a certificate the gateway speaks TLS and nothing else; a renewed one counts without a restart."""
+"""With a certificate the gateway accepts only TLS; it uses a renewed certificate without a restart."""
 
 import contextlib
 import shutil
@@ -34,7 +34,7 @@ def first(tmp_path):
 
 @pytest.fixture
 def mounted(tmp_path, first):
-    """The folder where the kubelet mounts it."""
+    """The folder of the mounted Secret."""
     folder = tmp_path / "mounted"
     folder.mkdir()
     swap_files(folder, first)

@@ -1,4 +1,4 @@
-"""Requests as bytes, for what no HTTP client would send."""
+"""Sends requests as raw bytes, which may be invalid HTTP."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Answer:
 
 
 def request(path: str, body: bytes | object = b"", *, method: str = "POST", client: str | None = "team-a", **headers: Any) -> bytes:
-    """A request of HTTP/1.1. Underscores in names of headers mean hyphens; None leaves one out."""
+    """An HTTP/1.1 request as bytes. Underscores in header names become hyphens; None leaves a header out."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     given: dict[str, str | None] = {"host": "gateway", "content-type": "application/json", "content-length": str(len(content))}
     if client:
@@ -46,10 +46,10 @@ def request(path: str, body: bytes | object = b"", *, method: str = "POST", clie
 
 
 def send(port: int, data: bytes) -> Answer:
-    """The answer to one request.
+    """The response to one request.
 
     Raises:
-        ConnectionError: the connection was closed without one, or within it.
+        ConnectionError: the connection closed before the end of the response.
     """
     answers = list(exchange(port, data, count=1))
     if not answers:
@@ -58,12 +58,12 @@ def send(port: int, data: bytes) -> Answer:
 
 
 def exchange(port: int, data: bytes, *, count: int, patience_seconds: float | None = None) -> Iterator[Answer]:
-    """Up to `count` answers that come to what is written at once; fewer where the connection is closed before.
+    """Up to `count` responses to bytes that are written at once; fewer if the connection closes before.
 
-    `patience_seconds`: how long silence means that there are no more. Without it, silence is a failure.
+    `patience_seconds`: a silence of this length ends the responses. Without it, silence is a failure.
     """
     with socket.create_connection(("127.0.0.1", port), timeout=patience_seconds or WAIT_SECONDS) as connection:
-        with contextlib.suppress(ConnectionError):  # refused before it was whole: the answer is there all the same
+        with contextlib.suppress(ConnectionError):  # refused before it was sent completely: the response can still be read
             connection.sendall(data)
         stream = _Stream(connection)
         for _ in range(count):
@@ -82,7 +82,7 @@ def exchange(port: int, data: bytes, *, count: int, patience_seconds: float | No
 
 
 class _Stream:
-    """What HTTPResponse wants of a socket, with one buffer for all answers on it."""
+    """The part of a socket that HTTPResponse uses, with one buffer for all responses."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._file = _Unclosed(connection.makefile("rb"))
@@ -99,7 +99,7 @@ class _Unclosed:
         return getattr(self._file, name)
 
     def close(self) -> None:
-        """The next answer is read from it too."""
+        """Does nothing: the next response is read from the same buffer."""
 
 
 def chat(model: str = "qwen3-8b", **fields: Any) -> Mapping[str, Any]:

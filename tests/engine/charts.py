@@ -1,6 +1,7 @@
-"""Small charts under the catalogue's names and versions: what the program relies on of the real ones, and nothing more.
+"""Small charts under the catalogue's names and versions, with only those objects of the real charts that the program relies on.
 
-`kube-prometheus-stack` brings the PodMonitor kind and a StatefulSet whose disks outlive it; each chart runs a pod that becomes ready.
+`kube-prometheus-stack` has the PodMonitor CRD and a StatefulSet whose PersistentVolumeClaims outlive it; each chart has a pod that becomes
+ready.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _STATEFUL_SET = {
 
 
 def write_charts(folder: Path) -> None:
-    """An archive of every chart of the catalogue, as `helm pull` would name it."""
+    """Writes an archive of every chart of the catalogue, named as by `helm pull`."""
     folder.mkdir(exist_ok=True)
     for name in ("gpu-operator", "kube-prometheus-stack"):
         write_chart(folder, name, catalog.chart(name).version)
@@ -76,7 +77,7 @@ def write_chart(folder: Path, name: str, version: str) -> None:
 
 
 def cluster_definitions() -> list[dict[str, Any]]:
-    """CustomResourceDefinitions that no chart brings: the cluster has them."""
+    """CustomResourceDefinitions that the cluster has, not a chart."""
     return [one for one in custom_resource_definitions() if not _of_chart(one)]
 
 
@@ -85,6 +86,6 @@ def _of_chart(definition: dict[str, Any]) -> bool:
 
 
 def _text(path: str, content: Any) -> str:
-    """YAML; in a template, what Helm fills in with an object must not be quoted."""
+    """YAML; in a template, without quotes around placeholders that Helm replaces with an object."""
     text = json.dumps(content) if path.startswith("templates/") else yaml.safe_dump(content)
     return text.replace(f'"{_CLAIM_SPEC}"', _CLAIM_SPEC)

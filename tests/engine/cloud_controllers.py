@@ -1,4 +1,4 @@
-"""Plays the cloud's controllers in a cluster without a cloud: a disk for each claim, gone with it; an address for each load balancer."""
+"""Simulates cloud controllers: a PersistentVolume for each claim, deleted with it; an address for each Service of type LoadBalancer."""
 
 from __future__ import annotations
 

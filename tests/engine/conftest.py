@@ -1,4 +1,4 @@
-"""Whether Pulumi is here, and what the tests of this tier share."""
+"""Skips the tests of this tier without Pulumi; their shared fixtures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MISSING = [name for name in NEEDED if shutil.which(name) is None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without Pulumi what needs it is skipped, unless it is required."""
+    """Skips tests that need Pulumi if it is missing, unless REQUIRE_ENGINE is set."""
     if not MISSING:
         return
     reason = f"the engine tier needs {', '.join(MISSING)} on PATH (https://www.pulumi.com/docs/install)"

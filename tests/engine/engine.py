@@ -1,4 +1,4 @@
-"""Pulumi's engine on the real program: a folder of its own for program, state and plugins, and what each operation did."""
+"""Runs Pulumi's engine on the real program, with its own folder for program, state and plugins, and records each operation's steps."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ ROOT = Path(__file__).parent.parent.parent
 _PROGRAM = ("__main__.py", "Pulumi.yaml", "config", "planning", "components")
 _PASSPHRASE = "only-of-this-test"
 STACK_TYPE = "pulumi:pulumi:Stack"
-# What knows of all models, and changes with each.
+# Components with the configuration of all models, which change with each model.
 SHARED = {"gateway"}
 
 
 @dataclass
 class Operation:
-    """What a preview, an update or a destroy did. `changes`: (operation, URN) of each step that is not `same`."""
+    """Result of a preview, an update or a destroy. `changes`: (operation, URN) of each step that is not `same`."""
 
     changes: list[tuple[str, str]] = field(default_factory=list)
     output: str = ""
-    """Everything that was printed or reported, diagnostics included."""
+    """All output and events, diagnostics included."""
     failed: str = ""
-    """The error; empty where it succeeded."""
+    """The error; empty if it succeeded."""
     failures: list[str] = field(default_factory=list)
     """Names of the resources that failed."""
 
@@ -42,7 +42,7 @@ class Operation:
         return self
 
     def of(self, *kinds: str) -> list[str]:
-        """Names of the resources that had one of these operations, the stack itself aside."""
+        """Names of the resources with one of these operations, without the stack resource."""
         return sorted(name_of(urn) for kind, urn in self.changes if kind in kinds and type_of(urn) != STACK_TYPE)
 
     def urns(self) -> list[str]:
@@ -50,7 +50,7 @@ class Operation:
 
 
 class Program:
-    """A copy of the program, with its virtual environment; `edit` changes a file of it as a user of the repository would."""
+    """A copy of the program, with its virtual environment; `edit` changes one of its files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -90,7 +90,7 @@ class Stack:
         self._stack = automation.Stack.create_or_select(name, workspace)
 
     def configure(self, config: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> None:
-        """Makes `config` the stack file's; `secrets` are set as a user sets them, encrypted."""
+        """Writes `config` to the stack file; `secrets` are set by `pulumi config set --secret`."""
         path = self.program.folder / f"Pulumi.{self.name}.yaml"
         settings = yaml.safe_load(path.read_text()) if path.exists() else {}
         path.write_text(yaml.safe_dump({**(settings or {}), "config": dict(config)}))
@@ -104,12 +104,12 @@ class Stack:
         return self._run(self._stack.up)
 
     def destroy(self) -> Operation:
-        """Previewed first, as `pulumi destroy` does it: what the preview refuses is not begun."""
+        """Previews first, as `pulumi destroy` does, and stops if the preview fails."""
         previewed = self._run(self._stack.preview_destroy)
         return previewed if previewed.failed else self._run(self._stack.destroy)
 
     def state(self) -> dict[str, Any]:
-        """The state as `pulumi stack export` gives it; the Automation API's would have the secrets decrypted."""
+        """The state from `pulumi stack export`; the Automation API would decrypt the secrets."""
         command, variables = self.command("stack", "export")
         exported = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
         return json.loads(exported.stdout)["deployment"]
@@ -155,7 +155,7 @@ def type_of(urn: str) -> str:
 
 
 def owners(operation: Operation, resources: list[dict[str, Any]]) -> set[str]:
-    """Names of the components and resources directly below the stack that an operation touched, or touched something of.
+    """Names of the resources directly below the stack that an operation changed, or whose descendants it changed.
 
     `resources`: of the state before and after it.
     """

@@ -1,4 +1,4 @@
-"""What a stack is deployed into: an API server with simulated nodes and disks, Google's stand-in, charts in a folder."""
+"""The environment of a deployed stack: an API server with simulated nodes and disks, the stand-in for Google, charts in a folder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Environment:
     variables: Mapping[str, str]
 
     def stack(self, name: str, config: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> Stack:
-        """The stack, configured; on a cluster that exists already its nodes are there, too."""
+        """A configured stack; with provider `existing` also its nodes."""
         variables = dict(self.variables)
         settings = parse(without_secret_values(config))
         if settings.cluster.provider == "existing":
@@ -54,7 +54,7 @@ class Environment:
         return stack
 
     def with_charts(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """The configuration with every chart from the folder."""
+        """The configuration with platform.chartMirror set to the folder of charts."""
         key = "vllm-platform:platform"
         return {**config, key: {**config.get(key, {}), "chartMirror": str(self.charts)}}
 

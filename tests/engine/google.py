@@ -1,7 +1,7 @@
-"""Google Cloud as a stack sees it: what exists there, what only Google knows, and what creating or deleting it brings about.
+"""A simulated Google Cloud: existing resources, computed outputs, and the effects of create and delete.
 
-A GKE cluster is the test's own API server. A node pool brings its nodes, as many as the autoscaler keeps, and takes them along. What
-Google goes on charging for after the cluster is gone, disks and load balancers, is written down when it goes.
+A GKE cluster is the test's own API server. Creating a node pool adds the autoscaler's minimum of nodes, deleting it removes them.
+Deleting a cluster records the disks and load balancers that Google would go on charging for.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _STORAGE_CLASS = {
 
 
 class RefusedError(Exception):
-    """Google's answer to what it does not do."""
+    """Google's refusal of a request."""
 
 
 @dataclass(frozen=True)
 class Google:
-    """`home` holds a file for each thing that exists, the values of the secrets, and the kubeconfig of the API server."""
+    """`home`: folder with a file for each resource, the values of the secrets, and the kubeconfig of the API server."""
 
     home: Path
 
@@ -51,16 +51,16 @@ class Google:
         return values[name]
 
     def existing(self) -> list[str]:
-        """Ids of what exists."""
+        """Ids of the existing resources."""
         return sorted(json.loads(path.read_text())["id"] for path in self._things.glob("*.json"))
 
     def left_behind(self) -> list[str]:
-        """What was charged for on after the cluster was gone."""
+        """Disks and load balancers that outlived the cluster."""
         path = self.home / "left-behind.json"
         return json.loads(path.read_text()) if path.exists() else []
 
     def create(self, token: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Makes it; returns its id and its outputs."""
+        """Creates a resource; returns its id and outputs."""
         id_ = f"projects/{inputs.get('project', 'default')}/{token.split(':')[1]}/{inputs.get('name', name)}"
         if id_ in self.existing():
             raise RefusedError(f"Already exists: {id_}")
@@ -114,7 +114,7 @@ class Google:
 
 
 def computed(token: str, inputs: Mapping[str, Any], endpoint: str) -> dict[str, Any]:
-    """Outputs that only Google knows. `endpoint` stands in for the host name that a cluster is given."""
+    """Computed outputs. `endpoint`: address in place of a cluster's DNS endpoint."""
     if token == CLUSTER:
         endpoints = inputs["controlPlaneEndpointsConfig"]
         dns = {**endpoints["dnsEndpointConfig"], "endpoint": endpoint}
@@ -126,7 +126,7 @@ def computed(token: str, inputs: Mapping[str, Any], endpoint: str) -> dict[str, 
 
 
 def answer(google: Google, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What a function of the provider returns."""
+    """Result of a function (invoke) of the provider."""
     problems = google_schema.function_problems(token, arguments)
     if problems:
         raise RefusedError("; ".join(problems))

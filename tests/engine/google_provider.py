@@ -1,7 +1,7 @@
 """A strict stand-in for the Google provider, as a plugin that Pulumi's engine starts.
 
-Takes the types and properties of the installed SDK and nothing else. Ids and computed outputs exist only after a create: in a
-preview they are unknown. What Google cannot change in place is replaced.
+Accepts only the types and properties of the installed SDK. Ids and computed outputs exist only after a create: in a preview they are
+unknown. Changes of properties that Google cannot update in place replace the resource.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HOME_VARIABLE = "GOOGLE_STAND_IN"
 
 
 class StandIn(provider_pb2_grpc.ResourceProviderServicer):
-    """The engine's protocol. Names of methods are those of its RPCs."""
+    """Pulumi's ResourceProvider service; methods are named as its RPCs."""
 
     def __init__(self, google: Google) -> None:
         self._google = google
@@ -102,18 +102,18 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _foreseen(token: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs of a create that has not happened."""
+    """Outputs of a create in a preview."""
     unknown = dict.fromkeys(google_schema.outputs(token) - inputs.keys(), rpc.UNKNOWN)
     return {**unknown, **inputs, **_unknown(token, inputs)}
 
 
 def _unknown(token: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What no preview can count on, not even one of a cluster that exists: its address."""
+    """Computed outputs that are unknown in a preview, also of an existing cluster: its address."""
     return computed(token, inputs, rpc.UNKNOWN) if token == CLUSTER else {}
 
 
 class _refusals:  # noqa: N801 - used like a function
-    """Google's refusals become the RPC's error."""
+    """Context manager that turns RefusedError into an error of the RPC."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
@@ -138,7 +138,7 @@ def _plain(struct: Any) -> dict[str, Any]:
 
 
 def _integers(value: Any) -> Any:
-    """A Struct has only floating point numbers."""
+    """Turns whole floating point numbers into int: a protobuf Struct has only floating point numbers."""
     if isinstance(value, dict):
         return {key: _integers(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""What the Google provider accepts, read from the installed SDK: types, their properties, which are required.
+"""Schema of the Google provider, read from the installed SDK: types, properties, required properties.
 
-What the SDK does not say is read from tests/data: the properties that Google cannot change in place. Those that it cannot change in
-one direction only, such as a subnet's range that shrinks, are not in it.
+The properties that Google cannot change in place are in tests/data, because the SDK does not list them. Properties that it cannot
+change in one direction only, such as a subnet's range that shrinks, are not in it.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def outputs(token: str) -> set[str]:
 
 
 def is_named(token: str) -> bool:
-    """Whether resources of the type are given a name, which Pulumi makes up where the program does not."""
+    """Whether the type has a name, which Pulumi generates if the program does not set it."""
     return "name" in _types.input_type_types(_arguments(token))
 
 
 def problems(token: str, inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the provider would refuse, as (path, reason): unknown and missing properties, values of the wrong type."""
+    """(path, reason) for each unknown or missing property and each value of the wrong type."""
     return list(_of_object(inputs, _arguments(token), ""))
 
 

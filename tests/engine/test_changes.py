@@ -1,4 +1,4 @@
-"""Everyday edits of a running stack touch what they are about and nothing else."""
+"""Everyday edits of a running stack change only the resources concerned."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Running:
     config: dict[str, Any]
 
     def change(self, changes: dict[str, Any]) -> tuple[Operation, list[dict[str, Any]]]:
-        """Applies `changes`, just as previewed; also returns the resources before and after."""
+        """Applies `changes`, asserting that the preview showed the same; also returns the resources before and after."""
         previewed, applied, resources = self.preview_and_apply(changes)
         assert previewed.urns() == applied.urns(), "the preview showed something else"
         return applied, resources
@@ -80,7 +80,7 @@ def test_a_new_chart_version_updates_one_release(running):
 
 
 def test_a_change_of_the_cluster_shows_nothing_as_replaced(running):
-    """Even where the preview cannot know the cluster's address."""
+    """Although the cluster's address is unknown in the preview."""
     previewed, applied, _ = running.preview_and_apply({"cluster.releaseChannel": "STABLE"})
     assert {kind for kind, _ in previewed.changes} == {"update"}
     assert [(kind, name_of(urn)) for kind, urn in applied.changes] == [("update", "llm-dev")]

@@ -1,4 +1,4 @@
-"""A model that is never ready: what fails, what does not, and that one can go on from there."""
+"""A model that never becomes ready: only its own resources fail, and the next update succeeds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MODEL = {
     "resources": {"cpu": 2, "memoryGiB": 8},
     "startupBudgetSeconds": 60,
 }
-# For both models and a surge replica: else the plan would have one less available while the other moves in.
+# Nodes for both models and a surge replica; with fewer the plan would set maxUnavailable 1.
 ROOM = 3
 TWO_MODELS = changed(
     configuration("local"),
@@ -40,7 +40,7 @@ def shorten(program: Program) -> None:
 
 
 def budget(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Seconds that the shortened program gives the model."""
+    """Update timeout of the model in the program with shortened times, seconds."""
     for constant in SHORTENED:
         monkeypatch.setattr(startup, constant, SHORT)
     return make_plan(parse(TWO_MODELS)).models[BAD].startup.update_timeout

@@ -1,4 +1,4 @@
-"""An update that is cut off can be gone on with."""
+"""An interrupted update can be resumed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_an_interrupted_update_can_be_resumed(own_environment, how):
 
 
 def interrupt(stack: Stack, cluster: Cluster, how: signal.Signals) -> None:
-    """Starts an update, and ends it while it waits for pods that have nowhere to run."""
+    """Starts an update, and stops it by a signal while it waits for pending pods."""
     command, variables = stack.command("up", "--yes", "--skip-preview", "--non-interactive")
     with subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as update:
         try:
@@ -44,7 +44,7 @@ def interrupt(stack: Stack, cluster: Cluster, how: signal.Signals) -> None:
 
 
 def recover(stack: Stack, cluster: Cluster) -> None:
-    """What docs/recover-an-update.md says: nobody noted what the killed update had made."""
+    """The steps of docs/recover-an-update.md for a killed update, whose new resources are not in the state."""
     unlock, variables = stack.command("cancel", "--yes")
     subprocess.run(unlock, env=variables, check=True, capture_output=True)
     for secret in cluster.list("Secret", owner="helm", status="pending-install"):

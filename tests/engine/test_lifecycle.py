@@ -1,4 +1,4 @@
-"""Every stack file from first preview to nothing left, on Pulumi's real engine and Kubernetes provider."""
+"""Every stack file from first preview to complete destroy, on Pulumi's real engine and Kubernetes provider."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOKEN, PASSWORD = "hf_only-in-the-stack-file", "grafana_only-in-the-stack-file"
 
 @dataclass
 class Life:
-    """What happened to a stack, in order."""
+    """The operations on a stack, in order."""
 
     environment: Environment
     config: dict[str, Any]
@@ -35,7 +35,7 @@ class Life:
     previewed: Operation
     created: Operation
     objects: dict[str, list[dict[str, Any]]]
-    """What was in the cluster then, by kind."""
+    """Objects in the cluster after the update, by kind."""
     state: dict[str, Any]
     outputs: dict[str, Any]
     again: Operation
@@ -87,7 +87,7 @@ def live(name: str, environment: Environment) -> Life:
 
 
 def other_kubeconfig(environment: Environment) -> dict[str, str]:
-    """Settings for the same cluster by another path and context."""
+    """Settings for the same cluster by another kubeconfig path and context."""
     path = environment.google.home / "other-kubeconfig"
     content = yaml.safe_load(environment.google.kubeconfig.read_text())
     content["contexts"][0]["name"] = "other"

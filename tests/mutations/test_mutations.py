@@ -1,6 +1,6 @@
-"""Why the cluster tier is worth its minutes: mistakes in the program that it catches, and that no tier before it does.
+"""Mistakes in the program that only the cluster tier catches.
 
-Each is made in a copy of this repository, where the tests in process stay green and the cluster tier does not.
+Each is made in a copy of this repository, in which the in-process tests pass and the cluster tier fails.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The gateway as Kubernetes objects: reachable by whom it should be, replaced only when it must be, and its keys secret."""
+"""The gateway's Kubernetes objects: NetworkPolicies, replacement only where needed, and secret keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TLS = {"gateway.tls": {"secretName": "llm-tls"}}
 
 
 def gateway(changes=None):
-    """The gateway's objects of a changed stack, by kind and name."""
+    """The gateway's objects for a changed stack, by kind and name."""
     recording = offline.run(stack(changes), "test")
     return {(one["kind"], one["metadata"]["name"]): one for one in manifests(recording) if one["metadata"].get("namespace") == NAMESPACE}
 

@@ -1,4 +1,4 @@
-"""Every object that the program makes of a stack is one that Kubernetes would take, and one that works beside the others."""
+"""Every object that the program creates is valid for Kubernetes and consistent with the others."""
 
 from __future__ import annotations
 

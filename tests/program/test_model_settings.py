@@ -1,4 +1,4 @@
-"""What a model's settings become in its pods: every argument is one that the pinned vLLM takes, and what it is given is there."""
+"""A model's settings in its pods: the pinned vLLM has every argument, and files and variables that they need exist."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pod(found, deployment="qwen3-8b-floor"):
 
 
 def arguments(changes):
-    """Of the model server, each held against the list of the pinned vLLM's flags."""
+    """The model server's arguments; asserts that the pinned vLLM has each flag."""
     given = pod(objects(changes))["containers"][0]["args"]
     rows = catalogue()["flags"]
     spellings = {flag: flag for flag in rows} | {row["negation"]: flag for flag, row in rows.items() if "negation" in row}

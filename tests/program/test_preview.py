@@ -1,4 +1,4 @@
-"""`make preview` as a user runs it: what it writes, and that it never leaves half of it."""
+"""`make preview` as a user runs it: its files, and that it never leaves a partial preview."""
 
 from __future__ import annotations
 

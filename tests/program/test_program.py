@@ -1,4 +1,4 @@
-"""The program as a whole: secrets stay secret, providers and releases are what they should be, refusals name every problem."""
+"""The whole program: secrets stay secret, providers and releases are right, refusals list every problem."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_a_secret_in_the_clear_is_refused_by_the_program_too():
 
 
 def test_a_secret_in_the_clear_beside_an_encrypted_one_is_found_by_the_stacks_file(tmp_path, monkeypatch):
-    """Pulumi hands the whole mapping over as a secret, decrypted."""
+    """Pulumi passes the whole mapping as a secret, decrypted."""
     written = stack({"secrets": {"huggingFaceToken": ENCRYPTED, "grafanaAdminPassword": "correct horse"}})
     (tmp_path / "Pulumi.test.yaml").write_text(json.dumps({"config": written}))
     monkeypatch.setattr(stack_config, "_own_stack_file", lambda: tmp_path / "Pulumi.test.yaml")

@@ -1,4 +1,4 @@
-"""Where weights come from: what each place needs in the pod, and the way out to it, and to nothing else."""
+"""Sources of weights: what the pod needs for each, and egress to that source only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Engine arguments to ask vLLM about: changes to a stack that works, each with a model given inline (as `describe-model` prints it).
+"""Engine arguments for vLLM's verdict: changes to a valid stack, each with an inline architecture (as `describe-model` prints it).
 
-`tests/engine_arguments.py` makes the questions of them; the answers of the pinned vLLM are in `tests/data/engine_verdicts.json`, and
-`test_engine_verdicts.py` holds the plan against them.
+`tests/engine_arguments.py` turns them into questions; the pinned vLLM's answers are in `tests/data/engine_verdicts.json`, and
+`test_engine_verdicts.py` compares the plan with them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ AWQ = {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 1
 
 @dataclass(frozen=True)
 class Case:
-    """`config`: the model's config.json. `machine`: of the pool. `later`: what refuses it after the configuration is made."""
+    """`config`: the model's config.json. `machine`: the pool's. `later`: what fails only after vLLM's configuration is created."""
 
     engine: dict[str, Any] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Stacks that vLLM 0.33 starts, and that a rule of too wide a reach would refuse."""
+"""Stacks that vLLM 0.33 starts, and that a too strict rule would refuse."""
 
 from __future__ import annotations
 

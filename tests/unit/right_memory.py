@@ -1,4 +1,4 @@
-"""Stacks that fit their GPU by what vLLM or the GPU's vendor reports: what is changed in a stack that works already."""
+"""Stacks that fit their GPU according to vLLM or the GPU's vendor, as changes to a valid stack."""
 
 from tests.unit.wrong_models import H100, MODEL
 

@@ -1,4 +1,4 @@
-"""Right stacks, each near to a wrong one: what is changed in a stack that works. All must be accepted."""
+"""Valid stacks, each similar to a wrong one, as changes to a valid stack. All must be accepted."""
 
 from tests.unit.wrong_gateways import BALANCER, GOOGLE, INGRESS
 from tests.unit.wrong_models import EXISTING, MODEL

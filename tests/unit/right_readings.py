@@ -1,4 +1,4 @@
-"""Stacks whose models are read as vLLM reads them: what is changed, and the context that is planned."""
+"""Stacks whose config.json keys must be read as vLLM does: changes to a valid stack, and the planned context length."""
 
 from tests.unit.wrong_architectures import TINY
 from tests.unit.wrong_models import MODEL

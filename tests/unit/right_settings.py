@@ -1,4 +1,4 @@
-"""Stacks that work: what is changed in a stack that works already."""
+"""Valid stacks, as changes to a valid stack."""
 
 from tests.unit.wrong_drafts import DRAFT
 from tests.unit.wrong_models import EXISTING, H100, MODEL

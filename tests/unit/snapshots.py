@@ -1,4 +1,4 @@
-"""A healthy cluster with the small stack, as a snapshot that tests spoil."""
+"""A snapshot of a healthy cluster with the small stack, to which tests add faults."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def event(one, reason, message):
 
 
 class World:
-    """A stack that is deployed and healthy, for tests to spoil."""
+    """A deployed, healthy stack, to which tests add faults."""
 
     def __init__(self, changes=None):
         self.settings = settings(changes)
@@ -93,7 +93,7 @@ class World:
         return self.but(pods=(self.floor,))
 
     def without(self, name):
-        """Its Deployments, one left out."""
+        """The Deployments without the one of this name."""
         return tuple(one for one in self.snapshot.deployments if one["metadata"]["name"] != name)
 
     def but(self, **changes):

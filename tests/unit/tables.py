@@ -1,4 +1,4 @@
-"""The tables of stacks beside this file: `WRONG` of `wrong_*.py`, that are refused, and `RIGHT` of `right_*.py`, that work."""
+"""The tables of stacks: `WRONG` of `wrong_*.py`, which must be refused, and `RIGHT` of `right_*.py`, which must be accepted."""
 
 import importlib
 from pathlib import Path
@@ -9,7 +9,7 @@ def rows(name: str) -> dict[str, Any]:
     """The rows of every table of that name.
 
     Raises:
-        ValueError: two rows have one name, so that one of them would be lost.
+        ValueError: two rows have the same name.
     """
     found: dict[str, Any] = {}
     for path in sorted(Path(__file__).parent.glob(f"{name.lower()}_*.py")):

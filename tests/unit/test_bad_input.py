@@ -1,4 +1,4 @@
-"""Every wrong stack is refused with the path of what is wrong and with what to do about it, and all of it at once."""
+"""Every wrong stack is refused with path, reason and fix, and with all problems at once."""
 
 import pytest
 

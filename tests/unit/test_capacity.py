@@ -1,4 +1,4 @@
-"""How many requests a replica is planned for: what memory holds, what the objectives allow, what the engine must not refuse."""
+"""Planned requests per replica: limited by memory, by the `slo`, and by the engine's queue."""
 
 import pytest
 from hypothesis import given
@@ -54,7 +54,7 @@ def test_a_softer_objective_never_lowers_the_target(tpot, more):
 
 
 def test_a_request_of_many_prompts_is_not_refused_by_an_idle_replica():
-    """vLLM counts every prompt of a request against --max-num-queued-reqs: 55 prompts are 503 for ever where it is 54."""
+    """vLLM counts each prompt against --max-num-queued-reqs: with a limit of 54, a request with 55 prompts always gets 503."""
     assert capacity().requests_in_flight < 20
     assert capacity().most_in_flight == LEAST_MOST_IN_FLIGHT >= 128
     assert capacity({f"{MODEL}.engine.maxQueuedRequests": 10}).most_in_flight == 10

@@ -1,4 +1,4 @@
-"""The catalogues are complete, consistent with one another, and say where each row is from."""
+"""The catalogues are complete and consistent, and each row has its source."""
 
 import re
 

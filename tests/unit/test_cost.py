@@ -1,4 +1,4 @@
-"""What a month and a million tokens cost, and how far that may be off."""
+"""Cost of a month and of a million tokens, with its error."""
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_spot_prices_of_the_catalogue_have_a_range_below_on_demand(name, row):
             assert least <= price.spot_usd_per_hour <= most < (price.on_demand_usd_per_hour or 1e9), region
 
 
-# Google's own price list reaches the catalogue by way of cloudpilot-ai/karpenter-provider-gcp; the A3 Mega's by SkyPilot's.
+# The catalogue has Google's prices from cloudpilot-ai/karpenter-provider-gcp; the A3 Mega's from SkyPilot.
 @pytest.mark.parametrize(
     ("name", "region", "on_demand"),
     [("g2-standard-12", "europe-west6", 1.3604), ("a3-highgpu-8g", "europe-west9", 102.6484), ("a3-megagpu-8g", "us-central1", 92.21)],
@@ -68,7 +68,7 @@ def test_every_region_that_sells_a_gpu_has_its_price_but_for_those_that_the_sour
         sold = {zone.rpartition("-")[0] for zone in gpu.zones} | set(gpu.regions) if gpu else set()
         if lacking := sold - row.prices.keys():
             missing[name] = lacking
-    # Sold where a sibling with the same GPU is: the sources' zones are by GPU, not by machine type.
+    # The sources list zones by GPU, not by machine type: these types may have no price where only another type with the GPU is sold.
     assert missing.keys() <= {"a2-megagpu-16g", "a3-megagpu-8g", "a3-ultragpu-8g", "a4-highgpu-8g"} | {
         name for name, row in catalog.machine_types().items() if row.attachable
     }

@@ -1,4 +1,4 @@
-"""Data parallel ranks: each a copy of what is no expert, with a KV cache and a scheduler of its own; the experts are spread over all."""
+"""Data parallel ranks: each has all non-expert weights, a KV cache and a scheduler; experts are distributed over all ranks."""
 
 import pytest
 

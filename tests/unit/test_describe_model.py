@@ -1,4 +1,4 @@
-"""What `make describe-model` makes of a config.json is what the catalogue holds."""
+"""`make describe-model` turns a config.json into the catalogue's row."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What `make doctor` says of a cluster, from a snapshot of it alone."""
+"""Findings of `make doctor` for snapshots of a cluster."""
 
 from __future__ import annotations
 

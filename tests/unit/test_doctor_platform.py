@@ -1,4 +1,4 @@
-"""What `make doctor` says of what all models share: nodes, GPUs, the operator, the gateway."""
+"""Findings of `make doctor` about shared parts: nodes, GPUs, the GPU Operator, the gateway."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from config import catalog, engine_flags
 from config.engine_flags import flags_of_class, parse
 
 ROWS = engine_flags.catalogue()["flags"]
-# Members of a row beside its class, and those of them that only that class has.
+# Additional keys of a row by its class.
 OF_CLASS = {"owned": {"setting"}, "counted": {"counts"}, "free": set(), "refused": {"reason"}}
 CONDITIONS = {"allowed", "because", "least", "needs", "same_as"}
 PARSED = {"boolean", "negation", "type", "choices", "keys", "nargs"}
@@ -60,7 +60,7 @@ def _settings() -> dict:
 SETTINGS = _settings()
 
 
-# What vLLM 0.33.0's own parser makes of these (FlexibleArgumentParser.parse_args).
+# Results of vLLM 0.33.0's own parser (FlexibleArgumentParser.parse_args).
 READ = {
     "--enable-sleep-mode": ("--enable-sleep-mode", (), True),
     "--no-enable-chunked-prefill": ("--enable-chunked-prefill", (), False),

@@ -1,4 +1,4 @@
-"""Counted flags are read by planning, every one, and change what they change in vLLM."""
+"""Planning reads every counted flag, with the same effect as in vLLM."""
 
 import dataclasses
 

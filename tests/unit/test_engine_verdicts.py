@@ -1,6 +1,6 @@
-"""The plan's verdicts are the pinned vLLM's own: what its `create_engine_config` refuses is refused, what it takes is accepted.
+"""The plan refuses and accepts the same engine arguments as the pinned vLLM's `create_engine_config`.
 
-Its answers are data. A case whose arguments have changed since it was answered is skipped until it is asked again: see
+vLLM's answers are data. A case whose arguments have changed since its answer is skipped until it has a new one: see
 `tests/engine_arguments.py`.
 """
 

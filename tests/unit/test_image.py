@@ -1,4 +1,4 @@
-"""The plan warns of an image whose tag does not name the version that everything is checked against."""
+"""The plan warns of an image whose tag does not name the pinned vLLM version."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a node offers to pods, against nodes that were measured."""
+"""Allocatable CPU and memory of a node, compared with measured nodes."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Memory planning against counts of instantiated models and vLLM's own KV planner."""
+"""Memory planning, compared with counts of instantiated models and vLLM's own KV cache planner."""
 
 import json
 from pathlib import Path
@@ -134,11 +134,11 @@ def test_an_encoder_has_no_kv_cache():
 def test_groups_are_filled_up_where_the_kinds_of_layers_are_nearly_equal_in_number(full, sliding, group, groups):
     kinds = ["full_attention"] * full + ["sliding_attention"] * sliding
     cache = KvCache(Architecture.model_validate(TINY | {"num_hidden_layers": len(kinds), "layer_types": kinds, "sliding_window": 100_000}))
-    blocks = 512 * groups + (groups - 1)  # a group of sliding layers takes one block more
+    blocks = 512 * groups + (groups - 1)  # a group of sliding-window layers needs one more block
     assert cache.bytes_per_sequence(8192) == blocks * group * cache.block_size * cache.bytes_per_token_and_layer
 
 
-# GiB on each GPU that start-up logs of vLLM show (make truth has them with their sources); what is quantized, and how.
+# GiB of weights per GPU in start-up logs of vLLM (sources: the data of make truth); the model's quantization.
 LOGGED = [
     ("meta-llama/Llama-3.1-8B", 1, 14.99),
     ("Qwen/Qwen3.5-4B", 1, 8.68),

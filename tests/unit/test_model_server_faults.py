@@ -1,4 +1,4 @@
-"""The stand-in model server is overloaded, breaks and drains as a real one, and only when told to."""
+"""The stand-in model server simulates overload, crashes and drains like vLLM, and only when a fault is set."""
 
 import asyncio
 import socket
@@ -32,7 +32,7 @@ def streamed(client):
 
 
 def left_open(server, length=19):
-    """A request that is sent, or so many bytes of its body, and whose answer nobody reads."""
+    """A connection with a sent request (with `length` bytes of its body) whose response is not read."""
     connection = socket.create_connection((server.settings.host, server.port), timeout=DEADLINE_SECONDS)
     body = b'{"prompt": "Hello"}'[:length]
     head = b"POST /v1/completions HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n"
@@ -154,7 +154,7 @@ def test_a_stopped_server_refuses_connections_and_comes_back_on_its_port():
 
 @pytest.mark.parametrize("turns", range(8), ids=lambda turns: f"{turns} turns of the event loop after the connection")
 def test_a_server_that_stops_while_connections_come_in_leaves_none_hanging(turns):
-    """asyncio forgets, without closing it, a connection that it accepts in the turn in which its server closes."""
+    """asyncio does not close a connection that it accepts in the same iteration of the event loop in which the server closes."""
 
     async def connect_and_stop():
         connections = [left_open(server) for _ in range(8)]

@@ -1,4 +1,4 @@
-"""Numbers are numbers, switches are switches, and every bound that a field declares is in force and in the schema."""
+"""Numbers and booleans are not mixed up, and every declared bound of a field is enforced and in the JSON schema."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -63,7 +63,7 @@ def test_what_is_no_number_or_out_of_bounds_is_refused(given):
     ids=str,
 )
 def test_numbers_and_switches_are_read_as_pulumi_writes_them(given, read):
-    """`pulumi config set --path` writes fractions as text, other numbers as numbers."""
+    """`pulumi config set --path` writes fractions as text, integers as numbers."""
     (name,) = given
     assert getattr(Example.model_validate(given), name) == read
 
@@ -75,7 +75,7 @@ def models(base: type[Section] = Section) -> Iterator[type[Section]]:
 
 
 def declared() -> Iterator[Any]:
-    """Every bound in the settings models, found in what the source says, not in what pydantic makes of it."""
+    """Every bound declared in the settings models, taken from the source code, not from pydantic's schema."""
     for model in models():
         for name, field in model.model_fields.items():
             for mark in field.metadata:

@@ -25,14 +25,14 @@ MANY = settings(max_examples=1000, suppress_health_check=list(HealthCheck))
 
 
 def said(error: StackError) -> str:
-    """What the user reads. All of it has a path, a reason and a fix, and can be printed."""
+    """The message for the user; asserts that each problem has path, reason and fix, and is printable."""
     assert error.problems
     assert all(one.path and one.message and one.fix for one in error.problems), error.problems
     return str(error).encode().decode()
 
 
 def judged(config) -> Plan | None:
-    """The plan; None where the stack is refused. A plan is rendered."""
+    """The plan, rendered too; None if the stack is refused."""
     try:
         read = parse(without_secret_values(config))
         plan = make_plan(read)
@@ -92,7 +92,7 @@ def test_what_refers_to_itself_is_judged(tmp_path):
 
 
 def test_a_file_that_grows_without_end_is_judged(tmp_path):
-    """Ten lines of aliases, each ten of the line before."""
+    """Ten lines of YAML aliases, each with ten aliases of the line before."""
     path = tmp_path / "Pulumi.x.yaml"
     lines = ["  a:0: &a0 [x, x]", *(f"  a:{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10))]
     path.write_text("\n".join(["config:", *lines, "  vllm-platform:cluster: *a9", ""]))

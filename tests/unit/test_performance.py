@@ -1,4 +1,4 @@
-"""How fast a replica is, against public measurements of vLLM; and that speed moves the way physics makes it."""
+"""Planned speed of a replica, compared with public measurements of vLLM; and its direction when inputs change."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What follows from a stack: placement, rollouts, time budgets and cost, and that they move the way they should."""
+"""The plan of a stack: placement, rollouts, start-up times and cost, and their direction when settings change."""
 
 import json
 from collections import Counter

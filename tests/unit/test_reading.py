@@ -1,4 +1,4 @@
-"""What config.json files say, in their writers' many spellings, and what they are refused for."""
+"""Translation of config.json files in different spellings, and refusal of unsupported ones."""
 
 import pytest
 
@@ -21,7 +21,7 @@ FP8_DYNAMIC = {
 }
 INT4 = {"targets": ["Linear"], "weights": {"num_bits": 4, "group_size": 128, "type": "int"}, "input_activations": None}
 
-# What is said, and GiB of weights: 67.72 is what logs of vLLM show for FP8 and INT8 of a Llama 70B.
+# quantization_config, and GiB of weights: logs of vLLM show 67.72 for FP8 and INT8 of a Llama 70B.
 SPELLINGS = {
     "compressed-tensors FP8": (FP8_DYNAMIC, 67.72),
     "compressed-tensors INT8": (
@@ -106,7 +106,7 @@ def test_what_planning_does_not_know_is_refused_by_its_name(keys, named):
         architecture_from_config(LLAMA | keys)
 
 
-# Files as they are published, and the parameters that the hub shows of them.
+# Published config.json files, and the parameter counts on the hub.
 PUBLISHED = {
     "llava-hf/llava-1.5-7b-hf, whose text model leaves out what its class says": (
         {

@@ -1,4 +1,4 @@
-"""The reference is made from the settings models, and the documents only name commands that exist."""
+"""docs/reference.md is generated from the settings models, and documents name only existing make targets and files."""
 
 import re
 from pathlib import Path

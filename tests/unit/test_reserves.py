@@ -1,4 +1,4 @@
-"""What vLLM takes beside weights and KV cache, against start-up logs of vLLM."""
+"""Reserves (memory beside weights and KV cache), compared with start-up logs of vLLM."""
 
 import pytest
 

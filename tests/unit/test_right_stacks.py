@@ -1,4 +1,4 @@
-"""What works is accepted: a rule that refuses too much shows here."""
+"""Valid stacks are accepted: fails if a rule is too strict."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Editors check a stack file with the JSON Schema; it must be the settings models' own."""
+"""The JSON Schema for editors agrees with the settings models."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""What stands where a secret belongs is never repeated, and credentials are known wherever they stand."""
+"""Values under `secrets` are never printed, and credentials are detected anywhere in a stack."""
 
 import json
 import re
@@ -78,7 +78,7 @@ def test_a_token_given_twice_as_a_key_is_not_repeated(tmp_path):
 
 CANARY = "canary-in-a-coal-mine"
 KEYS = ["source", "huggingFaceToken", "grafanaAdminPassword", "clientKeys", "hugingFaceToken", "wandbKey"]
-# A secret in every shape that YAML gives it, and under every key: as text, encrypted, within lists, mappings, other text.
+# A secret as any YAML value: text, encrypted, inside lists, mappings or other text.
 LEAVES = st.sampled_from(
     [CANARY, f"{CANARY} {HEX_KEY}", f"-----BEGIN PRIVATE KEY-----\n{CANARY}", {"secure": CANARY}, {"x": CANARY}, "x", 7, None]
 )
@@ -112,7 +112,7 @@ def test_no_string_under_secrets_reaches_what_is_printed(tmp_path, monkeypatch, 
     ids=["encrypted", "one in the clear", "in the clear"],
 )
 def test_no_string_under_secrets_reaches_a_file(tmp_path, monkeypatch, capsys, secrets):
-    """The whole preview, with all that it writes to build/."""
+    """Runs the whole preview, and reads all its files in build/."""
     (tmp_path / "Pulumi.odd.yaml").write_text(json.dumps({"config": stack(CLIENT | {"secrets": secrets})}))
     monkeypatch.setattr("tools.stacks.ROOT", tmp_path)
     monkeypatch.setattr("sys.argv", ["preview", "odd"])

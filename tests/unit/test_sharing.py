@@ -68,7 +68,7 @@ def test_a_replica_whose_successor_could_land_beside_it_goes_first(share, surge)
 
 
 def placements(pods, gpus, clients):
-    """Every way in which a device plugin can put pods on GPUs."""
+    """Every assignment of pods to GPUs that a device plugin can make."""
     for where in itertools.product(range(gpus), repeat=len(pods)):
         if all(where.count(gpu) <= clients for gpu in range(gpus)):
             yield [sum(share for share, on in zip(pods, where, strict=True) if on == gpu) for gpu in range(gpus)]

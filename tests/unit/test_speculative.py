@@ -1,4 +1,4 @@
-"""What speculative decoding takes of a GPU, against published sizes of drafts and heads."""
+"""GPU memory of speculative decoding, compared with published sizes of draft models and heads."""
 
 import pytest
 

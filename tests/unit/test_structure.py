@@ -1,4 +1,4 @@
-"""The repository keeps the shape that makes it readable."""
+"""Limits on the length of files and functions, and a docstring in every module."""
 
 import ast
 from pathlib import Path

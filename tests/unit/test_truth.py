@@ -1,4 +1,4 @@
-"""`make truth`: points by messy names, and what its last line and status say."""
+"""`make truth`: points with inexact model and GPU names, its summary line and its exit status."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Wrong stacks whose problem is in a model's architecture: what the architecture is, and what has to be said about it."""
+"""Wrong stacks whose problem is in a model's architecture: the changed keys and the expected problem."""
 
 TINY = {
     "model_type": "llama",

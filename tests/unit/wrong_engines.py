@@ -1,4 +1,4 @@
-"""Wrong stacks that fit the GPU, and that vLLM 0.33 refuses at its start (or is killed while it starts)."""
+"""Wrong stacks that fit the GPU, but that vLLM 0.33 refuses at start-up (or is OOM-killed)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LLAMA = {
 
 
 def inline(**changes: Any) -> dict[str, Any]:
-    """A small model, given inline."""
+    """A small inline architecture."""
     return {f"{MODEL}.source": "acme/small", f"{MODEL}.architecture": LLAMA | changes}
 
 

@@ -14,7 +14,7 @@ def _given(*arguments: str) -> dict[str, Any]:
     return {f"{MODEL}.engine.extraArgs": list(arguments)}
 
 
-# What a flag would break, by the flag: words of the reason, words of the fix.
+# Refused flags: words of the reason, words of the fix.
 _REFUSED = {
     "--data-parallel-size=4": ("set by this program", "parallelism.data"),
     "--max_model_len=4096": ("set by this program", "engine.maxModelLen"),
@@ -134,7 +134,7 @@ WRONG = {argument: (_given(argument), FIRST, reason, fix) for argument, (reason,
     "load format of weights that are streamed": (
         _given("--load-format=safetensors") | {f"{MODEL}.weights": {"uri": "gs://bucket/model"}},
         FIRST,
-        "streamed",
+        "--load-format=runai_streamer",
         "remove it",
     ),
 }

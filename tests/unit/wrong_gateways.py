@@ -1,4 +1,4 @@
-"""Wrong stacks whose problem is at the gateway: what is changed in a stack that works, and what has to be said about it."""
+"""Wrong stacks whose problem is in `gateway`: changes to a valid stack and the expected problem."""
 
 from tests.unit.wrong_models import EXISTING, MODEL
 

@@ -1,4 +1,4 @@
-"""Wrong stacks whose problem is in a model: what is changed in a stack that works, and what has to be said about it."""
+"""Wrong stacks whose problem is in a model: changes to a valid stack and the expected problem."""
 
 from tests.stacks import REVISION
 

@@ -1,4 +1,4 @@
-"""Wrong stacks with a name that its owner refuses, and annotations that are not the user's to set."""
+"""Wrong stacks with names that Kubernetes, Google or a registry refuses, or with reserved annotations."""
 
 from tests.unit.wrong_gateways import BALANCER, GOOGLE, INGRESS
 from tests.unit.wrong_models import EXISTING, MODEL

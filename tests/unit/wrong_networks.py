@@ -1,4 +1,4 @@
-"""Wrong stacks whose problem is a place or a time: regions, zones, addresses, nodes counted twice, maintenance windows."""
+"""Wrong stacks whose problem is in regions, zones, addresses, nodeSelectors or maintenance windows."""
 
 from tests.unit.wrong_gateways import BALANCER, GOOGLE
 from tests.unit.wrong_models import EXISTING

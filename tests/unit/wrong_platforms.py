@@ -1,4 +1,4 @@
-"""Wrong stacks whose problem is in what models share: what is changed in a stack that works, and what has to be said about it."""
+"""Wrong stacks whose problem is in shared sections: changes to a valid stack and the expected problem."""
 
 from tests.stacks import REVISION
 from tests.unit.wrong_architectures import TINY

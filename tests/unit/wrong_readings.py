@@ -1,4 +1,4 @@
-"""Wrong stacks about how a model is read: contexts, and architectures beside the catalogue's."""
+"""Wrong stacks with an impossible context length, or an architecture that contradicts the catalogue."""
 
 from tests.unit.wrong_architectures import TINY
 from tests.unit.wrong_models import MODEL

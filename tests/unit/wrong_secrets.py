@@ -1,4 +1,4 @@
-"""Wrong stacks in which a secret stands where everybody reads it. None of what is said about them may repeat it."""
+"""Wrong stacks with a secret in the clear. Their messages must not contain it."""
 
 from tests.unit.wrong_gateways import BALANCER, CLIENT, KEY
 from tests.unit.wrong_models import MODEL

@@ -1,4 +1,4 @@
-"""Wrong stacks whose problem is in a typed setting of the engine, in where weights come from, or in what a replica is made of."""
+"""Wrong stacks whose problem is in settings of engine, weights, parallelism or hardware."""
 
 from tests.stacks import REVISION
 from tests.unit.wrong_models import EXISTING, H100, MODEL
@@ -8,7 +8,7 @@ HARDWARE = "nodePools.l4.hardware"
 # NVIDIA's datasheet of the L20.
 L20 = {"name": "nvidia-l20", "memoryGiB": 44.5, "computeCapability": 8.9, "memoryBandwidthGBps": 864, "bf16Tflops": 119.5}
 ENVIRONMENT = f"{MODEL}.engine.environment"
-# Of compressed-tensors, whose blocks of experts vLLM never makes smaller.
+# A compressed-tensors checkpoint, whose expert blocks vLLM never divides.
 EXPERTS_IN_BLOCKS = {
     f"{MODEL}.source": "acme/experts-fp8-block",
     f"{MODEL}.architecture": {
@@ -55,8 +55,13 @@ WRONG = {
         "shorten",
     ),
     "token as a variable": ({ENVIRONMENT: {"HF_TOKEN": "hf_VALUE"}}, f"{ENVIRONMENT}.HF_TOKEN", "looks like a secret", "huggingFaceToken"),
-    "password as a variable": ({ENVIRONMENT: {"NCCL_PASSWORD": "x"}}, f"{ENVIRONMENT}.NCCL_PASSWORD", "like a secret", "under secrets"),
-    "API key as a variable": ({ENVIRONMENT: {"VLLM_API_KEY": "x"}}, f"{ENVIRONMENT}.VLLM_API_KEY", "looks like a secret", "under secrets"),
+    "password as a variable": ({ENVIRONMENT: {"NCCL_PASSWORD": "x"}}, f"{ENVIRONMENT}.NCCL_PASSWORD", "like a secret", "under `secrets`"),
+    "API key as a variable": (
+        {ENVIRONMENT: {"VLLM_API_KEY": "x"}},
+        f"{ENVIRONMENT}.VLLM_API_KEY",
+        "looks like a secret",
+        "under `secrets`",
+    ),
     "variable that the program sets": ({ENVIRONMENT: {"HOME": "/root"}}, f"{ENVIRONMENT}.HOME", "the program sets it", "remove"),
     "variable that the plan sets": (
         {ENVIRONMENT: {"VLLM_ENGINE_READY_TIMEOUT_S": 60}},
@@ -186,7 +191,7 @@ WRONG = {
         EXISTING | {f"{HARDWARE}.accelerator": L20 | {"name": "nvidia-l40s"}},
         f"{HARDWARE}.accelerator",
         "in the catalogue",
-        "the name alone",
+        "only the name",
     ),
     "GPU without a name": (
         EXISTING | {f"{HARDWARE}.accelerator": {"memoryGiB": 44}},

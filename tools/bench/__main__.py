@@ -1,6 +1,6 @@
 """`make bench-plan` and `make bench-preview`: wall time and peak memory by number of models, as a table.
 
-Each size runs in a process of its own. Machines are noisy: compare the ratios of one run, not the figures of two.
+Each number of models runs in its own process. Machines are noisy: compare ratios within one run, not figures of two runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _REPEATS = 5
 
 @dataclass(frozen=True)
 class Sample:
-    """One run: seconds of the imports and of the work, how many things it made, peak memory of the process in MiB."""
+    """One run: seconds of imports and of the work, number of objects made, peak memory of the process in MiB."""
 
     imports: float
     work: float
@@ -65,7 +65,7 @@ def _preview(models: int):  # noqa: ANN202 - a function without arguments that r
 
 
 def _import_program() -> None:
-    """All that the program imports, so that imports and work are told apart: the SDKs load a module when it is first touched."""
+    """Imports everything that the program uses, to time imports separately: the Pulumi SDKs load modules on first access."""
     import pulumi_gcp as gcp
 
     import components.cluster.connection

@@ -12,7 +12,7 @@ MOST_BEHIND_ONE_GATEWAY = 500
 
 
 def generated(models: int) -> dict[str, Any]:
-    """A stack of many models over three pools of different GPUs, with a gateway where one can hold them all."""
+    """A stack of many models over three pools of different GPUs, with a gateway if one can route to all of them."""
     sources = [
         ("l4", "Qwen/Qwen3-8B", {"maxModelLen": 8192}, {}),
         ("l4", "openai/gpt-oss-20b", {"maxModelLen": 16384}, {}),

@@ -31,7 +31,7 @@ class CannotDescribe(Exception):  # noqa: N818 - reads as what happened
 
 
 def catalogue_row(architecture: Architecture, *, parameters: int | None, source: str, **facts: Any) -> dict[str, Any]:
-    """A row as `config/catalog/models.yaml` holds it. Without `parameters` they are counted from the architecture."""
+    """A row for `config/catalog/models.yaml`. If `parameters` is None, they are counted from the architecture."""
     row = {
         "architecture": as_row(architecture),
         "parameters": parameters or count_parameters(architecture).total,
@@ -65,7 +65,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def from_hub(source: str) -> tuple[str, dict[str, Any]]:
-    """Reads config.json, what lies beside it, and the parameter count at the newest commit; $HF_TOKEN opens gated models."""
+    """Reads config.json, hf_quant_config.json and the parameter count at the newest commit; $HF_TOKEN gives access to gated models."""
     from httpx2 import TransportError
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
@@ -93,7 +93,7 @@ def from_hub(source: str) -> tuple[str, dict[str, Any]]:
 
 
 def refuse_formats(source: str, names: set[str]) -> None:
-    """Repositories without the weights that are downloaded: safetensors, or PyTorch's own."""
+    """Refuses repositories without safetensors or PyTorch weights, the formats that the program downloads."""
     if any(name.endswith((".safetensors", ".bin", ".pt", ".pth")) for name in names) and "config.json" in names:
         return
     if any(name.endswith(".gguf") for name in names):

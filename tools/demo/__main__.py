@@ -1,9 +1,9 @@
-"""`make demo`: the whole way of a request on this machine, from a client's key to a model server, as a stack describes it.
+"""`make demo`: a stack's request path on this machine, from a client's key through the gateway to a model server.
 
-A real Envoy with the stack's own gateway configuration, in front of stand-ins for its model servers or of vLLM for CPU. The stack's keys
-are secret and stay so: every client gets one made up for the run. Ctrl-C ends it and leaves nothing behind.
+A real Envoy with the stack's own gateway configuration, in front of stand-ins for its model servers or of vLLM for CPU. The stack's API
+keys are secret, so every client gets a key generated for the run. Ctrl-C ends the demo and removes its processes and files.
 
-Exit codes: 0 interrupted, 1 it broke, 2 it cannot run; why is printed.
+Exit codes: 0 interrupted, 1 failed while running, 2 could not start; the reason is printed.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _refuse(console: Console, why: str) -> int:
 
 
 def _serve(console: Console, plan: Plan, gateway: GatewayPlan, addresses: Addresses, wanted: int) -> None:
-    """Until it is interrupted.
+    """Runs until it is interrupted.
 
     Raises:
         RuntimeError: Envoy did not start, or has ended.
@@ -84,7 +84,7 @@ def _serve(console: Console, plan: Plan, gateway: GatewayPlan, addresses: Addres
             _print_now("\n".join(_examples(gateway, keys, f"{envoy.url}/v1")))
             envoy.process.wait()
         finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C would cut the tidying short
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the clean-up
         raise RuntimeError(f"Envoy has ended:\n{envoy.log[-4000:]}")
 
 
@@ -93,7 +93,7 @@ def _print_now(line: str) -> None:
 
 
 def _free_port_from(wanted: int) -> int:
-    """Envoy itself would share a port that another Envoy listens on.
+    """The first free port from `wanted`. Envoy itself would share (SO_REUSEPORT) the port of another Envoy.
 
     Raises:
         RuntimeError: none is free.
@@ -131,7 +131,7 @@ def _clients(gateway: GatewayPlan, keys: Mapping[str, str]) -> Table:
 
 
 def _examples(gateway: GatewayPlan, keys: Mapping[str, str], base_url: str) -> Iterator[str]:
-    """Lines to paste for each client, each client with another of its models."""
+    """Command lines for each client, each with a different model of that client."""
     for index, (name, client) in enumerate(gateway.clients.items()):
         model = gateway.models[client.models[index % len(client.models)]].names[0]
         yield f"\n# {name}: {model} by curl, streamed, and by OpenAI's client"

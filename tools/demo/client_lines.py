@@ -1,4 +1,4 @@
-"""Lines for a terminal that talk to an OpenAI-compatible address, and work as pasted."""
+"""Shell command lines that call an OpenAI-compatible address and can be pasted as they are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ QUESTION = "What is a gateway for?"
 
 
 def curl(base_url: str, key: str, model: str, *, stream: bool = False) -> str:
-    """A chat by curl; `base_url` ends in /v1. Streamed, tokens show as they come."""
+    """A chat completion by curl; `base_url` ends in /v1. With `stream`, curl prints tokens as they arrive."""
     body = {"model": model, "messages": [{"role": "user", "content": QUESTION}]} | ({"stream": True} if stream else {})
     headers = [f"Authorization: Bearer {key}", "Content-Type: application/json"]
     command = ["curl", "-sN" if stream else "-s", f"{base_url}/chat/completions"]

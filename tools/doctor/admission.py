@@ -1,4 +1,4 @@
-"""Pods that the API server refused. It shows in their owner's conditions and events only: the pods never exist."""
+"""Pods that the API server refused: they never exist, and only conditions and events of their owner show the refusal."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def refusal(about: str, message: str, subject: str) -> Finding:
 
 
 def _without_names(message: str) -> str:
-    """The same refusal reads the same for every pod."""
+    """The API server's message without generated pod names, so that equal refusals have equal texts."""
     return re.sub(r'pods "[^"]+" is ', "it is ", message)

@@ -1,4 +1,4 @@
-"""Pods on a node: images, weights, the engine's start and its end. The first thing that holds a pod up explains it."""
+"""Scheduled pods: images, download of weights, start and end of the engine. The first fault found explains the pod."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.doctor.snapshot import Case, Replicas
 _NOT_CREATED = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError", "PostStartHookError")
 _NO_SANDBOX = ("FailedCreatePodSandBox", "FailedMount", "FailedAttachVolume", "FailedMapVolume")
 _KILLED = 137
-# Below these nothing is slow: a kubelet sets a pod up, a download connects.
+# Not slow below these: the kubelet sets up the pod, the download connects.
 _LEAST_IMAGE_SECONDS = 120
 _LEAST_DOWNLOAD_SECONDS = 60
 
@@ -27,7 +27,7 @@ def container_findings(case: Case, replicas: Replicas) -> Iterator[Finding]:
 
 
 class _Replica:
-    """One pod of a model, with what its explanation needs at hand."""
+    """One pod of a model, with its planned start-up times and its events."""
 
     def __init__(self, case: Case, replicas: Replicas, pod: Object) -> None:
         self.snapshot, self.replicas, self.pod = case.snapshot, replicas, pod
@@ -54,7 +54,7 @@ def _explained(replica: _Replica) -> Finding | None:
 
 
 def _ended_by_its_node(replica: _Replica) -> Finding:
-    """What is left of a pod that has been replaced since: evicted, reclaimed with its spot node, or refused by its kubelet."""
+    """A pod in phase Failed, replaced since: evicted, stopped with its spot node, or rejected by the kubelet."""
     now = status(replica.pod)
     message = f"a replica was ended by its node: {now.get('reason', 'Failed')}: {now.get('message', '').rstrip('. ')}"
     advice = (
@@ -83,7 +83,7 @@ def _of_container(replica: _Replica, container: Container) -> Finding | None:
 
 
 def _is_old_news(container: Container) -> bool:
-    """It has been running since, or was an init container that succeeded at last."""
+    """Whether the failure is over: the container runs since, or was an init container that has succeeded."""
     return container.ready or container.status.get("started", False)
 
 
@@ -120,7 +120,7 @@ def _limits(pod: Object, container: Container) -> Iterator[Object]:
 
 
 def _used_up_its_budget(replica: _Replica, container: Container) -> bool:
-    """The startup probe ended it: its kubelet says so for an hour; after that the length of its life does."""
+    """Whether the startupProbe killed the container: an event says so for an hour; after that, its running time shows it."""
     if any("failed startup probe" in event.get("message", "") for event in replica.events):
         return True
     budget = replica.startup.budget
@@ -167,9 +167,9 @@ def _restarted(replica: _Replica, container: Container) -> Finding:
 
 
 def _not_started(replica: _Replica) -> Finding | None:
-    """On a node, and no container says more than that it is being created: volumes, sandbox, image."""
+    """A scheduled pod whose containers are still being created: volumes, sandbox, image."""
     if any(container.running or container.ended for container in containers(replica.pod)):
-        return None  # its node does not answer, which is a finding about the node
+        return None  # the node is not ready, which is a finding about the node
     held_up = [event for event in replica.events if event.get("reason") in _NO_SANDBOX]
     since = replica.seconds_since(condition(replica.pod, "PodScheduled").get("lastTransitionTime"))
     if held_up and since > _LEAST_IMAGE_SECONDS:

@@ -1,4 +1,4 @@
-"""From a case to what is wrong with it. Pure."""
+"""From a `Case` to its findings. No I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.doctor.workloads import deployment_findings, disruption_budget_findin
 
 
 def diagnose(case: Case) -> list[Finding]:
-    """Everything found, a cause at a time, worst first. Without a fault among them the stack is healthy."""
+    """All findings, one per cause, worst first. The stack is healthy if none of them is a fault."""
     replicas = list(case.replicas())
     if replicas and all(one.deployment is None for one in replicas):
         message = f"none of the stack's {len(case.plan.models)} models is in this cluster"

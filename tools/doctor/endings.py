@@ -1,4 +1,4 @@
-"""How containers end, by what they said last. Pure: text in, explanation out.
+"""Why containers ended, from the last lines of their logs. No I/O.
 
 Sources of the texts: vLLM 0.33 (v1/core/kv_cache_utils.py, v1/worker), PyTorch, huggingface_hub 2 (errors.py, hf_raise_for_status).
 """
@@ -122,6 +122,6 @@ def _first(endings: tuple[Ending, ...], text: str) -> Ending | None:
 
 
 def last_lines(text: str) -> str:
-    """The last lines that say something, in one."""
+    """The last lines that are not empty, joined into one."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " / ".join(line[:_WIDEST] for line in lines[-_LINES_SHOWN:])

@@ -1,4 +1,4 @@
-"""What the doctor finds: a cause, said in a sentence, with what to do. Each cause has a heading in docs/troubleshooting.md."""
+"""Findings of the doctor: a cause, a message and an advice. docs/troubleshooting.md explains each cause."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Severity(IntEnum):
 
 
 class Cause(StrEnum):
-    """In the order in which they are worth looking at: what is higher often causes what is lower."""
+    """In the order in which to look at them: an earlier cause often leads to a later one."""
 
     NOT_DEPLOYED = "not-deployed"
     DRIVER_NOT_READY = "driver-not-ready"
@@ -55,7 +55,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """`message` and `advice` name no single pod, so that the same cause reads the same everywhere; `subjects` do."""
+    """`message` and `advice` name no pod, so that equal causes have equal texts; `subjects` names the pods."""
 
     about: tuple[str, ...]
     cause: Cause
@@ -78,7 +78,7 @@ def information(about: str, cause: Cause, message: str, advice: str, *subjects: 
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding a cause, with all that it is about; worst first."""
+    """Merges findings with the same cause and texts, with all their subjects; worst first."""
     same: dict[tuple[Severity, Cause, str, str], list[Finding]] = {}
     for one in findings:
         same.setdefault((one.severity, one.cause, one.message, one.advice), []).append(one)

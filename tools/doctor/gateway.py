@@ -1,4 +1,4 @@
-"""The one address in front of all models: where it is not there, no client gets an answer."""
+"""Findings about the gateway: if its pods are not available, no client gets a response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that cannot be pulled: who refused, and what to do. Pure."""
+"""Images that cannot be pulled: the registry's or kubelet's reason, and the advice. No I/O."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ANSWERS = (
 
 
 def refusal(container: Container, events: list[Object]) -> tuple[str, str]:
-    """What is wrong and what to do. While it backs off, a kubelet may say why in an event only."""
+    """Message and advice. During ImagePullBackOff the reason may be in an event only."""
     image = container.status.get("image", "")
     failures = [event.get("message", "") for event in events if event.get("reason") == "Failed" and image in event.get("message", "")]
     text = " ".join([container.waiting.get("message", ""), *failures[-2:]])

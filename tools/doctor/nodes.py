@@ -1,4 +1,4 @@
-"""Nodes of the stack's pools: are they ready, and do they advertise the GPUs that the plan counts on?"""
+"""Nodes of the stack's pools: whether they are Ready and advertise the GPUs that the plan expects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kubernetes objects as the API gives them, and the few questions that explanations ask of them. Pure."""
+"""Kubernetes objects as the API returns them, and accessors for the fields that findings use. No I/O."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def status(one: Object) -> Object:
 
 
 def condition(one: Object, kind: str) -> Object:
-    """The condition of this type, empty where the object has none."""
+    """The condition of this type; empty if the object has none."""
     return next((each for each in status(one).get("conditions") or () if each["type"] == kind), {})
 
 
@@ -40,7 +40,7 @@ def selects(selector: Mapping[str, str], chosen: Mapping[str, str]) -> bool:
 
 
 def seconds_since(time: str | None, now: datetime) -> float:
-    """Seconds from an API time to `now`; 0 where there is none."""
+    """Seconds from an API timestamp to `now`; 0 for None."""
     return (now - datetime.fromisoformat(time)).total_seconds() if time else 0.0
 
 
@@ -67,18 +67,18 @@ class Container:
 
     @property
     def ended(self) -> Object:
-        """How it last ended, empty where it never did."""
+        """The last `terminated` state; empty if it never ended."""
         ends = [(self.status.get(key) or {}).get("terminated") for key in ("state", "lastState")]
         return next((end for end in ends if end), {})
 
     @property
     def ended_before(self) -> bool:
-        """Whether that end was one of an earlier run."""
+        """Whether `ended` is of an earlier run (`lastState`)."""
         return not (self.status.get("state") or {}).get("terminated")
 
     @property
     def failed(self) -> bool:
-        """A server that ended has failed, whatever its exit code: killed in order, it says 0."""
+        """Whether it ended by a failure; for a server also with exit code 0, which it has after SIGTERM."""
         return bool(self.ended) and (not self.init or self.ended["exitCode"] != 0)
 
     @property

@@ -1,4 +1,4 @@
-"""Pods that wait for a node, and why none takes them."""
+"""Pods that are not scheduled, and the reasons why no node fits."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _explained(case: Case, replicas: Replicas, pod: Object) -> Finding:
 
 
 def _waits(replicas: Replicas, cause: Cause, message: str, pod: Object) -> Finding:
-    """The same for a floor is a fault, and for a burst on spot nodes what the plan allows for."""
+    """An unscheduled pod: a fault for a floor replica, information for a burst replica on spot nodes."""
     if replicas.may_wait:
         return information(
             replicas.about, Cause.SPOT_WAITING, f"a burst replica waits: {message}", "nothing: the floor serves meanwhile", name(pod)
@@ -101,7 +101,7 @@ def _tainted(replicas: Replicas, pod: Object, nodes: list[Object]) -> Finding:
 
 
 def _taints(pod: Object, node: Object) -> list[Object]:
-    """Taints of the node that keep the pod away."""
+    """Taints of the node that the pod does not tolerate."""
     tolerations = pod["spec"].get("tolerations") or ()
     taints = [one for one in node["spec"].get("taints") or () if one["effect"] in ("NoSchedule", "NoExecute")]
     return [taint for taint in taints if not any(_tolerates(one, taint) for one in tolerations)]
@@ -142,7 +142,7 @@ def _no_room(case: Case, replicas: Replicas, pod: Object, nodes: list[Object], s
 
 
 def _request(pod: Object, resource: str) -> str:
-    """The largest request of a container. Init containers ask for less than the model server."""
+    """The largest request of a container. Init containers request less than the model server."""
     requests = [(one.get("resources") or {}).get("requests") or {} for one in pod["spec"]["containers"]]
     return max((one.get(resource, "0") for one in requests), key=parse_quantity)
 
@@ -156,5 +156,5 @@ def _could_fit(pod: Object, nodes: list[Object], resource: str) -> bool:
 
 
 def _reason(said: str) -> str:
-    """The scheduler's message without its counts of nodes and its remarks on preemption."""
+    """The scheduler's message without node counts and the remarks on preemption."""
     return said.partition(": ")[2].partition(" preemption:")[0].rstrip(" .") or said

@@ -1,4 +1,4 @@
-"""What makes GPUs usable: the driver, the device plugin and the GPU Operator."""
+"""Findings about GPU software: the driver, the device plugin and the GPU Operator."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def gpu_pods(case: Case) -> Iterator[Object]:
 
 
 def _brings_gpus(one: Object) -> bool:
-    """In kube-system: Google's installer and device plugin, which are named after NVIDIA."""
+    """Whether an object is in the GPU Operator's namespace, or is Google's driver installer or device plugin (kube-system/nvidia-*)."""
     return namespace(one) == NAMESPACE or (namespace(one) == SYSTEM and name(one).startswith("nvidia-"))
 
 
 def said_of(pod: Object) -> str:
-    """What a pod that is not ready waits for; empty for one that is."""
+    """Reason why a pod is not ready; empty for a ready pod."""
     if is_true(pod, "Ready"):
         return ""
     what = _part(pod)
@@ -50,7 +50,7 @@ def said_of(pod: Object) -> str:
 
 
 def _part(pod: Object) -> str:
-    """What the pod is a part of: its DaemonSet, where it has one."""
+    """Name of the pod's owner, such as its DaemonSet, else of the pod."""
     owners = pod["metadata"].get("ownerReferences") or [{"name": name(pod)}]
     return owners[0]["name"]
 
@@ -81,7 +81,9 @@ def _daemon_set_findings(case: Case, one: Object) -> Iterator[Finding]:
         yield from refused
         return
     pods = [pod for pod in gpu_pods(case) if namespace(pod) == namespace(one) and _part(pod) == name(one) and not is_true(pod, "Ready")]
-    pods = [pod for pod in pods if pod["spec"].get("nodeName") in case.snapshot.ready_nodes]  # else the node is the fault
+    pods = [
+        pod for pod in pods if pod["spec"].get("nodeName") in case.snapshot.ready_nodes
+    ]  # other pods are covered by the finding about their node
     old = [pod for pod in pods if seconds_since(pod["metadata"].get("creationTimestamp"), case.snapshot.taken_at) >= NODE_SECONDS]
     if pods and not old:
         yield information(ABOUT, Cause.STARTING, f"{name(one)} is starting on new nodes", "wait: this takes minutes", name(one))
@@ -92,6 +94,6 @@ def _daemon_set_findings(case: Case, one: Object) -> Iterator[Finding]:
 
 
 def _refused(case: Case, one: Object) -> list[Finding]:
-    """Refusals of its pods, which show in events only: a DaemonSet has no condition for them."""
+    """Refusals of a DaemonSet's pods, which only events show: a DaemonSet has no condition for them."""
     messages = [event.get("message", "") for event in case.snapshot.events_about(one) if event.get("reason") == "FailedCreate"]
     return [admission.refusal(ABOUT, messages[-1], name(one))] if messages else []

@@ -1,6 +1,6 @@
-"""Reads what the explanations look at from a live cluster, and changes nothing.
+"""Reads a `Snapshot` from a live cluster, and changes nothing.
 
-Needs leave to list nodes, namespaces, pods, Deployments, DaemonSets, PodDisruptionBudgets and events; logs are read where that is allowed.
+Needs permission to list nodes, namespaces, pods, Deployments, DaemonSets, PodDisruptionBudgets and events; reads logs if permitted.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def read_snapshot(api: client.ApiClient) -> Snapshot:
     """The cluster as it is now.
 
     Raises:
-        ClusterError: it does not answer, or not to us.
+        ClusterError: the API server does not answer, or denies access.
     """
     try:
         return _read(api)
@@ -107,7 +107,7 @@ def _of_interest(workloads: Iterable[Object]) -> Iterator[Object]:
 
 
 def _list(call: Callable[..., Any], *arguments: str, **options: Any) -> Iterator[Object]:
-    """All items, a page at a time, as the API spells them."""
+    """All items, read page by page, with the API's own keys."""
     token: str | None = None
     while True:
         more = {"_continue": token} if token else {}
@@ -119,12 +119,12 @@ def _list(call: Callable[..., Any], *arguments: str, **options: Any) -> Iterator
 
 
 def _answer(call: Callable[..., Any], *arguments: str, **options: Any) -> bytes:
-    """The API's own bytes: nothing is lost on the way through the client's classes."""
+    """The API's raw response, because the client's classes would drop unknown fields."""
     return call(*arguments, _preload_content=False, **options).data
 
 
 def _logs(core: client.CoreV1Api, pods: Iterable[Object]) -> Iterator[tuple[tuple[str, str, str], str]]:
-    """The end of the log of each container that failed. One that cannot be had is left out: the pod's status has its last lines."""
+    """The end of the log of each failed container. A log that cannot be read is left out: the pod's status has its last lines."""
     for pod in pods:
         for container in containers(pod):
             if container.failed:

@@ -1,4 +1,4 @@
-"""Findings for people: those about the same things together, worst first, each as `cause: what is wrong; what to do`."""
+"""Prints findings, grouped by subject, worst first, each as `cause: message; advice`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_SUBJECTS = 3
 
 
 def report(console: Console, stack: str, context: str, case: Case) -> int:
-    """Prints the findings, those about the same things together; returns the exit code."""
+    """Prints the findings grouped by subject; returns the exit code."""
     findings = diagnose(case)
     faults = sum(finding.is_fault for finding in findings)
     pods = sum(len(one.pods) for one in case.replicas())

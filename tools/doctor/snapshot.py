@@ -1,4 +1,4 @@
-"""What the explanations look at: a stack as it was planned, and the cluster as it was at one moment. Pure."""
+"""The input of findings: the plan of a stack, and a snapshot of the cluster. No I/O."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Snapshot:
     daemon_sets: tuple[Object, ...] = ()
     disruption_budgets: tuple[Object, ...] = ()
     events: tuple[Object, ...] = ()
-    """Warnings, and containers that kubelets killed."""
+    """Warning events, and events of containers that a kubelet killed."""
     logs: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     """The last lines of containers that failed, by namespace, pod and container."""
 
@@ -39,14 +39,14 @@ class Snapshot:
         return about(self.events, one)
 
     def last_words(self, container: Container) -> str:
-        """The end of its log; of that, what the kubelet kept in the pod's status where the log could not be read."""
+        """The end of its log; if the log could not be read, the termination message in the pod's status."""
         key = (namespace(container.pod), name(container.pod), container.name)
         return self.logs.get(key) or container.ended.get("message") or ""
 
 
 @dataclass(frozen=True)
 class Replicas:
-    """A tier of a model: what was planned and what is there."""
+    """The floor or burst replicas of a model: planned and actual."""
 
     model: ModelPlan
     tier: Tier
@@ -63,13 +63,13 @@ class Replicas:
 
     @property
     def may_wait(self) -> bool:
-        """Spot capacity may not be there today, and nobody waits for it."""
+        """Whether pending pods are no fault: burst replicas on spot nodes."""
         return not self.is_floor and self.tier.group.capacity == "spot"
 
 
 @dataclass(frozen=True)
 class Case:
-    """One examination."""
+    """A plan and a snapshot of its cluster."""
 
     settings: Settings
     plan: Plan
@@ -77,7 +77,7 @@ class Case:
 
     @property
     def grows(self) -> bool:
-        """Whether a cluster autoscaler brings nodes."""
+        """Whether the cluster has an autoscaler that adds nodes."""
         return self.settings.cluster.provider == "gke"
 
     def replicas(self) -> Iterator[Replicas]:

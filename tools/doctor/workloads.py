@@ -1,4 +1,4 @@
-"""Deployments and PodDisruptionBudgets of the models: are they there, as planned, and able to move?"""
+"""Findings about the models' Deployments and PodDisruptionBudgets: missing, different from the plan, or blocked."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _missing(case: Case, replicas: Replicas) -> Finding:
 
 
 def rollout_findings(replicas: Replicas) -> Iterator[Finding]:
-    """For a tier that nothing else explains."""
+    """Rollout conditions of a Deployment that no other finding explains."""
     deployment = replicas.deployment
     if deployment and condition(deployment, "Progressing").get("reason") == "ProgressDeadlineExceeded":
         limit = replicas.model.startup.progress_deadline
@@ -46,7 +46,7 @@ def rollout_findings(replicas: Replicas) -> Iterator[Finding]:
 
 
 def disruption_budget_findings(case: Case) -> Iterator[Finding]:
-    """A budget that no health of the pods can satisfy; one that waits for a replica to be ready is doing its work."""
+    """A PodDisruptionBudget that blocks evictions even with all pods ready; one that waits for a replica is working as intended."""
     spaces = {model_namespace(model): model for model in case.plan.models}
     for budget in case.snapshot.disruption_budgets:
         if namespace(budget) in spaces and _never_allows(status(budget)):

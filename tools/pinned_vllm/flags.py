@@ -1,4 +1,4 @@
-"""`config/catalog/vllm_flags.json` from vLLM's own argument parser. The classes of flags are kept; a flag that is new has none."""
+"""Updates `config/catalog/vllm_flags.json` from vLLM's argument parser. Keeps the class of each flag; new flags have none."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from vllm.entrypoints.common.cli_args import make_arg_parser
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 
 CATALOGUE = Path(__file__).parents[2] / "config" / "catalog" / "vllm_flags.json"
-# What a row says of the parser; all else is ours.
+# Columns that come from the parser; the others are maintained by hand.
 PARSED = ("boolean", "negation", "type", "choices", "keys", "nargs")
-# A type of the catalogue, and the texts that only such a flag's reader accepts, most particular first.
+# Sample values that identify the type of a flag by which of them its reader accepts.
 _TEXTS = ("text", "1", "1.5", "1k", "{}", "[]", "{bad")
 _TYPES = {
     ("1",): "int",
@@ -28,7 +28,7 @@ _TYPES = {
 
 
 def rewrite() -> list[str]:
-    """Rewrites the parser's columns; the flags that still need a class."""
+    """Rewrites the parser's columns; returns the flags without a class."""
     catalogue = json.loads(CATALOGUE.read_text())
     ours = {flag: {key: value for key, value in row.items() if key not in PARSED} for flag, row in catalogue["flags"].items()}
     rows: dict[str, dict[str, Any]] = {}
@@ -42,7 +42,7 @@ def rewrite() -> list[str]:
 
 
 def written(catalogue: dict[str, Any]) -> str:
-    """JSON with one row a line."""
+    """The catalogue as JSON, one row per line."""
     sections = []
     for key, value in catalogue.items():
         if isinstance(value, dict):
@@ -74,7 +74,7 @@ def _parsed(name: str, action: argparse.Action) -> dict[str, Any]:
 
 
 def _negation(name: str, action: argparse.Action) -> str | None:
-    """`--no-enable-x`, which every version takes, where the action is named `--enable-x`; `--disable-x` where it is named that."""
+    """`--no-enable-x` for an action named `--enable-x`; `--disable-x` for an action with that name."""
     if isinstance(action, argparse._StoreTrueAction):
         return None
     first = action.option_strings[0]
@@ -98,7 +98,7 @@ def _accepts(read: Callable[[str], Any], text: str) -> bool:
 
 
 def _keys(name: str) -> list[str]:
-    """Fields of the configuration class that a flag of JSON fills: `--compilation-config` CompilationConfig."""
+    """Fields of the configuration class behind a JSON flag, such as CompilationConfig for `--compilation-config`."""
     wanted = name.removeprefix("--").replace("-", "")
     found = [value for key, value in vars(vllm.config).items() if key.lower() == wanted and dataclasses.is_dataclass(value)]
     return [field.name for field in dataclasses.fields(found[0]) if field.init] if found else []

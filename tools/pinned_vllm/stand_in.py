@@ -1,7 +1,7 @@
-"""A CUDA platform of vLLM that is a table: name, compute capability, memory and number of GPUs.
+"""A CUDA platform for vLLM with given values instead of a driver: name, compute capability, memory and number of GPUs.
 
-It stands in for the driver, so that vLLM's configuration can be made on a machine without a GPU. Its kernels are not loaded: what vLLM
-refuses only when it loads weights, chooses an attention backend or captures graphs is not seen.
+With it vLLM builds its configuration on a machine without a GPU. No kernels are loaded, so errors that vLLM raises only when it loads
+weights, selects an attention backend or captures CUDA graphs do not show.
 """
 
 # ruff: noqa: E402
@@ -11,7 +11,7 @@ import sys
 import types
 from dataclasses import dataclass
 
-# Kernels linked against the driver's library.
+# Modules linked against libcuda.
 _ATTENTION = [f"vllm.vllm_flash_attn._vllm_fa{version}_C" for version in (2, 3)]
 for _name in ("vllm._C_stable_libtorch", "vllm._moe_C_stable_libtorch", "vllm._qutlass_C", *_ATTENTION):
     sys.modules[_name] = types.ModuleType(_name)
@@ -61,7 +61,7 @@ vllm.platforms._current_platform = StandIn()
 
 import vllm._custom_ops
 
-# What kernels say of a compute capability (times ten), for those that are asked while model classes are imported.
+# Support functions of kernels that are called while model classes are imported, by least compute capability (times ten).
 for _name, _least in {
     "scaled_mm_supports_fp8": 89,
     "scaled_mm_supports_block_fp8": 90,

@@ -1,7 +1,7 @@
 """vLLM's own verdicts on engine arguments: its parser, its checks of them, and `EngineArgs.create_engine_config`.
 
-Answers the questions in `tests/data/engine_verdicts.json` that have no answer (`tests/engine_arguments.py` writes them). Nothing is
-loaded and no kernel runs: see `stand_in.py`.
+Adds the missing verdicts in `tests/data/engine_verdicts.json`, whose questions `tests/engine_arguments.py` writes. No weights are loaded
+and no kernel runs: see `stand_in.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tools.pinned_vllm.stand_in import Gpu, StandIn
 VERDICTS = Path(__file__).parents[2] / "tests" / "data" / "engine_verdicts.json"
 SOURCE = "vLLM's parser, validate_parsed_serve_args and create_engine_config, on a CUDA platform whose driver is a table"
 _LONGEST_MESSAGE = 300
-# Model classes are looked at in this process, where the platform is the stand-in.
+# Inspect model classes in this process, which has the stand-in platform, not in a subprocess.
 registry._run_in_subprocess = lambda look: look()
 
 
@@ -43,7 +43,7 @@ def rewrite() -> str:
 
 
 def _in_a_process_of_its_own(question: dict[str, Any]) -> dict[str, Any]:
-    """Platforms and configurations are remembered by a process."""
+    """Runs in a new process, because vLLM caches platform and configuration per process."""
     context = multiprocessing.get_context("fork")
     answers = context.Queue()
     process = context.Process(target=lambda: answers.put(_answer(question)))
@@ -72,7 +72,7 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _start(folder: str, arguments: list[str]) -> None:
-    """What `vllm serve` does before it starts processes."""
+    """The steps of `vllm serve` before it starts processes."""
     args = make_arg_parser(FlexibleArgumentParser()).parse_args(["--model", folder, *arguments])
     validate_parsed_serve_args(args)
     AsyncEngineArgs.from_cli_args(args).create_engine_config(usage_context=UsageContext.OPENAI_API_SERVER)

@@ -1,4 +1,4 @@
-"""`make preview` and `make check`: what a stack would become, without an account, a cluster or the Pulumi CLI.
+"""`make preview` and `make check`: the plan and resources of a stack, without account, cluster or Pulumi CLI.
 
 Exit codes: 0 the stack can work, 2 it cannot, or the preview cannot be written (each problem is printed with its fix).
 """

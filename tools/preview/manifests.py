@@ -1,4 +1,4 @@
-"""Writes what an offline preview recorded: one YAML a Kubernetes object, in the order they can be applied; plan and resources as JSON."""
+"""Writes a recorded offline preview: one YAML file per Kubernetes object, in an order for applying; plan and resources as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import yaml
 from planning.plan import Plan
 from tools.preview.offline import UNKNOWN, Recording, kubernetes_objects
 
-# Kinds that others need first; everything else follows in this order's last place.
+# Kinds that must be applied first, in this order; all other kinds follow.
 _ORDER = (
     "Namespace",
     "ResourceQuota",
@@ -32,7 +32,7 @@ _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def manifests(recording: Recording) -> list[dict[str, Any]]:
-    """The recorded Kubernetes objects (what charts render is not among them), ordered so that each can be applied after those before it."""
+    """The recorded Kubernetes objects, without those that Helm charts render, in an order in which they can be applied."""
     return sorted((manifest for _, manifest in kubernetes_objects(recording) if _is_object(manifest)), key=_rank)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-gc.set_threshold(1_000_000)  # the SDKs make very many classes; walking them again and again is most of their imports' time
+gc.set_threshold(1_000_000)  # the SDKs define so many classes that garbage collection takes most of their import time
 import pulumi  # noqa: E402
 from google.protobuf import json_format  # noqa: E402
 from google.protobuf.empty_pb2 import Empty  # noqa: E402  # ty: ignore[missing-module-member]
@@ -30,7 +30,7 @@ from tools.stacks import ROOT  # noqa: E402
 
 UNKNOWN = "<known after deployment>"
 _SIGNATURE = rpc._special_sig_key
-# What functions of the providers answer; a real preview asks Google.
+# Results of the providers' functions (invokes), which a real preview gets from Google.
 _INVOKES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "gcp:organizations/getProject:getProject": lambda _: {"number": "123456789012", "projectId": "offline"},
     "gcp:secretmanager/getSecretVersion:getSecretVersion": lambda arguments: {"secretData": placeholder(arguments["secret"])},
@@ -39,7 +39,7 @@ _INVOKES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Resource:
-    """A registered resource. `inputs` is what a provider would be given; `secrets` are the dotted paths that are secret in it."""
+    """A registered resource. `inputs`: the provider's inputs; `secrets`: the dotted paths of the secret ones."""
 
     urn: str
     type: str
@@ -57,7 +57,7 @@ class Resource:
 
 @dataclass
 class Recording:
-    """What a run of the program registered, in the order of registration, and what it exported."""
+    """Resources that a run of the program registered, in order of registration, and its stack outputs."""
 
     resources: list[Resource] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Recording:
 
 
 class _Monitor(mocks.MockMonitor):
-    """Pulumi's mock resource monitor, with a record of what mocks leave out: parents, dependencies, secrets, unknown values."""
+    """Pulumi's mock resource monitor, which also records parents, dependencies, secrets and unknown values."""
 
     def __init__(self, *, known: bool) -> None:
         super().__init__(_NoMocks())
@@ -123,7 +123,7 @@ class _NoMocks(mocks.Mocks):
 
 
 class _Log:
-    """Takes the program's own log instead of a terminal."""
+    """Collects the program's log messages instead of printing them."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
@@ -139,7 +139,7 @@ class _Log:
 
 
 def _computed(type_: str, name: str, inputs: Mapping[str, Any], *, known: bool) -> dict[str, Any]:
-    """Outputs that providers compute and the program uses: plausible where known, else unknown."""
+    """Provider-computed outputs that the program uses: plausible values if `known`, else unknown."""
 
     def value(plausible: str) -> str:
         return plausible if known else rpc.UNKNOWN
@@ -203,7 +203,7 @@ def run(config: Mapping[str, Any], stack_name: str, *, known: bool = False) -> R
 
 
 def _abandon(loop: asyncio.AbstractEventLoop) -> None:
-    """Ends what a failed program has left unfinished, so that the next run begins with nothing."""
+    """Cancels the unfinished tasks of a failed program, so that the next run starts clean."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
@@ -217,7 +217,7 @@ def _program() -> None:
 
 
 def _configure(monitor: _Monitor, stack_name: str, log: _Log) -> None:
-    """What `pulumi.runtime.set_mocks` does, but for the root stack that it registers: `run_in_stack` brings its own."""
+    """Like `pulumi.runtime.set_mocks`, but without registering a root stack: `run_in_stack` registers one."""
     features = set(monitor.GetDeploymentInfo(Empty()).supportedFeatures)
     engine = mocks.MockEngine(log)  # ty: ignore[invalid-argument-type]
     configure(
@@ -237,28 +237,28 @@ def _configure(monitor: _Monitor, stack_name: str, log: _Log) -> None:
 
 
 def _encoded(value: Any) -> str:
-    """Pulumi hands structured values to the program as JSON, and secrets decrypted."""
+    """A value as Pulumi passes it to the program: structured values as JSON, secrets decrypted."""
     if isinstance(value, (dict, list)):
         return json.dumps(_decrypted(value, ""))
     return str(value)
 
 
 def _holds_encrypted(value: Any) -> bool:
-    """Pulumi calls a key secret as soon as one value in it is encrypted."""
+    """Whether any value in it is encrypted, in which case Pulumi treats the whole key as secret."""
     if isinstance(value, dict):
         return is_encrypted(value) or any(_holds_encrypted(entry) for entry in value.values())
     return isinstance(value, list) and any(_holds_encrypted(entry) for entry in value)
 
 
 def _decrypted(value: Any, name: str) -> Any:
-    """A mark instead of an encrypted value: nothing is decrypted here."""
+    """The value with placeholders for encrypted values: nothing is decrypted here."""
     if isinstance(value, dict):
         return placeholder(name) if is_encrypted(value) else {key: _decrypted(item, key) for key, item in value.items()}
     return [_decrypted(item, name) for item in value] if isinstance(value, list) else value
 
 
 def placeholder(name: str) -> str:
-    """Stands for the value of a secret: for each another, and none tells its name."""
+    """A placeholder for the value of a secret, different for each secret, that does not reveal its name."""
     return f"[secret:{hashlib.sha256(name.encode()).hexdigest()[:16]}]"
 
 

@@ -1,4 +1,4 @@
-"""The plan for people: does each model fit, what does the month cost, what is doubtful. As rich tables."""
+"""The plan as rich tables: memory and speed of each model, pools, monthly cost, warnings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from planning.memory import ESTIMATE_ERROR
 from planning.plan import ModelPlan, Plan
 from tools.stacks import print_problems
 
-if TYPE_CHECKING:  # it imports Pulumi, which `make check` does without
+if TYPE_CHECKING:  # offline.py imports Pulumi, which `make check` must not
     from tools.preview.offline import Recording, Resource
 
 
@@ -126,7 +126,7 @@ def _dollars(usd: Usd) -> list[str]:
 
 
 def resource_tree(recording: Recording, most: int) -> Tree:
-    """The resources below their parents; beyond `most` models' worth of rows, only counts."""
+    """The resources below their parents; beyond the first `most` on the top level they are only counted."""
     children: dict[str, list[Resource]] = {}
     for resource in recording.resources:
         children.setdefault(resource.parent, []).append(resource)

@@ -1,7 +1,7 @@
-"""`make schema`: the JSON Schema of a stack file, for editors that complete and check `Pulumi.<stack>.yaml` while it is written.
+"""`make schema`: the JSON Schema of a stack file, with which editors complete and check `Pulumi.<stack>.yaml`.
 
-Owns the shape around the sections (Pulumi's own keys, secrets, keys of other namespaces); the sections themselves come from the
-settings models. Rules between keys are the preview's: a schema cannot say them.
+Defines the frame of a stack file (Pulumi's own keys, secrets, keys of other namespaces); the sections come from the settings models.
+Only the preview checks rules across keys: a schema cannot express them.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _DESCRIPTIONS = {
     "cluster": "Where the platform runs: a GKE cluster that this program owns, or any cluster that a kubeconfig reaches.",
     "nodePools": "The machines that model servers run on, by name.",
     "models": "The models to serve, by name.",
-    "platform": "What every model shares.",
+    "platform": "Components and sources that all models share.",
     "gateway": "The one address of all models, who may call it, and how it is reached.",
-    "budget": "What a month may cost.",
+    "budget": "Limit on the monthly cost.",
     "secrets": "Tokens and passwords, set with `pulumi config set --secret --path`.",
 }
 
@@ -100,7 +100,7 @@ def _sections() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _by_name(definitions: dict[str, Any], mapping: dict[str, Any]) -> dict[str, Any]:
-    """A mapping whose keys are names. pydantic writes the key's pattern as a pattern of properties, which lets others through."""
+    """A mapping whose keys are names. pydantic writes the key's pattern as patternProperties, which allows other keys too."""
     (entry,) = mapping["patternProperties"].values()
     names = TypeAdapter(Name).json_schema()
     if entry == {"$ref": "#/$defs/Model"}:
@@ -109,7 +109,7 @@ def _by_name(definitions: dict[str, Any], mapping: dict[str, Any]) -> dict[str, 
 
 
 def _accept_spellings(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Every spelling of a key that has several, and at least one of them where it is required."""
+    """Adds all spellings of a key with aliases, and requires at least one of them if the key is required."""
     for name, field in model.model_fields.items():
         if not isinstance(field.validation_alias, AliasChoices):
             continue

@@ -1,4 +1,4 @@
-"""`make truth`: what planning says, held against what vLLM reported.
+"""`make truth`: planned memory and speed, compared with what vLLM reported.
 
-Reads measured points, plans each as a stack would, and prints both side by side. Fits nothing and decides no numbers.
+Reads measured points, plans each as for a stack, and prints both side by side. It fits no constants (`make fit` does).
 """

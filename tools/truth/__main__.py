@@ -1,4 +1,4 @@
-"""`make truth`: the plan against measured points.
+"""`make truth`: compares the plan with measured points.
 
 Exit codes: 0, 1 where an aim is missed, 2 with one line where a file cannot be read.
 """

@@ -1,8 +1,8 @@
-"""`make fit`: the constants of `planning/performance.py`, fitted to measured points, and how far off they are on points left out.
+"""`make fit`: fits the constants of `planning/performance.py` to measured points, and reports their error on points left out.
 
 Gauss-Newton on the logarithms of the constants: errors in output tokens per second and TTFT count as ratios, large ones less (Huber),
-groups of points alike weigh as one, and each constant is held near what it is expected to be, so that what the points do not say stays
-sensible. Left out are whole models and whole GPUs.
+similar points share the weight of their group, and a prior keeps each constant near its expected value, so that constants that the points
+do not determine stay plausible. Cross-validation leaves out whole models and whole GPUs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tools.truth.models import Models
 from tools.truth.points import CannotRead
 from tools.truth.throughput import SHIPPED, Run, performance, room, runs
 
-# What is expected of each constant before any point is seen, and how firmly: 1 gives way to a few points, 6 to many.
+# Prior of each constant, and its weight: with 1 a few points override it, with 6 it takes many.
 EXPECTED = Constants(
     weight_bandwidth=0.85,
     expert_bandwidth=0.75,
@@ -54,10 +54,10 @@ _SHARES = frozenset(
     }
 )
 _FIRMER = dict.fromkeys(_SHARES, 6.0) | {"prompt": 3.0}
-# TTFT against throughput, the width beyond which an error counts less, and what a report may have waited for room (seconds).
+# Weight of TTFT errors relative to throughput, Huber width, and the TTFT (seconds) above which a run counts as queued for KV cache.
 _TTFT_WEIGHT, _HUBER, _WAITED = 0.4, 0.02, 10.0
 _STEPS, _DIFFERENCE, _ENOUGH = 25, 1e-3, 1e-4
-# The share of points that a stated error holds for.
+# Share of points that are within a stated error.
 _MOST = 0.8
 NAMES = tuple(field.name for field in fields(Constants))
 
@@ -77,7 +77,7 @@ class Sample:
         return self.source, self.gpu
 
     def ratios(self, constants: Constants) -> tuple[float, float]:
-        """Output tokens per second and TTFT, ours to the report's; the latter 1 where the report waited for room."""
+        """Ratios planned / reported of output tokens per second and of TTFT; the latter is 1 if the run queued for KV cache."""
         ours = replace(self.planned, constants=constants).serve(
             self.run.in_flight or 1, self.run.prompt_tokens, self.run.output_tokens, self.room
         )
@@ -86,7 +86,7 @@ class Sample:
 
 
 def samples(path: Path, models: Models) -> list[Sample]:
-    """The points of grade A that planning can judge."""
+    """The points of grade A whose model and GPU are known."""
     found = []
     for run in runs(path):
         known, gpu = models.find(run.model, run.quantization), gpus.find(run.gpu)
@@ -117,7 +117,7 @@ def _constants(logarithms: Sequence[float]) -> Constants:
 
 
 def _weights(points: Sequence[Sample]) -> list[float]:
-    """The fourth root of points in the group and of the model: neither one point nor one model decides."""
+    """Weights by the fourth root of the number of points in the group and of the model, so that neither dominates."""
     groups, models = Counter(one.group for one in points), Counter(one.source for one in points)
     weights = [(groups[one.group] * models[one.source]) ** -0.25 for one in points]
     norm = math.sqrt(math.fsum(weight**2 for weight in weights))
@@ -125,7 +125,7 @@ def _weights(points: Sequence[Sample]) -> list[float]:
 
 
 def _minimized(residuals: Callable[[list[float]], list[float]], start: list[float], robust: int) -> list[float]:
-    """Least squares by Gauss-Newton with damping; of the first `robust` residuals those beyond the Huber width count linearly."""
+    """Least squares by damped Gauss-Newton; the first `robust` residuals have a Huber loss."""
     at, found = start, residuals(start)
     damping, cost = 1e-3, _cost(found, robust)
     for _ in range(_STEPS):

@@ -1,4 +1,4 @@
-"""Which accelerator of the catalogue a report means: `A100-80`, `H100-SXM-80GB`, `B200 (HGX)`."""
+"""Finds the catalogue's accelerator for a GPU name in a report: `A100-80`, `H100-SXM-80GB`, `B200 (HGX)`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from functools import cache
 from config import catalog
 from config.catalog import Accelerator
 
-# Words that tell no two GPUs apart.
+# Words that do not distinguish GPUs.
 _DROPPED = re.compile(r"nvidia|tesla|geforce|rtx|gpu|hgx|dgx|sxm\d?|hbm\d\w?|blackwell|server|workstation|edition")
 _MEMORY = re.compile(r"(\d+)(?:gb|gib|g)?")
 _MOST_MEMORY = 300
-# The marketing figure is up to this much off the driver's, GB taken for GiB included.
+# Largest difference between the marketing figure of memory and the driver's, confusion of GB and GiB included.
 _MEMORY_TOLERANCE = 0.15
 
 
 def find(name: str) -> tuple[str, Accelerator] | None:
-    """The accelerator and its name; None where the catalogue has none, or several with different memory."""
+    """The accelerator and its name; None if the catalogue has none, or several with different memory."""
     model, memory = _parse(name)
     found = [(key, row) for key, row, other in _rows() if other == model and (memory is None or _agrees(row, memory))]
     if not found or len({row.memory_gib for _, row in found}) > 1:
@@ -31,7 +31,7 @@ def _rows() -> tuple[tuple[str, Accelerator, str], ...]:
 
 
 def _parse(name: str) -> tuple[str, int | None]:
-    """The model without what is common to all, and the memory where the name says it, GB."""
+    """The GPU's model without common words, and its memory in GB if the name has it."""
     text = re.sub(r"\(.*?\)", " ", name.lower())
     text = re.sub(r"^\s*\d+\s*[x\u00d7]\s*|(?<=\d)\s*[x\u00d7]\s*\d{1,2}\s*$", "", text)
     words, memory = [], None

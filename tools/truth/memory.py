@@ -1,4 +1,4 @@
-"""KV cache as planned, against the start-up logs of vLLM."""
+"""Compares the planned KV cache with start-up logs of vLLM."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ COLUMNS = (
     *("reported_weights_gib", "reported_kv_gib", "reported_kv_tokens", "reported_needed_gib"),
 )
 HEADINGS = ("vllm", "model", "GPU", "weights GiB", "KV GiB", "KV tokens", "verdict")
-# The aims: KV tokens within these bounds of the report for that share of the points of this version or newer, and never above the last.
+# The aims for the ratio planned / reported of KV cache tokens, from vLLM SINCE on: SHARE of the points within LEAST and MOST, none above
+# NEVER_ABOVE.
 LEAST, MOST, SHARE, NEVER_ABOVE = 0.85, 1.10, 0.85, 1.25
 SINCE = (0, 18)
 _KV_DTYPES = {"": "auto", "bf16": "bfloat16", "fp16": "float16"}
-# Before this version the log counted the tokens of one group of layers where a model has several.
+# Before this version the log gave the tokens of a single KV cache group for models with several groups.
 _ALL_GROUPS_SINCE = (0, 21)
-# Our figure of what one sequence needs is rounded up by a block; a report that is nearer than this to it refuses nothing.
+# The planned KV cache of a sequence is rounded up to a block, so a report at or above this share of it does not contradict the plan.
 _CLOSE = 0.98
 
 
 @dataclass(frozen=True)
 class Start:
-    """One start of vLLM, as its log told."""
+    """Figures of one vLLM start-up log."""
 
     name: str
     version: str
@@ -53,7 +54,7 @@ class Start:
     kv_tokens: float | None
     needed: float | None
     formula_only: bool
-    """The report's weights are not this model's: only what a token costs is held against it."""
+    """The report's weights are of another checkpoint: only KV cache bytes per token are compared."""
 
 
 def starts(path: Path) -> list[Start]:
@@ -102,7 +103,7 @@ def compare(path: Path, models: Models) -> Table:
 
 
 def _planned(start: Start, models: Models) -> tuple[KnownModel, MemoryPlan] | str:
-    """The model and what planning says of it, or why it says nothing."""
+    """The model and its planned memory, or the reason why there is no plan."""
     known, gpu = models.find(start.model, start.quantization), gpus.find(start.gpu)
     if known is None:
         return f"model {start.model}: {models.why_unknown(start.model, start.quantization)}"
@@ -115,7 +116,7 @@ def _planned(start: Start, models: Models) -> tuple[KnownModel, MemoryPlan] | st
 
 
 def _judge(ratios: list[float], verdicts: list[str], unknown: int) -> tuple[str, tuple[str, ...]]:
-    """The last line of the table, and the aims that are missed."""
+    """The summary line of the table, and the missed aims."""
     within = sum(LEAST <= ratio <= MOST for ratio in ratios)
     accepted, refused = verdicts.count("accepted, but refused"), verdicts.count("refused, but ran")
     share = within / len(ratios) if ratios else 1.0
@@ -135,7 +136,7 @@ def _judge(ratios: list[float], verdicts: list[str], unknown: int) -> tuple[str,
 
 
 def plan(start: Start, known: KnownModel, gpu: tuple[str, Accelerator]) -> MemoryPlan:
-    """What planning says of that start."""
+    """The planned memory for the settings of that start."""
     name, accelerator = gpu
     model = Model.model_validate(
         {

@@ -1,6 +1,6 @@
-"""Which model a report means, by name: a row of the catalogue, or a `config.json` in a folder. Never a guess.
+"""Finds the model for a name in a report: a row of the catalogue, or a `config.json` in a folder. Ambiguous names match nothing.
 
-A name matches by its words, without the owner and what changes no shape (`Instruct`, `it`), and with the quantization told apart:
+A name matches by its words, without the owner and words that change no shape (`Instruct`, `it`); quantization is matched separately:
 `Llama-3.3-70B-Instruct FP8` is the catalogue's model with 8-bit weights.
 """
 
@@ -19,7 +19,7 @@ from config.architecture import Architecture, QuantizationConfig
 from tools.catalogue.hugging_face.config import architecture_from_config
 from tools.truth.points import CannotRead
 
-# Words of a name that say how the weights are stored.
+# Words of a name that give the quantization.
 _QUANTIZATIONS = {
     "fp8": "fp8",
     "w8a8": "int8",
@@ -33,7 +33,7 @@ _QUANTIZATIONS = {
     "fp4": "nvfp4",
     "mxfp4": "mxfp4",
 }
-# What stands for the same bits: a point's `fp4` is gpt-oss's own mxfp4.
+# Methods with the same bits are equivalent: `fp4` in a point matches gpt-oss's mxfp4.
 _BITS = {"fp8": "8", "int8": "8", "int4": "4", "awq": "4", "gptq": "4", "nvfp4": "f4", "mxfp4": "f4"}
 _QUANTIZED: dict[str, dict[str, Any]] = {
     "fp8": {"quant_method": "fp8"},
@@ -45,7 +45,7 @@ _QUANTIZED: dict[str, dict[str, Any]] = {
     "mxfp4": {"quant_method": "mxfp4"},
 }
 _SAME_SHAPE = frozenset({"instruct", "it", "chat", "hf", "base", "meta", "nvidia", "dynamic", "bf16", "fp16"})
-# Words of a report's column of quantization that say: none.
+# Values of a report's quantization column that mean none.
 _NOT_QUANTIZED = frozenset({"none", "no", "unquantized", "auto", "default", "bf16", "bfloat16", "fp16", "float16", "half"})
 _ACTIVE = re.compile(r"a\d+(\.\d+)?b")
 _DATE = re.compile(r"2[345]\d\d")
@@ -59,7 +59,7 @@ SHIPPED = Path(__file__).parent / "data" / "configs"
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model that planning can judge, and where it was found."""
+    """A model that planning can plan, and its source."""
 
     source: str
     architecture: Architecture
@@ -69,7 +69,7 @@ class KnownModel:
 
 @dataclass(frozen=True)
 class _Name:
-    """A name's words, joined, from strict to loose, and its quantization."""
+    """Normalised forms of a name, from strict to loose, and its quantization."""
 
     strict: str
     loose: str
@@ -88,11 +88,11 @@ class Models:
         self._unread: dict[str, str] = {}
 
     def find(self, name: str, quantization: str = "") -> KnownModel | None:
-        """The model of that name; None where none is known, or where two that differ could be meant.
+        """The model of that name; None if there is none, or if two different models match.
 
         Args:
-            name: as a report spells it.
-            quantization: as a report says it beside the name; heeded where the name itself says none.
+            name: as in the report.
+            quantization: the report's quantization column; used if the name itself has no quantization.
         """
         wanted = _parse(name)
         kind = wanted.quantization or _said(quantization)
@@ -105,7 +105,7 @@ class Models:
 
     @cached_property
     def _known(self) -> list[list[tuple[_Name, KnownModel]]]:
-        """Where to look, one after another: the folders, then the catalogue."""
+        """Names and models in search order: the folders, then the catalogue."""
         folders = [[model for name, file in _named_files(folder) if (model := self._from_file(name, file))] for folder in self._folders]
         return [[(_parse(model.source), model) for model in layer] for layer in (*folders, [*_from_catalogue()])]
 
@@ -118,7 +118,7 @@ class Models:
         return KnownModel(name, architecture, None, str(file))
 
     def why_unknown(self, name: str, quantization: str = "") -> str:
-        """Why `find` knows no such model, in a few words."""
+        """Short reason why `find` returns None."""
         if _parse(name).quantization is None and (_said(quantization) or "fp8") not in _BITS:
             return f"its quantization {quantization!r} is not known"
         return self._unread.get(_parse(name).loosest, "neither in the catalogue nor among the config.json files")
@@ -151,14 +151,14 @@ def _read(file: Path) -> Architecture:
 
 
 def _said(text: str) -> str | None:
-    """What a report's column says: `FP8 dynamic`, `gptq-int4`, `none`; None where it is not quantized, else what no table knows."""
+    """The quantization in a report's column (`FP8 dynamic`, `gptq-int4`, `none`): None if not quantized; an unknown text as it is."""
     words = [word for word in re.split(r"[^a-z0-9]+", text.lower()) if word]
     found = next((_QUANTIZATIONS[word] for word in words if word in _QUANTIZATIONS), None)
     return found or (None if all(word in _NOT_QUANTIZED for word in words) else text)
 
 
 def _choose(named: list[tuple[_Name, KnownModel]], kind: str | None) -> KnownModel | None:
-    """The first of `named` with quantization `kind`; failing that, the unquantized one, quantized. Of an unknown kind: none."""
+    """The first of `named` with quantization `kind`, else the unquantized model with `kind` applied; None for an unknown kind."""
     if kind is not None and kind not in _BITS:
         return None
     if kind is None:
@@ -176,7 +176,7 @@ def _choose(named: list[tuple[_Name, KnownModel]], kind: str | None) -> KnownMod
 
 
 def _shape(known: KnownModel) -> Architecture:
-    """What must agree between rows that one name could mean; a longer context changes no size."""
+    """The part of the architecture that must be equal in all rows that match one name; the context length may differ."""
     return known.architecture.model_copy(update={"max_position_embeddings": 1, "rope_scaling_factor": 1.0, "quantization_config": None})
 
 

@@ -40,10 +40,10 @@ _EMPTY = frozenset({"", "-", "n/a", "na", "none", "default", "?"})
 
 
 def number(row: Row, column: str, path: Path) -> float | None:
-    """A field as a number; None where it is empty, or says so.
+    """A field as a number; None if it is empty or a word for missing.
 
     Raises:
-        CannotRead: it is neither.
+        CannotRead: it is neither a number nor missing.
     """
     text = row.get(column, "").replace(",", "").lstrip("~ ")
     if text.lower() in _EMPTY:
@@ -58,6 +58,6 @@ def number(row: Row, column: str, path: Path) -> float | None:
 
 
 def version(text: str) -> tuple[int, ...]:
-    """`~0.31` and `vllm 0.10.1.1` as numbers to compare; what a version leaves open (`0.1x`, `?`) ends it."""
+    """`~0.31` and `vllm 0.10.1.1` as tuples of numbers to compare; an open part (`0.1x`, `?`) ends the tuple."""
     match = re.search(r"\d+(?:\.\d+)*", text)
     return tuple(int(part) for part in match.group().split(".")) if match else ()

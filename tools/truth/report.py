@@ -1,4 +1,4 @@
-"""What a comparison found, in one shape for all tables, and how it is printed."""
+"""Results of a comparison, in one format for all tables, and their printing."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Compared:
-    """One point: ours against the report. `ratio` is None where the report has no figure to hold ours against."""
+    """One point: planned and reported. `ratio` is planned / reported, or None if the report lacks the figure."""
 
     name: str
     cells: tuple[str, ...]
     ratio: float | None
     classes: tuple[str, ...]
     judged: bool = True
-    """Whether the aims are held against it."""
+    """Whether the point counts for the aims."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A comparison. `summary` is its last line; `missed` says which aims it misses."""
+    """A comparison. `summary`: its last line; `missed`: the missed aims."""
 
     title: str
     headings: tuple[str, ...]
@@ -33,7 +33,7 @@ class Table:
 
 
 def lines(table: Table) -> Iterable[str]:
-    """The table as text: points, classes, what is unknown; without its summary."""
+    """The table as text: points, classes, unknown models and GPUs; without its summary."""
     yield table.title
     yield from _aligned([("point", *table.headings, "ratio"), *((row.name, *row.cells, ratio_text(row.ratio)) for row in table.rows)])
     yield ""
@@ -48,7 +48,7 @@ def ratio_text(ratio: float | None) -> str:
 
 
 def mean_error(ratios: Iterable[float]) -> float:
-    """Mean of |ours / report - 1|; of nothing 0."""
+    """Mean of |planned / reported - 1|; 0 without ratios."""
     errors = [abs(ratio - 1) for ratio in ratios]
     return math.fsum(errors) / len(errors) if errors else 0.0
 

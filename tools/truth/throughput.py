@@ -1,6 +1,6 @@
-"""Output tokens per second, TTFT and TPOT as planned, against measurements of vLLM.
+"""Compares planned output tokens per second, TTFT and TPOT with measurements of vLLM.
 
-Grade A is a closed loop at a fixed concurrency, which is what planning plans; grade B (bursts, Poisson arrivals) is printed, not judged.
+Grade A is a closed loop at a fixed concurrency, as in planning; grade B (bursts, Poisson arrivals) is printed, but does not count.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ COLUMNS = (
 )
 HEADINGS = ("model", "GPU", "tokens", "at once", "tokens/s", "TTFT ms", "TPOT ms")
 SHIPPED = Path(__file__).parent / "data" / "throughput.csv"
-# The aims: mean error over the points of grade A, of models that the constants are fitted to (those of the points that ship) and of others.
+# The aims: mean error over points of grade A, of models that the constants are fitted to (those in the shipped points), and of others.
 MOST_ERROR, MOST_ERROR_UNSEEN = 0.20, 0.35
 FITTED, UNSEEN = "models of the fit", "other models"
-# Of a GPU's memory, what weights and KV cache take together where a report does not say; the rest as `planning/reserves.py` has it, about.
+# Share of a GPU's memory for weights and KV cache if the report has none; the rest is about the reserves of `planning/reserves.py`.
 _UTILIZATION = 0.9
 _RESERVES_GIB = 3.0
-# A report above this waited for room in the KV cache, which its other settings decide; its TTFT is held against nothing.
+# TTFT above this, ms, means queueing for KV cache, which depends on settings that are not reported; such a TTFT is not compared.
 _WAITED_MS = 10_000
 # More tokens, requests or GPUs than any run has.
 _MOST = 1e8
@@ -42,7 +42,7 @@ _MOST = 1e8
 
 @dataclass(frozen=True)
 class Run:
-    """One measurement. `in_flight` is per data parallel rank, as the reports count it."""
+    """One measurement. `in_flight` is per data parallel rank, as in the reports."""
 
     model: str
     quantization: str
@@ -110,7 +110,7 @@ def compare(path: Path, models: Models) -> Table:
 
 
 def _impossible(run: Run) -> str:
-    """What no run has, or the load that is not understood; empty where there is nothing of the kind."""
+    """Implausible figures of a run, or a load that is not understood; empty if the run is plausible."""
     counts = {"tensor": run.tensor, "input_len": run.prompt_tokens, "output_len": run.output_tokens, "output_tok_s": run.tokens_per_second}
     if wrong := [f"{name} {value:g}" for name, value in counts.items() if not 0 < value < _MOST]:
         return ", ".join(wrong)
@@ -174,7 +174,7 @@ def performance(run: Run, known: KnownModel, gpu: Accelerator) -> Performance:
 
 
 def serve(ours: Performance, run: Run, known: KnownModel) -> Served:
-    """What planning says of that run. Requests that come at a rate: as many in flight as stay in balance with it."""
+    """The planned speed of that run. For a request rate: with the requests in flight at which throughput equals the rate."""
     limit = room(run, known, ours.accelerator)
     if run.in_flight is not None:
         return ours.serve(run.in_flight, run.prompt_tokens, run.output_tokens, limit)
@@ -187,7 +187,7 @@ def serve(ours: Performance, run: Run, known: KnownModel) -> Served:
 
 
 def room(run: Run, known: KnownModel, gpu: Accelerator) -> float:
-    """Requests whose KV cache fits, each half way through its output; vLLM's own limit of 1,024 at most."""
+    """Requests whose KV cache fits, each half way through its output, at most 1,024 (vLLM's default max_num_seqs on large GPUs)."""
     cache = KvCache(known.architecture, run.tensor, run.pipeline)
     weights = weight_bytes(known.architecture, known.parameters) / (run.tensor * run.pipeline)
     free = (gpu.memory_gib * _UTILIZATION - _RESERVES_GIB) * 1024**3 - weights

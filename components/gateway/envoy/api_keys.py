@@ -1,6 +1,6 @@
-"""Who a key belongs to: the configuration of Envoy's `api_key_auth`, in a file of its own that it reads again when keys change.
+"""API keys of clients: the configuration of Envoy's `api_key_auth`, in its own file, which Envoy watches for changed keys.
 
-Secret, all of it. Envoy takes the key off the request and passes the client's name on, so that no key reaches a model server or a log.
+The whole file is secret. Envoy removes the key from the request and adds the client's name, so that no key reaches a model server or a log.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ FILE = "api-keys.json"
 FILTER = "api-keys"
 FILTER_TYPE = "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth"
 CLIENT_HEADER = "x-gateway-client"
-# OpenAI's clients send their key in the first, Anthropic's in the second, Azure's in the third. None of them goes on.
+# Headers with the key of OpenAI's, Anthropic's and Azure's clients. Envoy removes all of them.
 KEY_HEADERS = ("authorization", "x-api-key", "api-key")
 LEAST_CHARACTERS = 16
-# Envoy takes `Bearer ` off a key and compares letter by letter; the name of a scheme has no case (RFC 9110, 11.1).
+# Envoy strips `Bearer ` from a key, case-sensitively, but the name of a scheme is case-insensitive (RFC 9110, 11.1).
 _SCHEMES = ("", "bearer ", "BEARER ")
 
 
 def api_keys(keys: Mapping[str, str]) -> Message:
-    """The file's content. `keys`: by client, its key, or several that are all valid, with white space between them.
+    """The file's content. `keys`: by client, its key, or several valid keys separated by white space.
 
     Raises:
         ValueError: a key is too short or malformed, or two clients share one. Names clients, never a key.

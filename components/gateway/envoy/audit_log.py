@@ -1,4 +1,4 @@
-"""The audit log: a line of JSON a request on standard output. It holds no prompt, no key, and no model's name but those of the stack."""
+"""The audit log: one JSON line per request on standard output. It has no prompts and no keys, and only model names of the stack."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _FIELDS = {
 
 
 def model_metadata(model: str, colour: str) -> Message:
-    """Metadata of a cluster, from which the log knows what it is."""
+    """Metadata of a cluster from which the log takes `model` and `colour`."""
     return {"filter_metadata": {_NAMESPACE: {"model": model, "colour": colour}}}
 
 
 def remember_client() -> Message:
-    """A filter that notes who the client is: its header goes no further than the router, and the log is written afterwards."""
+    """A filter that copies the client's name into dynamic metadata for the log, because its header is removed before the router."""
     rule = {"header": CLIENT_HEADER, "on_header_present": {"metadata_namespace": _NAMESPACE, "key": "client"}}
     return http_filter("header_to_metadata", "Config", request_rules=[rule])
 

@@ -1,4 +1,4 @@
-"""Envoy's own configuration: what is fixed while a gateway pod lives. A change of it replaces the pods."""
+"""Envoy's bootstrap: the static part of its configuration. A change replaces the gateway's pods."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _MONITORS = "envoy.extensions.resource_monitors"
 
 @dataclass(frozen=True)
 class Process:
-    """Where this Envoy finds its files and binds its ports."""
+    """Files and ports of an Envoy process."""
 
     folder: str
-    """Holds the files that it watches."""
+    """Folder of the watched files."""
     port: int
     operations_port: int
-    """Readiness and metrics."""
+    """Port of readiness probe and metrics."""
     admin_port: int
-    """On the loopback interface only."""
+    """Port of the administration interface, on the loopback interface only."""
     replicas: tuple[str, int]
-    """Name and port of all gateway replicas, this one among them: they share the clients' rate limits."""
+    """DNS name and port of all gateway replicas, this one included: they share the clients' rate limits."""
     tls_folder: str | None = None
-    """Holds tls.crt and tls.key. None: no TLS."""
+    """Folder with tls.crt and tls.key. None: no TLS."""
     address: str = "0.0.0.0"  # noqa: S104 - of the pod
 
 
@@ -53,7 +53,7 @@ def bootstrap(plan: GatewayPlan, process: Process) -> Message:
 
 
 def watched_files(plan: GatewayPlan, models: Sequence[routes.ModelRoute], tls_folder: str | None) -> dict[str, Message]:
-    """Content by file name of what Envoy watches, API keys excepted. `tls_folder`: as of the process."""
+    """Content of the watched files by name, without the API keys. `tls_folder`: as in `Process`."""
     backends = ((route.model, backend) for route in models for backend in route.backends)
     return {
         **({certificate.FILE: certificate.certificate(tls_folder)} if tls_folder else {}),
@@ -72,8 +72,8 @@ def _admin_cluster(port: int) -> Message:
 
 
 def _overload_manager(plan: GatewayPlan) -> Message:
-    """Before the kernel kills the process for its memory, memory is given back, then the streams that hold the most of it are reset (of
-    HTTP/2; Envoy does not count what the others hold), then requests are refused."""
+    """Prevents OOM kills: as the heap grows Envoy first releases free memory, then resets the HTTP/2 streams with the most buffered data
+    (it does not track that of other streams), then refuses requests."""
     heap = "envoy.resource_monitors.fixed_heap"
     at_shrinking, at_refusal = {"threshold": {"value": SHRINK_AT_HEAP}}, {"threshold": {"value": REFUSE_AT_HEAP}}
     between = {"scaled": {"scaling_threshold": SHRINK_AT_HEAP, "saturation_threshold": REFUSE_AT_HEAP}}

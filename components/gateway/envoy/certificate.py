@@ -1,4 +1,4 @@
-"""The gateway's own certificate, by way of a file that Envoy watches: only of such a one it notices that it has been renewed."""
+"""The gateway's certificate as a secret (SDS) in a watched file, because Envoy reloads only those when they are renewed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _NAME = "certificate"
 
 
 def certificate(tls_folder: str) -> Message:
-    """The file's content. `tls_folder`: holds tls.crt and tls.key, a mounted Secret of type kubernetes.io/tls."""
+    """The file's content. `tls_folder`: folder of the mounted Secret of type kubernetes.io/tls."""
     pair = {
         "certificate_chain": {"filename": f"{tls_folder}/tls.crt"},
         "private_key": {"filename": f"{tls_folder}/tls.key"},
@@ -19,7 +19,7 @@ def certificate(tls_folder: str) -> Message:
 
 
 def tls(folder: str) -> Message:
-    """`transport_socket` of a listener. `folder`: where Envoy finds the file."""
+    """`transport_socket` of a listener. `folder`: the file's folder."""
     return extension(
         "envoy.transport_sockets.tls",
         "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",

@@ -29,7 +29,7 @@ def clients(plan: GatewayPlan) -> Message:
 
 
 def _but_for_the_list(limits: Message) -> Message:
-    """The list of models costs nothing: programs ask for it again and again."""
+    """Exempts `GET /v1/models` from the limits, because programs poll it."""
     skip = {"input": header_input(":path"), "exact_match_map": {"map": {MODELS_PATH: _action()}}}
     return {"matcher": {"matcher_tree": skip, "on_no_match": limits}}
 
@@ -87,5 +87,5 @@ def _concurrency_limit(most: int) -> Message:
 
 
 def _nobody() -> Message:
-    """For a client whose key is known already and who is not set up yet: refuses everything."""
+    """Refuses all requests of a client whose key is already loaded, but not yet its settings."""
     return http_filter("rbac", "RBAC", rules={"action": "ALLOW", "policies": {}})

@@ -1,6 +1,6 @@
-"""What Envoy talks to: one cluster a model and colour.
+"""Envoy's clusters: one for each model and colour.
 
-A file that Envoy watches: models come and go without a restart.
+A watched file: models are added and removed without a restart.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ FILE = "clusters.json"
 # The Service is headless: its name resolves to the replicas that are ready.
 DNS_REFRESH_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 3
-# Of /health. It answers late while an engine is busy, so only a long silence counts; the replicas' own readiness is stricter.
+# Health check of /health. A busy engine answers late, so only a long silence counts; the pods' readinessProbe is stricter.
 HEALTH_INTERVAL_SECONDS, HEALTH_TIMEOUT_SECONDS, HEALTH_FAILURES = 10, 5, 3
 # uvicorn closes a connection after 5 s without a request; one that Envoy keeps longer fails the next request.
 UPSTREAM_IDLE_SECONDS = 4
-# A replica that joins takes its full share only after this time: its caches are cold.
+# A new replica gets its full share of requests only after this time, because its caches are cold.
 SLOW_START_SECONDS = 60
 _UNLIMITED = 2**32 - 1
 EJECTION_SECONDS, FAILURES_TO_EJECT, MOST_EJECTED_PERCENT = 15, 3, 50
@@ -30,7 +30,7 @@ HASH_BALANCE_PERCENT = 150
 
 @dataclass(frozen=True)
 class Backend:
-    """Replicas of one colour of a model: addresses (one DNS name, as a rule) and their share of its requests."""
+    """Replicas of one colour of a model: addresses (usually one DNS name), and their weight."""
 
     colour: str
     addresses: Sequence[tuple[str, int]]
@@ -76,7 +76,7 @@ def endpoints(cluster: str, addresses: Iterable[Message]) -> Message:
 
 
 def resolved_by_dns() -> Message:
-    """`cluster_type`: every address that the names resolve to is a host."""
+    """`cluster_type` (DNS): every resolved address is a host."""
     return extension(
         "envoy.cluster.dns",
         "envoy.extensions.clusters.dns.v3.DnsCluster",
@@ -86,7 +86,7 @@ def resolved_by_dns() -> Message:
 
 
 def _balancing(model: RoutedModel) -> Message:
-    # A replica that is found unhealthy gets no further request: by default Envoy would gather such news for a second.
+    # An unhealthy replica gets no further request at once: by default Envoy merges health updates for a second.
     common: Message = {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"}
     if model.affinity.by == "none":
         slow_start = {"slow_start_window": seconds(SLOW_START_SECONDS)}
@@ -96,8 +96,8 @@ def _balancing(model: RoutedModel) -> Message:
 
 
 def _breaker(max_requests: int) -> Message:
-    """Requests are what is bounded. A bound on connections would count those that other worker threads keep idle, and let requests wait
-    for one of them instead of refusing them. All may be tried again: a replica that sheds load answers fastest, so it draws the most."""
+    """Limits requests, not connections: a limit on connections would count idle ones of other worker threads, and queue requests instead of
+    refusing them. max_retries is as high, because an overloaded replica answers 503 fastest and so attracts the most requests."""
     return {
         "max_requests": max_requests,
         "max_connections": _UNLIMITED,
@@ -118,8 +118,8 @@ def _health_check() -> Message:
 
 
 def _outlier_detection() -> Message:
-    """Ejects replicas that cannot be reached or break off. A status is no sign: 503 is a replica that sheds load, and to eject it would
-    put its share on the others; 500 can be the request's fault."""
+    """Ejects replicas that cannot be reached or reset connections. Statuses do not count: 503 is overload, and ejecting the replica would
+    move its load to the others; 500 can be the request's fault."""
     return {
         "split_external_local_origin_errors": True,
         "consecutive_local_origin_failure": FAILURES_TO_EJECT,

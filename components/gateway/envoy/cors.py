@@ -1,6 +1,6 @@
-"""Which web pages may call from a browser: the filter, and the policy that it takes from the virtual host.
+"""CORS: the filter, and its policy in the virtual host.
 
-It stands before authentication: a browser asks without a key whether it may send one.
+The filter is before authentication, because a browser's preflight request has no key.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def policy(origins: Sequence[str]) -> Message:
     fields = {
         "allow_origin_string_match": matches,
         "allow_methods": "GET, POST",
-        "allow_headers": "authorization, *",  # the asterisk does not stand for the first
+        "allow_headers": "authorization, *",  # `*` does not include authorization
         "expose_headers": _EXPOSED,
         "max_age": str(_MAX_AGE_SECONDS),
     }

@@ -9,13 +9,13 @@ from config.gateway import ANONYMOUS, Exposure
 from planning.gateway import GatewayPlan
 
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-# Bytes that are kept in memory for one connection while the other side is slow. Requests are kept whole, as far as the routes let them.
+# Buffer per connection while the peer is slow. Request bodies are buffered whole, up to the limit of the virtual host.
 STREAM_BUFFER_BYTES = 1024**2
 HEADERS_SECONDS = 10
 BODY_SECONDS = 300
 CONNECTION_IDLE_SECONDS = 900
 MOST_STREAMS_A_CONNECTION = 256
-# How many addresses at the end of X-Forwarded-For are the exposure's own word: Google's load balancer appends the client's and its own.
+# Trusted addresses at the end of X-Forwarded-For, by exposure: Google's load balancer appends the client's and its own.
 _PROXIES: dict[Exposure, int] = {"cluster-ip": 0, "load-balancer": 0, "ingress": 1, "gke-gateway": 2}
 
 
@@ -28,7 +28,7 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         always_set_request_id_in_response=True,
         common_http_protocol_options={
             "idle_timeout": seconds(CONNECTION_IDLE_SECONDS),
-            # Nothing of them goes on, so that `x_gateway_client` cannot be taken for `x-gateway-client`; the request does.
+            # Drops the header, so that `x_gateway_client` cannot be taken for `x-gateway-client`, but not the request.
             "headers_with_underscores_action": "DROP_HEADER",
         },
         http_protocol_options={
@@ -40,7 +40,7 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
             "max_concurrent_streams": MOST_STREAMS_A_CONNECTION,
             "initial_stream_window_size": STREAM_BUFFER_BYTES,
             "initial_connection_window_size": STREAM_BUFFER_BYTES,
-            # Ends the stream that is malformed, and not those of others beside it.
+            # Resets only the malformed stream, not the other streams of the connection.
             "override_stream_error_on_invalid_http_message": True,
         },
         request_headers_timeout=seconds(HEADERS_SECONDS),
@@ -67,7 +67,7 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         "name": "front",
         "address": socket(address, port),
         "per_connection_buffer_limit_bytes": STREAM_BUFFER_BYTES,
-        # It waits for the first bytes: a connection that stays silent is closed, and takes no place from others.
+        # The inspector waits for the first bytes, with a timeout that closes silent connections.
         "listener_filters": [_inspector("tls" if encrypted else "http")],
         "listener_filters_timeout": seconds(HEADERS_SECONDS),
         "filter_chains": [chain],
@@ -80,8 +80,8 @@ def _inspector(protocol: str) -> Message:
 
 
 def operations_listener(address: str, port: int, admin_cluster: str) -> Message:
-    """Two paths of the administration interface, which itself stays on the loopback interface. Open at any load: who looks at a pod that
-    is at its limit must not take it for a dead one."""
+    """Two paths of the administration interface, which itself stays on the loopback interface. Exempt from load limits, so that a pod at
+    its limit still answers probes."""
     paths = ("/ready", "/stats/prometheus")
     routes = [{"match": {"path": path, "headers": [header_is(":method", "GET")]}, "route": {"cluster": admin_cluster}} for path in paths]
     manager = _manager(
@@ -100,7 +100,7 @@ def operations_listener(address: str, port: int, admin_cluster: str) -> Message:
 
 
 def _manager(name: str, idle_seconds: int, **fields: object) -> Message:
-    """What all listeners have: paths that mean one thing, and no stream that is silent for ever."""
+    """Common settings of all listeners: path normalisation and idle timeouts."""
     return extension(
         "envoy.filters.network.http_connection_manager",
         _MANAGER,
@@ -116,7 +116,7 @@ def _manager(name: str, idle_seconds: int, **fields: object) -> Message:
 
 
 def _without_forged_headers(plan: GatewayPlan) -> Message:
-    """Takes away what only the gateway may say; without authentication, says who everybody is."""
+    """Removes headers that only the gateway may set; without authentication, sets the client to `anonymous`."""
     mutations: list[Message] = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in ("x-gateway-", "x-envoy-")]
     if plan.settings.authentication == "none":
         mutations.append({"append": header_set_to(api_keys.CLIENT_HEADER, ANONYMOUS)})
@@ -135,7 +135,7 @@ def _authentication(plan: GatewayPlan, folder: str) -> list[Message]:
 
 
 def _from_file(name: str, type_name: str, folder: str, file: str) -> Message:
-    """A filter that comes from its file alone; until that is read, nobody gets in."""
+    """A filter whose configuration is in a watched file; until Envoy has read it, requests are refused."""
     discovery = {"config_source": watched(folder, file), "type_urls": [f"type.googleapis.com/{type_name}"]}
     return {"name": name, "config_discovery": discovery}
 

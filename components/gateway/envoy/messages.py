@@ -1,4 +1,4 @@
-"""Envoy's configuration is protobuf in JSON, where a message that could be of any type names its own: the two forms of that."""
+"""Envoy's configuration as protobuf JSON: messages of type Any with their `@type`, and other common messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PREFIX = "type.googleapis.com/"
 
 
 def typed(type_name: str, **fields: Any) -> Message:
-    """A message that says its type."""
+    """An Any message with its `@type`."""
     return {"@type": _PREFIX + type_name, **fields}
 
 

@@ -1,7 +1,7 @@
-"""What clients read when the gateway itself answers: errors in the shape of OpenAI's API, so that its clients raise the right exception.
+"""The gateway's own error responses, in the format of OpenAI's API, so that client libraries raise the right exception.
 
-A filter's own answer (no valid key, a limit, no healthy replica) gets a body by its status and by Envoy's response flags; answers that this
-program writes whole (`error_response`, and those of the Lua filters) pass as they are.
+Local replies of Envoy's filters (no valid key, a limit, no healthy replica) get a body by their status and response flags; responses that
+this program writes completely (`error_response`, and those of the Lua filters) are not changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _INVALID, _SERVER = "invalid_request_error", "server_error"
 
 @dataclass(frozen=True)
 class _Reply:
-    """An error for answers with this status and, if given, one of these response flags or these details.
+    """The error for local replies with this status and, if given, one of these response flags or details.
 
     `becomes`: the status that the client sees.
     """
@@ -78,7 +78,7 @@ JSON_HEADERS: list[Message] = [header_set_to("content-type", _JSON)]
 
 
 def local_replies() -> Message:
-    """`local_reply_config`. The first mapper that fits decides; direct responses and those of Lua are complete as they are."""
+    """`local_reply_config`. The first matching mapper applies; direct responses and those of Lua are already complete."""
     return {"mappers": [{"filter": _details("direct_response", "lua_response")}, *map(_mapper, _REPLIES)]}
 
 
@@ -99,7 +99,7 @@ def _mapper(reply: _Reply) -> Message:
 
 
 def _details(*values: str) -> Message:
-    """A filter for answers with one of these details, which say what part of Envoy gave them."""
+    """An access log filter for one of these response code details, which name the part of Envoy that replied."""
     cel = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
     expression = f"response.code_details in {list(values)}"
     return {"extension_filter": extension("envoy.access_loggers.extension_filters.cel", cel, expression=expression)}

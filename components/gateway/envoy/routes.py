@@ -1,4 +1,4 @@
-"""Where a request goes, by its model. The tables are hash maps, so their size costs nothing per request.
+"""Routes by model. Matcher trees are hash maps, so routing time does not depend on the number of models.
 
 A file that Envoy watches, because models and weights change without a restart.
 """
@@ -22,11 +22,11 @@ FILE = "models.json"
 ROUTES = "models"
 OPERATION_HEADER, MODEL_HEADER = "x-gateway-operation", "x-gateway-model"
 INTERNAL_HEADERS = (CLIENT_HEADER, OPERATION_HEADER, MODEL_HEADER, DEFAULT_MODEL_HEADER)
-# Kept beside the request: its headers of the gateway's own are gone before a replica is chosen.
+# Filter state with the prefix: the gateway's own headers are removed before the load balancer chooses a replica.
 PREFIX_STATE = "vllm-platform.prefix"
 
-# One try beside the first, on another replica. `reset` is a replica that goes away before it has answered at all: once the first byte of
-# an answer is on its way, nothing is tried again. No more than one: a prompt that kills its replica would take as many as it is tried on.
+# One retry, on another replica. `reset`: the replica disconnects before the first byte of its response; after that Envoy never retries.
+# Only one, because a prompt that crashes its replica would crash every replica that it is retried on.
 _RETRIES: Message = {
     "retry_on": "connect-failure,refused-stream,reset-before-request,reset,retriable-status-codes",
     "retriable_status_codes": [503],
@@ -34,7 +34,7 @@ _RETRIES: Message = {
     "retry_host_predicate": [
         extension("envoy.retry_host_predicates.previous_hosts", "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate")
     ],
-    # Balancing is by chance: with fewer draws a retry would now and then meet the replica that has just failed.
+    # Load balancing is random: with fewer attempts a retry would sometimes choose the replica that has just failed.
     "host_selection_retry_max_attempts": 20,
     "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
 }
@@ -43,7 +43,7 @@ _LARGEST_ANSWER_BYTES = 16 * 1024**2
 
 @dataclass(frozen=True)
 class ModelRoute:
-    """A model and where it runs. The weights are of one another; a model that changes colours has two backends."""
+    """A model and its backends, with relative weights; a model has two backends while it changes its colour."""
 
     model: RoutedModel
     backends: Sequence[Backend]
@@ -82,7 +82,7 @@ def _model_route(plan: GatewayPlan, route: ModelRoute, name: str) -> Message:
 
 
 def _allowed(plan: GatewayPlan, model: RoutedModel) -> Message:
-    """Nothing where every client may use the model."""
+    """RBACPerRoute that allows the clients that may use the model; empty if all may."""
     names = [client.name for client in plan.clients.values() if model.name in client.models]
     if len(names) == len(plan.clients):
         return {}
@@ -98,7 +98,7 @@ def _list(client: RoutedClient, models: Mapping[str, RoutedModel]) -> Message:
 
 
 def _description(model: RoutedModel, name: str) -> Message:
-    """`max_model_len` as vLLM says it: agents size their prompts by it."""
+    """An entry of `GET /v1/models`, with `max_model_len` as in vLLM's, because agents size their prompts by it."""
     return {"id": name, "object": "model", "created": 0, "owned_by": "vllm-platform", "max_model_len": model.max_model_len}
 
 
@@ -114,13 +114,13 @@ def _route(name: str, **fields: Any) -> Message:
 
 
 def _undecided() -> Message:
-    """The route of a request until its operation is known. It leads nowhere, yet it must be one with an action: of a direct response Envoy
-    does not take the virtual host's limit of the body, and would keep no more of it than a connection's buffer holds."""
+    """The route of a request until its model is known. It is never used, but needs a `route` action: with a direct response Envoy ignores
+    the virtual host's limit on the body, and buffers only as much as a connection's buffer holds."""
     return _route("undecided", route={"cluster": "none"})
 
 
 def _choose(header: str, table: Mapping[str, Message], otherwise: Message) -> Message:
-    """The entry that the header names."""
+    """A matcher: the table's entry for the header's value."""
     if not table:
         return otherwise
     tree = {"input": header_input(header), "exact_match_map": {"map": dict(table)}}

@@ -1,4 +1,4 @@
-"""The two Lua filters: one reads what a request asks for, one reads its answer."""
+"""The two Lua filters: one for requests, one for responses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).parent
 
 
 def request(plan: GatewayPlan) -> Message:
-    """Keeps the body until it is whole, if there is room for it, finds its model and lets the route be chosen."""
+    """Buffers the whole body if there is memory for it, finds its `model`, and selects the route."""
     constants = {
         "AFFINITY": any(model.affinity.by == "prefix" for model in plan.models.values()),
         "PREFIX": PREFIX_STATE,
@@ -28,13 +28,13 @@ def request(plan: GatewayPlan) -> Message:
 
 
 def answer() -> Message:
-    """Belongs before the filters whose answers it completes: of an answer, the first filter is the last to see it."""
+    """Must precede the filters whose local replies it completes: responses pass the filters in reverse order."""
     return _lua("answer", {"RETRY_AFTER": str(RETRY_AFTER_SECONDS)}, "answer.lua")
 
 
 def _lua(name: str, constants: Mapping[str, bool | int | str], *files: str) -> Message:
     """A filter whose script is these constants and these files."""
-    # As JSON writes them, so does Lua.
+    # JSON literals of these types are valid Lua.
     lines = [f"local {constant} = {json.dumps(value)}" for constant, value in constants.items()]
     source = "\n".join([*lines, *((_FOLDER / file).read_text() for file in files)])
     return extension(name, "envoy.extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": source})

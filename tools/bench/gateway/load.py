@@ -1,4 +1,4 @@
-"""Clients: wrk, which waits for each answer and, unless it goes flat out, pauses between requests."""
+"""Clients: wrk, which waits for each response and pauses between requests if a rate is given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCRIPT = Path(__file__).with_name("wrk.lua")
 
 @dataclass(frozen=True)
 class Load:
-    """`rate`: requests a second of all clients together, about; None: each client asks again at once."""
+    """`rate`: approximate requests per second of all clients together; None: without pauses."""
 
     kind: str
     """plain or stream."""
@@ -24,7 +24,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of wrk against one target. Latency is of whole answers, from a request's first byte to its answer's last."""
+    """One run of wrk against one target. Latency: from the first byte of a request to the last byte of its response."""
 
     requests: int
     failed: int
@@ -34,9 +34,9 @@ class Measured:
 
 
 def run(port: int, load: Load, seconds: int, *, key: str, asked: int) -> Measured:
-    """Raises: RuntimeError: wrk failed, or an answer was missing or no success."""
+    """Raises: RuntimeError: wrk failed, or a response was missing or not successful."""
     pause = load.clients * 1000 / load.rate if load.rate else 0
-    # A thread's timers fire at whole milliseconds: clients that share one would come in bursts.
+    # A wrk thread's timers fire at whole milliseconds, so clients that share a thread would send bursts.
     threads = load.clients if load.rate else 1
     command = ["wrk", f"-c{load.clients}", f"-t{threads}", f"-d{seconds}s", f"-s{_SCRIPT}", f"http://127.0.0.1:{port}"]
     arguments = ["--", key, str(asked), load.kind, f"{pause:g}"]

@@ -1,4 +1,4 @@
-"""The results as tables, in Markdown so that they can be pasted into docs/benchmarks.md, and whether the aim is met."""
+"""The results as Markdown tables for docs/benchmarks.md, and whether the aim is met."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tools.bench.gateway.load import Load
 from tools.bench.gateway.rounds import FLAT_OUT, FLAT_OUT_CLIENTS, RATES, Extent, Results
 from tools.bench.gateway.targets import RunningGateway, Target, resident_mib
 
-# The aim: the gateway's 99th percentile adds at most this much, in ms, given what the TCP proxy's adds.
+# The aim: the latency that the gateway adds at p99 is at most the TCP proxy's times this factor, plus this many ms.
 _FACTOR, _ALLOWANCE_MS = 1.5, 0.5
 
 
 class Report:
-    """`targets`: no gateway, the TCP proxy, and then what is compared with them."""
+    """`targets`: no gateway, the TCP proxy, then the targets compared with them."""
 
     def __init__(self, results: Results, targets: Sequence[Target], gateways: Sequence[RunningGateway], extent: Extent) -> None:
         self.results, self.gateways, self.extent = results, gateways, extent
@@ -47,7 +47,7 @@ class Report:
         return table
 
     def footprint(self) -> Table:
-        """Adds a model to each gateway, so it comes last."""
+        """Call it last: it adds a model to each gateway."""
         table = _table("Seconds to start, seconds until an added model answers, MiB after the load")
         for heading in ("", "start s", "added model s", "memory MiB"):
             table.add_column(heading, justify="right" if heading else "left")

@@ -1,4 +1,4 @@
-"""Who is measured how often: all targets in turn, round after round."""
+"""The order of measurements: every round measures all targets in turn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.bench.gateway.load import Load, Measured
 from tools.bench.gateway.targets import Target, cpu_seconds
 
 KINDS = ("plain", "stream")
-# Requests a second of all clients together: far from what two cores can do, so that latency is the way and not the queue.
+# Requests per second of all clients together: far below the limit of two cores, so that latency has no queueing in it.
 RATES = {"plain": 500, "stream": 150}
 FLAT_OUT_CLIENTS = 128
 IDLE_SECONDS = 3
@@ -20,7 +20,7 @@ IDLE_SECONDS = 3
 
 @dataclass(frozen=True)
 class Extent:
-    """How much to measure. A run is `seconds` long."""
+    """Number of rounds and clients. `seconds`: length of a run."""
 
     rounds: int
     flat_out_rounds: int
@@ -38,12 +38,12 @@ FLAT_OUT = [Load(kind, FLAT_OUT_CLIENTS, None) for kind in KINDS]
 
 @dataclass
 class Results:
-    """Runs by load and target, one a round; CPU seconds of the target's process beside each."""
+    """By load and target: one wrk run per round, and the CPU seconds of the target's process during each."""
 
     runs: dict[tuple[Load, str], list[Measured]] = field(default_factory=dict)
     cpu: dict[tuple[Load, str], list[float]] = field(default_factory=dict)
     idle: dict[str, float] = field(default_factory=dict)
-    """Share of a CPU that a target takes without requests."""
+    """CPUs that a target uses without requests."""
 
     def p(self, percent: int, each: Load, target: str) -> float:
         """Latency in ms: the median of the rounds."""
@@ -66,7 +66,7 @@ class Results:
 
 
 def measure(targets: Sequence[Target], extent: Extent, said: Callable[[str], None]) -> Results:
-    """`said`: told of the progress.
+    """`said`: called with progress messages.
 
     Raises:
         RuntimeError: a request failed.

@@ -1,4 +1,4 @@
-"""What stands between the clients and the model server: nothing, a TCP proxy, vllm-router, or the gateway with some number of models."""
+"""Targets between clients and model server: none, a TCP proxy, vllm-router, or the gateway with a given number of models."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from tools.stacks import ROOT
 VLLM_ROUTER = "vllm-router==0.1.17"
 ROUTER_FOLDER = ROOT / "build" / "vllm-router"
 READY_SECONDS = 60
-# Far above what the runs need: a limit that is checked and never reached.
+# Limits that the gateway checks and the runs never reach.
 _MOST_IN_FLIGHT, _REQUESTS_PER_MINUTE, _MAX_MODEL_LEN = 10_000, 100_000_000, 8192
 _CLIENT, _OTHER_CLIENT = "bench", "other"
 
 
 @dataclass(frozen=True)
 class Target:
-    """`pid`: of the process that answers on the port. `asked`: how many models the clients ask for, each as often as the others."""
+    """`pid`: the process that listens on the port. `asked`: number of models that clients request, each equally often."""
 
     name: str
     port: int
@@ -91,7 +91,7 @@ def envoy_version() -> str:
 
 
 def install_vllm_router() -> str | None:
-    """Into an environment of its own. What went wrong; None: it is there."""
+    """Installs vllm-router into its own virtual environment; returns the error, or None."""
     if not (ROUTER_FOLDER / "bin" / "vllm-router").is_file():
         try:
             subprocess.run([sys.executable, "-m", "venv", "--clear", str(ROUTER_FOLDER)], check=True, capture_output=True)  # noqa: S603
@@ -111,7 +111,7 @@ class RunningGateway:
     upstream_port: int
 
     def seconds_to_add_a_model(self) -> float:
-        """From the moment that its files are there to the first answer of a model that was not there before."""
+        """From swapping in Envoy's files with a new model to the first response of that model."""
         name = f"model-{self.models}"
         plan, routes = configuration(self.models + 1, self.upstream_port)
         self.envoy.configure(plan, routes)
@@ -130,7 +130,7 @@ class RunningGateway:
 
 @contextmanager
 def gateway(models: int, upstream_port: int) -> Generator[RunningGateway]:
-    """The gateway with `models` models, all of which the upstream serves, and all that it checks of a request turned on."""
+    """The gateway with `models` models, all served by the upstream, and with every check of a request turned on."""
     plan, routes = configuration(models, upstream_port)
     key = secrets.token_hex(24)
     keys = {_CLIENT: key, _OTHER_CLIENT: secrets.token_hex(24)}
@@ -142,7 +142,7 @@ def gateway(models: int, upstream_port: int) -> Generator[RunningGateway]:
 
 
 def configuration(models: int, upstream_port: int) -> tuple[GatewayPlan, Sequence[ModelRoute]]:
-    """A client with a rate limit that may use every model, and another that may use none: so there are rules to check."""
+    """A client with a rate limit that may use every model, and another that may use none, so that Envoy has rules to check."""
     names = [f"model-{index}" for index in range(models)]
     routed = {name: RoutedModel(name, (name,), _MOST_IN_FLIGHT, Affinity(), _MAX_MODEL_LEN) for name in names}
     clients = {
@@ -155,7 +155,7 @@ def configuration(models: int, upstream_port: int) -> tuple[GatewayPlan, Sequenc
 
 @contextmanager
 def _process(command: Sequence[str], port: int) -> Generator[subprocess.Popen[bytes]]:
-    """Once it answers at /health, itself or from the model server; killed in the end.
+    """Starts a process, waits until /health answers through it, and kills it at the end.
 
     Raises:
         RuntimeError: it did not become ready; the message ends with its output.

@@ -1,5 +1,5 @@
-"""A model server that costs as little as Python can: `python -m tools.bench.gateway.upstream PORT`. It answers any chat with the same
-words, whole, or streamed with a write for each token. It knows no chunked requests.
+"""A minimal model server with low CPU use: `python -m tools.bench.gateway.upstream PORT`. It answers any chat request with the same
+text, at once, or streamed with one write per token. It does not support chunked requests.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(WHOLE)
 
     def _write(self, index: int) -> None:
-        """A token, and after whatever else is due the next one: streams interleave."""
+        """Writes one token and schedules the next with the event loop, so that streams interleave."""
         self._transport.write(STREAM[index])
         if index + 1 < len(STREAM):
             asyncio.get_running_loop().call_soon(self._write, index + 1)

@@ -1,1 +1,1 @@
-"""`make calibrate`: what a start-up log of vLLM says of memory, as a row that the plan uses."""
+"""`make calibrate`: the memory figures of a vLLM start-up log, as a `measured` row for the plan."""

@@ -1,4 +1,4 @@
-"""A start-up log as the row that the catalogue and a stack may hold."""
+"""Turns a start-up log into a `measured` row for the catalogue or a stack."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from config.measured import Measured
 from planning.memory import default_limits
 from tools.catalogue.calibrate.startup_log import Incomplete, StartupLog
 
-# As near as two roundings: GPUs of different kinds differ by little more.
+# Tolerance for rounding in the log and in the catalogue; the memory of different GPUs differs by little more.
 _SAME_MEMORY_GIB = 0.02
 
 
 def measured_row(log: StartupLog, gpu: str, today: date) -> Measured:
-    """The row of a log. vLLM's lines have no year: the last one in which their day is not in the future."""
+    """The row of a log. vLLM's lines have no year: taken is the latest year in which their day is not in the future."""
     month, day = log.month_and_day or (today.month, today.day)
     year = today.year - ((month, day) > (today.month, today.day))
     seqs = log.max_num_seqs or default_limits(catalog.accelerators()[gpu], gpu).max_num_seqs
@@ -39,7 +39,7 @@ def measured_row(log: StartupLog, gpu: str, today: date) -> Measured:
 
 
 def gpu_of(log: StartupLog, said: str) -> str:
-    """The GPU that a log is from: as it was said, or the only one of the catalogue with that memory.
+    """The GPU of a log: `said`, or the only GPU of the catalogue with the log's memory size.
 
     Raises:
         Incomplete: the catalogue has no such GPU, or several.

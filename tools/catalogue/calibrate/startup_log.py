@@ -1,7 +1,7 @@
-"""Reads what a start of vLLM (0.18 to 0.33) reported of its memory out of its log. Pure.
+"""Reads memory figures from a start-up log of vLLM 0.18 to 0.33. No I/O.
 
-Lines may carry a process (`(Worker_TP0 pid=57)`), a level and a time, colours, or what a container's runtime puts before them. Of
-several starts in one log the last counts, of several GPUs the one with the least KV cache.
+Lines may have prefixes: a process (`(Worker_TP0 pid=57)`), level and time, colours, a container runtime's prefix. Of several starts in
+one log the last one counts, of several GPUs the one with the least KV cache.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Incomplete(Exception):  # noqa: N818 - reads as what happened
 
 @dataclass(frozen=True)
 class StartupLog:
-    """One start. Sizes in GiB per GPU; what the log does not say is None."""
+    """Figures of one start. Sizes in GiB per GPU; None if the log does not have them."""
 
     version: str
     tensor: int
@@ -85,7 +85,7 @@ def read(text: str) -> StartupLog:
 
 
 def _last_start(text: str) -> tuple[str, re.Match[str], str]:
-    """What comes before the last engine's line, that line, and what follows."""
+    """Text before the last "Initializing a V1 LLM engine" line, the match of that line, and the text after it."""
     starts = list(_ENGINE.finditer(text))
     if not starts:
         raise Incomplete("the log has no line 'Initializing a V1 LLM engine (v...) with config: ...'")
@@ -93,7 +93,7 @@ def _last_start(text: str) -> tuple[str, re.Match[str], str]:
 
 
 def _arguments(before: str) -> dict[str, Any]:
-    """What the server was started with; values that are no Python literals are left out."""
+    """The server's non-default arguments from the log; values that are not Python literals are left out."""
     lines = list(_ARGUMENTS.finditer(before))
     if not lines:
         return {}

@@ -1,7 +1,7 @@
-"""Translates a Hugging Face `config.json` into the architecture that planning reads. Pure.
+"""Translates a Hugging Face `config.json` into an `Architecture`. No I/O beside the data files here.
 
-Takes the text model out of a multimodal one, says in a pattern what the file lists layer by layer, fills in what transformers'
-classes fill in, and refuses what planning does not know.
+Extracts the text model of a multimodal model, summarises per-layer lists as patterns, fills in the defaults of transformers' config
+classes, and refuses keys that planning does not know.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from tools.catalogue.hugging_face.keys import SPELLINGS, unknown_keys
 from tools.catalogue.hugging_face.layers import attention_layers, expert_layers
 from tools.catalogue.hugging_face.rope import positions
 
-# Where multimodal files keep their text model, one inside the other.
+# Keys of the text model in multimodal config.json files, from the outermost to the innermost.
 _TEXT = ("thinker_config", "text_config", "llm_config", "language_config", "language_model_config")
-# Keys that ChatGLM and the GLM-4 of its class spell in their own way.
+# ChatGLM's spelling of keys, also used by GLM-4 models of the same class.
 _CHATGLM = {
     "multi_query_group_num": "num_key_value_heads",
     "ffn_hidden_size": "intermediate_size",
@@ -35,14 +35,14 @@ _QUANTIZATION = ("quantization_config", "compression_config")
 
 
 class CannotTranslate(ValueError):  # noqa: N818 - reads as what happened
-    """Why a config.json has no architecture that planning knows."""
+    """Why a config.json cannot be translated into an architecture."""
 
 
 def architecture_from_config(config: dict[str, Any], hf_quant_config: dict[str, Any] | None = None) -> Architecture:
-    """The architecture of the model in `config`; `hf_quant_config` is what lies beside it where config.json does not say it.
+    """The architecture of the model in `config`. `hf_quant_config`: content of hf_quant_config.json, if config.json has no quantization.
 
     Raises:
-        CannotTranslate: the model is of a kind that planning does not know.
+        CannotTranslate: planning does not support this kind of model.
         pydantic.ValidationError: `config` lacks a key that an architecture needs.
     """
     text = _text_model(config)
@@ -68,7 +68,7 @@ def architecture_from_config(config: dict[str, Any], hf_quant_config: dict[str, 
 
 
 def as_row(architecture: Architecture) -> dict[str, Any]:
-    """The keys that differ from their defaults: what a catalogue row or an inline `architecture:` holds."""
+    """The keys that differ from their defaults, for a catalogue row or an inline `architecture:`."""
     plain = architecture.model_dump(mode="json", exclude_defaults=True, by_alias=False)
     return {"model_type": plain.pop("model_type"), "torch_dtype": architecture.torch_dtype} | {
         key: value for key, value in plain.items() if key != "torch_dtype"
@@ -77,12 +77,12 @@ def as_row(architecture: Architecture) -> dict[str, Any]:
 
 @cache
 def _all_defaults() -> dict[str, dict[str, Any]]:
-    """`defaults`, and `nested`: those that only a text model within another is published without."""
+    """`defaults` by model type; `nested`: further defaults for text models inside a multimodal config.json."""
     return json.loads(_DEFAULTS.read_text())
 
 
 def class_defaults(model_type: str) -> dict[str, Any]:
-    """What transformers' class fills in where config.json is silent, in an architecture's spelling."""
+    """Defaults of transformers' config class for keys that config.json omits, in the spelling of `Architecture`."""
     return _spelt(_all_defaults()["defaults"].get(model_type, {}))
 
 
@@ -93,28 +93,28 @@ def _text_model(config: dict[str, Any]) -> dict[str, Any]:
         if isinstance(nested, dict):
             text = {**text, **nested}
     if text.get("model_type") == "chatglm":
-        text.pop("multi_query_attention", None)  # multi_query_group_num says it
+        text.pop("multi_query_attention", None)  # multi_query_group_num has the number of KV heads
         text = {_CHATGLM.get(key, key): value for key, value in text.items()}
     if str(text.get("model_type")).startswith("gemma4"):
-        text.pop("per_layer_config", None)  # what transformers makes of global_head_dim and num_global_key_value_heads
+        text.pop("per_layer_config", None)  # derived by transformers from global_head_dim and num_global_key_value_heads
     return text
 
 
 def _spelt(text: dict[str, Any]) -> dict[str, Any]:
-    """Keys in an architecture's spelling; a key's own spelling wins over others."""
+    """Keys in the spelling of `Architecture`, which wins over another spelling of the same key."""
     found = {SPELLINGS[key]: value for key, value in text.items() if key in SPELLINGS and value is not None}
     return found | {key: value for key, value in text.items() if key not in SPELLINGS and not (value is None and key in found)}
 
 
 def _says_something(key: str, value: Any) -> bool:
-    """Not null, and not a zero that stands for nothing, such as `shared_expert_intermediate_size: 0`."""
+    """False for null, and for a zero that means absence, such as `shared_expert_intermediate_size: 0`."""
     if value is None or value == "auto" or key.endswith("_config") or key == "layer_types":
         return False
     return not (value == 0 and Architecture.model_fields[key].default is None)
 
 
 def _linear_attention(text: dict[str, Any]) -> dict[str, Any]:
-    """Kimi's delta attention, in the keys of linear attention."""
+    """Kimi Delta Attention, in the keys of linear attention."""
     linear = text.get("linear_attn_config")
     if not isinstance(linear, dict):
         linear = {"num_heads": text.get("linear_num_heads"), "head_dim": text.get("linear_head_dim")}
@@ -132,7 +132,7 @@ def _linear_attention(text: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mlp(text: dict[str, Any], architecture: dict[str, Any]) -> dict[str, Any]:
-    """The width that LFM2's class makes of the file's; a Granite hybrid without experts has its shared one."""
+    """MLP width: LFM2's class derives it from the file's; a Granite hybrid without experts uses the shared expert's width."""
     if text.get("model_type") == "granitemoehybrid" and not architecture.get("num_experts"):
         return {"intermediate_size": architecture.pop("shared_expert_intermediate_size", None)}
     width = architecture.get("intermediate_size")
@@ -144,7 +144,7 @@ def _mlp(text: dict[str, Any], architecture: dict[str, Any]) -> dict[str, Any]:
 
 
 def _indexers(text: dict[str, Any]) -> dict[str, Any]:
-    """Layers with an indexer of their own, where others use its choice."""
+    """Number of layers with their own indexer; the other layers reuse its selection."""
     if types := text.get("indexer_types"):
         return {"indexer_layers": sum(kind == "full" for kind in types)}
     return {}
@@ -153,7 +153,7 @@ def _indexers(text: dict[str, Any]) -> dict[str, Any]:
 def _quantized(
     architecture: Architecture, config: dict[str, Any], text: dict[str, Any], hf_quant_config: dict[str, Any] | None
 ) -> Architecture:
-    """The architecture with its quantization, summed up by class of module where lists say more than bits."""
+    """The architecture with its quantization, summarised by class of modules if it has lists of modules."""
     said = next((found for whole in (config, text) for key in _QUANTIZATION if isinstance(found := whole.get(key), dict) and found), None)
     if said is None and hf_quant_config is None:
         return architecture

@@ -1,4 +1,4 @@
-"""The encoders of images and audio in a config.json: their sizes, and the most tokens that one image or recording becomes."""
+"""Vision and audio encoders in a config.json: their sizes, and the most tokens of one image or recording."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _SPELLINGS = {
     "intermediate_size": ("intermediate_size", "vt_intermediate_size", "encoder_ffn_dim"),
     "hidden_size": ("embed_dim", "vt_hidden_size", "d_model", "hidden_size"),
 }
-# Model types (beginnings) whose encoder's MLP has a gate: three matrices.
+# Prefixes of model types whose encoder has a gated MLP: three matrices.
 _GATED = ("qwen2_5_vl", "qwen2_5_omni", "pixtral", "mistral3", "gemma4")
-# Tokens of the largest image, where the processor's defaults and not config.json say it: their max_pixels by the area of a token
+# Tokens of the largest image, if given by the image processor's defaults instead of config.json: max_pixels divided by the area of a token
 # (Qwen), 16 tiles and an overview of 144 (Llama 4), 1540 pixels in steps of 28 (Pixtral), five tiles and line ends (LLaVA-NeXT).
 _MAX_TOKENS = {"qwen": 16384, "llama4": 2448, "mistral3": 3025, "pixtral": 3025, "llava_next": 2928, "llava": 576}
 
 
 def encoders(config: dict[str, Any], hidden_size: int) -> dict[str, Encoder]:
-    """`vision_config` and `audio_config`, as far as their sizes are said. `hidden_size` is the language model's."""
+    """`vision_config` and `audio_config`, if their sizes are given. `hidden_size` is the language model's."""
     nested = config.get("thinker_config")
     whole = {**config, **nested} if isinstance(nested, dict) else config
     found = {key: _encoder(whole, whole[key], hidden_size) for key in ("vision_config", "audio_config") if isinstance(whole.get(key), dict)}
@@ -53,7 +53,7 @@ def _encoder(whole: dict[str, Any], config: dict[str, Any], hidden_size: int) ->
 
 
 def _merge(config: dict[str, Any], whole: dict[str, Any]) -> int:
-    """Patches along a side that become one token."""
+    """Patches per side of the square that becomes one token."""
     size = config.get("spatial_merge_size") or whole.get("spatial_merge_size") or (config.get("merge_kernel_size") or [None])[0]
     if size:
         return int(size)
@@ -70,7 +70,7 @@ def _positions(config: dict[str, Any], patch: int | None) -> int:
 
 
 def _projector(model_type: str, config: dict[str, Any], width: int, hidden_size: int) -> int:
-    """What joins the encoder to the language model: two matrices, or as many pairs as it has taps; Gemma's is one."""
+    """Parameters of the projector to the language model: two matrices, or two per tapped encoder layer; one for Gemma."""
     out = config.get("out_hidden_size") or hidden_size
     if model_type.startswith("gemma"):
         return config.get("hidden_size", 0) * out

@@ -1,4 +1,4 @@
-"""Which keys of a config.json the translation reads, and which it must not pass over in silence."""
+"""Keys of a config.json: those that the translation reads, those that it may ignore, and unknown ones that it must refuse."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from config.architecture import Architecture
 
-# Other names of an architecture's keys.
+# Other spellings of the keys of `Architecture`.
 SPELLINGS = {
     "dtype": "torch_dtype",
     "n_embd": "hidden_size",
@@ -54,7 +54,7 @@ SPELLINGS = {
     "mamba_d_conv": "conv_kernel",
     "mamba_ssm_dtype": "mamba_ssm_cache_dtype",
 }
-# Keys that layers, rope, experts and encoders are worked out from, beside the architecture's own.
+# Further keys that the translation of layers, rope, experts and encoders reads.
 _TRANSLATED = frozenset(
     {
         "layer_types",
@@ -82,24 +82,24 @@ _TRANSLATED = frozenset(
         "linear_head_dim",
     }
 )
-# Keys of what a forward pass computes, of training and of multi-token prediction: they change neither sizes nor caches.
+# Keys about the computation, training or multi-token prediction, which change neither sizes nor caches.
 _HARMLESS = frozenset((Path(__file__).parent / "harmless_keys.txt").read_text().split())
-# What a key's name says when it is about attention, mixers, experts or caches.
+# Matches names of keys about attention, mixers, experts or caches.
 _TELLING = re.compile(
     r"(^|_)(attn|attention|heads?|experts?|moe|mamba|ssm|conv|layers?|cache|caches|window|swa|linear|kv|latent|lora_rank|indexer"
     r"|hybrid|pattern|mixer|memory|recurrent|sparse|compress\w*|block_configs|state|cross|delta|gla|kda|dsa|csa|engram|altup|laurel|hc|ngram)(_|$)"
     r"|^index_|^multi_query$"
 )
-# Names of tokens, of losses and of encoders' taps.
+# Matches names of keys about tokens, losses and encoder taps, which may be ignored.
 _UNTELLING = re.compile(
     r"token|ignore_index|_loss|loss_|dropout|_eps$|feature_layer|initializer|_act$|_scale$|softcap|activation|^vision_|^image_|^audio_"
 )
-# Names of keys whose value is a number in every file.
+# Matches names of keys whose value must be a number.
 _NUMBER = re.compile(r"^(num|n)_|(^|_)(size|dim|rank|heads|embeddings|depth|ratio|factor|topk|positions)$|^num_\w*layers$")
 
 
 def odd_values(config: dict[str, Any]) -> Iterator[str]:
-    """Keys that say a number in other files and something else in this one, with what they say."""
+    """Keys that must be numbers and are not, with their values."""
     for key, value in config.items():
         if _NUMBER.search(key) and isinstance(value, (str, list, dict)):
             yield f"{key} is {str(value)[:40]!r}"
@@ -108,7 +108,7 @@ def odd_values(config: dict[str, Any]) -> Iterator[str]:
 
 
 def unknown_keys(text: dict[str, Any]) -> Iterator[str]:
-    """Keys of attention, mixers, experts or caches that the translation does not know, where they say anything."""
+    """Keys about attention, mixers, experts or caches that the translation does not know and that are not null or zero."""
     known = Architecture.model_fields.keys() | SPELLINGS.keys() | _TRANSLATED | _HARMLESS
     for key, value in text.items():
         if (

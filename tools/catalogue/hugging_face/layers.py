@@ -1,4 +1,4 @@
-"""Which layers of a config.json attend how, and which have experts, in as few keys as say it."""
+"""The kind of attention of each layer of a config.json, and the layers with experts, in the fewest keys of `Architecture`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from config.layers import LAYER_KINDS
 
-# Patterns that classes of transformers 5.24 set by themselves where config.json does not say them.
+# Default patterns of config classes of transformers 5.24, for config.json files without one.
 _PATTERNS = {
     "gemma2": {"sliding_window_pattern": 2},
     "gemma3_text": {"sliding_window_pattern": 6},
@@ -21,12 +21,12 @@ _PATTERNS = {
     "qwen3_5_moe_text": {"full_attention_interval": 4},
 }
 _BLOCK_LETTERS = {"mamba": "M", "attention": "*", "moe": "E", "mlp": "-"}
-# Layers that attend to all of the context, with an indexer that chooses from it.
+# Layer types of full attention with an indexer that selects tokens.
 _SPARSE = frozenset({"deepseek_sparse_attention", "indexed_attention"})
 
 
 def attention_layers(text: dict[str, Any], architecture: dict[str, Any]) -> dict[str, Any]:
-    """The keys that say how layers attend; keys of `architecture` that say it otherwise are taken out of it."""
+    """The keys for the kinds of layers; removes other keys with the same meaning from `architecture`."""
     blocks = text.get("layers_block_type")
     if blocks and text.get("model_type") == "nemotron_h":
         pattern = "".join(_BLOCK_LETTERS.get(str(block), "?") for block in blocks)
@@ -71,7 +71,7 @@ def _by_pattern(text: dict[str, Any], architecture: dict[str, Any]) -> dict[str,
 
 
 def _summed_up(types: list[str], architecture: dict[str, Any]) -> dict[str, Any]:
-    """A pattern where there is one, else the list."""
+    """An interval if the layers have one, else the list."""
     others = {LAYER_KINDS.get(kind, kind) for kind in types} - {"full"}
     for key in ("sliding_window_pattern", "full_attention_interval", "no_rope_layer_interval"):
         architecture.pop(key, None)
@@ -89,7 +89,7 @@ def _summed_up(types: list[str], architecture: dict[str, Any]) -> dict[str, Any]
 
 
 def _interval(full: list[bool]) -> int | None:
-    """n where exactly every n-th layer is full; None where there is no such n."""
+    """n if exactly every n-th layer has full attention; None if there is no such n."""
     count = sum(full)
     interval = len(full) // count if count else len(full) + 1
     regular = all(flag == ((index + 1) % interval == 0) for index, flag in enumerate(full))
@@ -97,7 +97,7 @@ def _interval(full: list[bool]) -> int | None:
 
 
 def expert_layers(text: dict[str, Any], architecture: dict[str, Any]) -> dict[str, Any]:
-    """The keys that say which layers have experts."""
+    """The keys for the layers with experts."""
     if not architecture.get("num_experts"):
         return {}
     count, found = architecture.get("num_hidden_layers", 0), _sparse_layers(text, architecture)
@@ -110,7 +110,7 @@ def expert_layers(text: dict[str, Any], architecture: dict[str, Any]) -> dict[st
 
 
 def _sparse_layers(text: dict[str, Any], architecture: dict[str, Any]) -> list[bool] | None:
-    """Of each layer whether it has experts; None where first_k_dense_replace and the like say it."""
+    """For each layer, whether it has experts; None if first_k_dense_replace or a similar key describes them."""
     frequency, types, count = text.get("moe_layer_freq"), text.get("mlp_layer_types"), architecture.get("num_hidden_layers", 0)
     if isinstance(frequency, (list, tuple)):
         return [bool(flag) for flag in frequency]

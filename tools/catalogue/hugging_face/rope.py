@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-# Keys of the longest context; vLLM takes the smallest, unless the last one is given.
+# Keys of the context length; vLLM takes the smallest value, unless the last key is given.
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length", "max_seq_length", "seq_len")
 _OVERRIDE = "model_max_length"
-# rope types whose factor max_position_embeddings includes.
+# rope types whose factor is already included in max_position_embeddings.
 _INCLUDED = frozenset({"su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling"})
 
 

@@ -1,4 +1,4 @@
-"""A stand-in for vLLM's OpenAI server, for demonstrations, tests and benchmarks: all that a gateway or a client can tell, and no model."""
+"""A stand-in for vLLM's OpenAI-compatible server, for demo, tests and benchmarks: it behaves like vLLM to clients, without a model."""
 
 from tools.demo.model_server.fleet import Fleet, fleet
 from tools.demo.model_server.server import ModelServer, Received

@@ -31,10 +31,10 @@ def settings() -> ServerSettings:
 
 
 async def serve(chosen: ServerSettings) -> None:
-    """Until SIGINT or SIGTERM."""
+    """Serves until SIGINT or SIGTERM."""
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows knows no handlers
+        with contextlib.suppress(NotImplementedError):  # Windows has no add_signal_handler
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with ModelServer(chosen) as server:
         print(f"{chosen.served_model_name[0]} at {server.url}/v1", flush=True)

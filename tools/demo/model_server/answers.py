@@ -1,6 +1,7 @@
-"""Bodies of answers, plain and streamed, in the shapes of OpenAI's API as vLLM fills them.
+"""Bodies of responses, plain and streamed, in the formats of OpenAI's API as vLLM fills them.
 
-An answer says which replica gives it and how many tokens it read, and then counts: a lost, doubled or foreign token shows.
+The text names the replica and the number of prompt tokens, and then numbers its tokens, so that tests see a lost, duplicated or foreign
+one.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def text(replica: str, sequence: Sequence, tokens: int) -> str:
 
 
 class Answer:
-    """A chat completion: what is sent before, for and after each token of a stream, or at once."""
+    """A chat completion: the stream's events before, for and after its tokens, or the whole body."""
 
     prefix = "chatcmpl"
     kind, chunk_kind = "chat.completion", "chat.completion.chunk"
@@ -45,7 +46,7 @@ class Answer:
         self.id, self.created = f"{self.prefix}-{secrets.token_hex(16)}", int(time.time())
 
     def opening(self) -> Iterator[bytes]:
-        """The role comes with the first token, before its text."""
+        """Events before the first token: the role."""
         for index in range(self.sequence.choices):
             yield self._chunk([_choice(index, delta={"role": "assistant", "content": ""})], tokens=0)
 
@@ -114,7 +115,7 @@ class CompletionAnswer(Answer):
 
 
 class ResponsesAnswer(Answer):
-    """An answer of the Responses API: named, numbered events and no [DONE]. It always ends with the usage."""
+    """A response of the Responses API: named, numbered events and no [DONE]. The last event always has the usage."""
 
     prefix = "resp"
 
@@ -185,7 +186,7 @@ class ResponsesAnswer(Answer):
 
 
 def embedding(request: EmbeddingRequest, model: str) -> dict[str, Any]:
-    """Vectors that depend on nothing but the lengths of the inputs."""
+    """An embedding response whose vectors depend only on the lengths of the inputs."""
     size = request.dimensions or EMBEDDING_DIMENSIONS
     data = []
     for index, item in enumerate(request.inputs):

@@ -1,6 +1,6 @@
-"""What stands in for the model: admission, the running batch, a prefix cache, and tokens that are due at their time.
+"""The stand-in's engine: admission, the running batch, a prefix cache, and tokens at configured times.
 
-Nothing is computed: an answer is as long as the settings or the request say and tells no more of the prompt than its length.
+Nothing is computed: the settings or the request give the length of an answer, which depends on the prompt's length only.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Engine:
         self._cached_blocks: OrderedDict[int, None] = OrderedDict()
 
     def admit(self, prompt: str, prompt_tokens: int, *, choices: int = 1, max_tokens: int | None = None, eos: bool = True) -> Sequence:
-        """A request's place; enter it for the time of the request.
+        """Admits a request; enter the returned `Sequence` while the request runs.
 
         Raises:
             QueueOverflow: more than `max_num_queued_reqs` would be unfinished.
@@ -51,7 +51,7 @@ class Engine:
         return Sequence(self, prompt, prompt_tokens, choices, max_tokens, answer, reason)
 
     def cache(self, prompt: str, prompt_tokens: int) -> int:
-        """Tokens of the prompt whose blocks are cached already; caches the rest, and forgets what was used longest ago."""
+        """Number of prompt tokens whose blocks are cached; caches the other blocks, and evicts the least recently used."""
         size, parent, hits, leading = self.block_tokens * CHARACTERS_PER_TOKEN, 0, 0, True
         for start in range(0, len(prompt) - size + 1, size):
             parent = hash((parent, prompt[start : start + size]))
@@ -65,7 +65,7 @@ class Engine:
 
 
 class Sequence:
-    """One request in the engine. Leaving it by an exception is an abort, as when its client has gone."""
+    """One request in the engine. Leaving the context by an exception is an abort, as when the client disconnects."""
 
     def __init__(
         self, engine: Engine, prompt: str, prompt_tokens: int, choices: int, max_tokens: int | None, length: int, reason: str
@@ -93,7 +93,7 @@ class Sequence:
         engine.metrics.finished(self, "abort" if kind else self.finish_reason, self._clock())
 
     async def tokens(self) -> AsyncIterator[int]:
-        """The number of each token, from 0, when it is due."""
+        """Yields the number of each token, from 0, at its time."""
         await self._schedule()
         engine, last = self._engine, self.arrived
         for index in range(self.length):

@@ -1,4 +1,4 @@
-"""Errors in OpenAI's shape, with vLLM's statuses, types and words."""
+"""Errors in OpenAI's format, with vLLM's statuses, types and texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """An answer that is an error: `status` and `body` are what the client gets."""
+    """An error response: its HTTP `status` and `body`."""
 
     def __init__(self, status: int, message: str, kind: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -15,13 +15,13 @@ class ApiError(Exception):
 
 
 def invalid(problems: list[Any], param: str | None) -> ApiError:
-    """What does not have the form of a request."""
+    """400: the body does not validate."""
     count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''}"
     return ApiError(400, f"{count}:\n" + "\n".join(f"  {problem}" for problem in problems), "Bad Request", param)
 
 
 def impossible(message: str, param: str) -> ApiError:
-    """A request of the right form for what the model cannot do."""
+    """A valid request that the model cannot serve."""
     return ApiError(400, message, "BadRequestError", param)
 
 
@@ -30,11 +30,11 @@ def no_such_model(name: str, served: tuple[str, ...]) -> ApiError:
 
 
 def overflow() -> ApiError:
-    """Over --max-num-queued-reqs."""
+    """503: over --max-num-queued-reqs."""
     message = "The engine is currently busy and cannot accept new requests. Please try again later or on a different instance."
     return ApiError(503, message, "Service Unavailable")
 
 
 def shut_down() -> ApiError:
-    """What new requests get while the engine drains."""
+    """Response to new requests while the engine drains."""
     return ApiError(500, "cannot schedule new futures after shutdown", "InternalServerError")

@@ -1,4 +1,4 @@
-"""Many stand-ins on an event loop in a thread of their own, for callers that are not asynchronous."""
+"""Several stand-ins on one event loop in its own thread, for callers without asyncio."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Fleet:
-    """The running servers, in the order of their settings. `run(servers[0].stop())` kills one, `.start()` brings it back."""
+    """The running servers, in the order of their settings. `run(servers[0].stop())` kills one, `.start()` restarts it."""
 
     servers: tuple[ModelServer, ...]
     loop: asyncio.AbstractEventLoop

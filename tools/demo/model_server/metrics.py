@@ -1,7 +1,7 @@
-"""A stand-in's `/metrics`: vLLM's names, types, labels and buckets, counted as vLLM counts.
+"""`/metrics` of a stand-in: metrics with vLLM's names, types, labels and buckets, updated as in vLLM.
 
 Source: the API and engine metrics of vLLM 0.33 (vllm/v1/metrics/loggers.py) and prometheus-fastapi-instrumentator. What follows
-from options that are off by default (LoRA, speculative decoding, KV transfer) is left out, as there.
+from options that are off by default (LoRA, speculative decoding, KV transfer) is left out, as in vLLM.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _LABELLED_COUNTERS = {
 
 
 class Metrics:
-    """One server's registry. Gauges are read off the engine at the scrape, so that requests pay for counters only."""
+    """One server's registry. Gauges are computed from the engine at each scrape, so that requests update counters only."""
 
     def __init__(self, engine: Engine) -> None:
         settings = engine.settings
@@ -103,7 +103,7 @@ class Metrics:
         self._histograms["iteration_tokens_total"].observe(1)
 
     def finished(self, sequence: Sequence, reason: str, now: float) -> None:
-        """Times are seconds of the event loop's clock; a request that never ran has no times but its wait."""
+        """Counts a finished request. Times are seconds of the event loop's clock; a request that never ran has only a queue time."""
         generated, observe = sequence.generated, self._observe
         self._labelled["request_success", reason].inc()
         self._counters["generation_tokens"].inc(generated * sequence.choices)
@@ -126,7 +126,7 @@ class Metrics:
             observe("request_time_per_output_token_seconds", (now - first) / (generated - 1))
 
     def http(self, handler: str, method: str, status: int, sizes: tuple[int, int], seconds: float) -> None:
-        """`sizes`: bytes of the request's and of the answer's body."""
+        """Counts an HTTP request. `sizes`: bytes of the request's and of the response's body."""
         self._http_requests.labels(handler, method, f"{status // 100}xx").inc()
         self._http_sizes[0].labels(handler).observe(sizes[0])
         self._http_sizes[1].labels(handler).observe(sizes[1])

@@ -1,6 +1,6 @@
-"""What clients may send to a stand-in, checked as far as vLLM's answer to a mistake differs from its answer to a request.
+"""Request bodies that a stand-in accepts, validated where vLLM would answer an error.
 
-Parameters of sampling are accepted and have no effect.
+Sampling parameters are accepted and have no effect.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class StreamOptions(BaseModel):
 
 
 class ModelRequest(BaseModel):
-    """What every request to a model has. `choices`, `limit` and `text` are what the engine needs of it."""
+    """Fields of every request to a model. The engine uses `choices`, `limit` and `text`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
@@ -57,7 +57,7 @@ class ModelRequest(BaseModel):
 
     @property
     def limit(self) -> tuple[str, int | None]:
-        """The parameter that limits the answer, and its value."""
+        """The parameter that limits the completion, and its value."""
         return "max_tokens", self.max_tokens
 
     @property
@@ -154,7 +154,7 @@ _Asked = TypeVar("_Asked", bound=ModelRequest)
 
 
 def parse(body: bytes, content_type: str, kind: type[_Asked]) -> _Asked:
-    """The request in a body. Of a key given twice the last one counts, as for every reader that builds on Python's json.
+    """Parses a request body. Of a duplicate key the last value counts, as in Python's json module.
 
     Raises:
         ApiError: no JSON, or not of this kind.
@@ -164,7 +164,7 @@ def parse(body: bytes, content_type: str, kind: type[_Asked]) -> _Asked:
     except json.JSONDecodeError as error:
         problem = {"type": "json_invalid", "loc": f"body.{error.pos}", "msg": "JSON decode error", "ctx": {"error": error.msg}}
         raise invalid([problem], f"body.{error.pos}") from None
-    except (ValueError, RecursionError):  # not UTF-8, numbers of thousands of digits, nested too deep
+    except (ValueError, RecursionError):  # not UTF-8, numbers of thousands of digits, too deep nesting
         raise ApiError(400, "There was an error parsing the body", "Bad Request") from None
     if content_type != "application/json":
         raise invalid(["Unsupported Media Type: Only 'application/json' is allowed"], None)
@@ -176,5 +176,5 @@ def parse(body: bytes, content_type: str, kind: type[_Asked]) -> _Asked:
 
 
 def count_tokens(prompts: list[str] | list[list[int]]) -> int:
-    """A token is four characters, or one id where the client has tokenized already."""
+    """Four characters count as a token; a prompt of token ids has one token per id."""
     return sum(len(prompt) if isinstance(prompt, list) else max(1, len(prompt) // CHARACTERS_PER_TOKEN) for prompt in prompts)

@@ -1,7 +1,7 @@
-"""The HTTP side of a stand-in: vLLM's paths, checks, errors and streams, on one port of an event loop.
+"""The HTTP server of a stand-in: vLLM's paths, checks, errors and streams, on one port.
 
 Source: the API server of vLLM 0.33 (vllm/entrypoints). Two things differ: a stand-in embeds as well as it generates, and
-`x-replica` and `system_fingerprint` say which replica has answered.
+`x-replica` and `system_fingerprint` name the replica that has answered.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from tools.demo.model_server.errors import ApiError
 from tools.demo.model_server.requests import ModelRequest, parse
 from tools.demo.model_server.settings import Faults, ServerSettings
 
-_UNCOUNTED = {"/metrics", "/health", "/load", "/ping", "/version"}  # by the instrumentator
-_KEEP_ALIVE_SECONDS = 5.0  # VLLM_HTTP_TIMEOUT_KEEP_ALIVE: then an idle connection is closed
+_UNCOUNTED = {"/metrics", "/health", "/load", "/ping", "/version"}  # prometheus-fastapi-instrumentator excludes these paths
+_KEEP_ALIVE_SECONDS = 5.0  # VLLM_HTTP_TIMEOUT_KEEP_ALIVE: an idle connection is closed after it
 _BACKLOG = 1024
-_ACCEPTING_STEPS = 5  # turns of the event loop until a connection that has just been accepted is among the open ones
+_ACCEPTING_STEPS = 5  # iterations of the event loop until a just accepted connection is among the open ones
 _NOT_AN_EVENT = b'data: {"choices": [{"delta"\n\xff\xfe\n\ndata: }\n\n'
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Asked = TypeVar("_Asked", bound=ModelRequest)
@@ -38,7 +38,7 @@ _Asked = TypeVar("_Asked", bound=ModelRequest)
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it arrived; without a body where its client left early."""
+    """A request as it arrived; without a body if the client disconnected before its end."""
 
     method: str
     path: str
@@ -70,7 +70,7 @@ class ModelServer:
         return f"http://{self.settings.host}:{self.port}"
 
     async def start(self) -> None:
-        """Listens; after a stop on the same port as before.
+        """Listens; after `stop` on the same port as before.
 
         Raises:
             OSError: the port is taken.
@@ -84,7 +84,7 @@ class ModelServer:
         self.port = self._listening.getsockname()[1]
 
     async def stop(self) -> None:
-        """Dies: closes the port and resets every connection, with whatever is under way on it."""
+        """Simulates a crash: closes the port and resets every connection."""
         runner, self._runner = self._runner, None
         if not runner:
             return
@@ -127,7 +127,7 @@ class ModelServer:
 
     @web.middleware
     async def _observed(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        """Records the request, turns what went wrong into vLLM's errors, and counts."""
+        """Middleware: records the request, turns exceptions into vLLM's errors, and updates metrics."""
         began, body = time.perf_counter(), b""
         try:
             body = await request.read()
@@ -204,7 +204,7 @@ class ModelServer:
         return handler
 
     async def _stream(self, request: web.Request, sequence: Sequence, answer: answers.Answer) -> web.StreamResponse:
-        """Headers leave at once, before there is a first token: as vLLM's do."""
+        """Streams an answer. As in vLLM, headers are sent before the first token."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(request)
         async for number in self._tokens(request, sequence):
@@ -228,7 +228,7 @@ class ModelServer:
                 await _never()
 
     async def _suffer(self) -> None:
-        """What is wrong with the replica, to a request that is right."""
+        """Applies the replica's faults to a valid request."""
         if self.faults.hang:
             await _never()
         if self.faults.draining:
@@ -237,7 +237,7 @@ class ModelServer:
             raise errors.overflow()
 
     async def _asked(self, request: web.Request, kind: type[_Asked]) -> _Asked:
-        """Raises: ApiError, in the order in which vLLM looks."""
+        """Validates a request in vLLM's order. Raises: ApiError."""
         asked = parse(await request.read(), request.content_type, kind)
         names = self.settings.served_model_name
         if asked.model and asked.model not in names + self.settings.lora_modules:
@@ -245,7 +245,7 @@ class ModelServer:
         return asked
 
     def _admit(self, asked: ModelRequest, *, embeds: bool = False) -> Sequence:
-        """Raises: ApiError: more tokens than the model takes, or more requests than the engine takes."""
+        """Raises: ApiError: more tokens than max_model_len, or more requests than max_num_queued_reqs."""
         tokens, length = asked.prompt_tokens, self.settings.max_model_len
         parameter, limit = asked.limit
         if tokens >= length:
@@ -281,7 +281,7 @@ async def _die(request: web.Request) -> NoReturn:
 
 
 def _reset(transport: asyncio.BaseTransport | None) -> None:
-    """Ends a connection by RST, so that nobody takes it for the end of an answer."""
+    """Closes a connection by RST, so that the peer does not take it for the end of a response."""
     if isinstance(transport, asyncio.Transport):
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
