@@ -18,6 +18,7 @@ from config.models import Model
 from config.names import PROJECT_ID
 from config.node_pools import NodePool
 from config.secrets import SecretName
+from config.security import security_problems
 from config.settings import Settings
 
 # Critical pods of the GPU Operator: on each GPU node its operands (validator, toolkit, device plugin, feature discovery, DCGM and its
@@ -59,6 +60,7 @@ def _provider_rules(settings: Settings) -> Iterator[Problem]:
         message = "false, but with cluster.gpuStack 'driver-installer' it is what advertises nvidia.com/gpu"
         yield Problem("platform.gpuOperator.enabled", message, "set it to true, or cluster.gpuStack to gke-default")
     yield from _region(settings)
+    yield from security_problems(cluster.security, settings.gcp_region)
     yield from _zones(settings, "cluster", cluster.zones)
     system = catalog.machine_types().get(cluster.system_pool.machine_type)
     if system is None or system.gpus:

@@ -14,6 +14,7 @@ from components.cluster.connection import ClusterConnection
 from components.platform.driver_installer import DriverInstaller, DriverInstallerArgs
 from components.platform.gpu_operator import GpuOperator, GpuOperatorArgs
 from components.platform.monitoring import Monitoring, MonitoringArgs
+from components.platform.network_logging import network_logging
 from components.platform.priorities import priority_classes
 from components.secrets import secret
 from config.cluster import GkeCluster
@@ -43,7 +44,9 @@ class Platform(pulumi.ComponentResource):
         self.driver_installer = self._driver_installer(args) if has_gpus else None
         self.monitoring = self._monitoring(args)
         self.gpu_operator = self._gpu_operator(args) if has_gpus else None
-        classes = priority_classes(pulumi.ResourceOptions(parent=self, deleted_with=args.cluster.anchor))
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.cluster.anchor)
+        network_logging(args.settings.cluster, inside)
+        classes = priority_classes(inside)
         self.before_models = [*classes, *(one for one in (self.driver_installer, self.gpu_operator) if one)]
         self.register_outputs({})
 
