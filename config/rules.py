@@ -56,6 +56,9 @@ def _provider_rules(settings: Settings) -> Iterator[Problem]:
     elif not re.fullmatch(PROJECT_ID, settings.gcp_project):
         message = f"'{settings.gcp_project}' cannot be a project's id (a name or a number is none)"
         yield Problem("gcp:project", message, "give 6 to 30 lower-case letters, digits and dashes, a letter first: gcloud projects list")
+    if settings.platform.monitoring.scrape_control_plane:
+        message = "true, but GKE keeps etcd, scheduler and controller manager out of reach and runs no kube-proxy"
+        yield Problem("platform.monitoring.scrapeControlPlane", message, "remove it; cluster.security.controlPlaneLogs has their logs")
     if cluster.gpu_stack == "driver-installer" and not settings.platform.gpu_operator.enabled:
         message = "false, but with cluster.gpuStack 'driver-installer' it is what advertises nvidia.com/gpu"
         yield Problem("platform.gpuOperator.enabled", message, "set it to true, or cluster.gpuStack to gke-default")

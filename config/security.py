@@ -1,4 +1,4 @@
-"""`cluster.security`: what a GKE cluster has beyond the hardening that is always on. Each costs something, so none is on unless asked for."""
+"""`cluster.security`: hardening of a GKE cluster beyond what is always on. Each costs something, so none is on unless asked for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KmsKey = Annotated[
         "write projects/<project>/locations/<region>/keyRings/<ring>/cryptoKeys/<key>, without a version",
     ),
 ]
-# GKE takes a group of this name only, and members of the groups that are in it: cloud.google.com/kubernetes-engine/docs/how-to/google-groups-rbac
+# GKE takes a group of this name only: cloud.google.com/kubernetes-engine/docs/how-to/google-groups-rbac
 _GROUP = r"gke-security-groups@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
 
 

@@ -57,7 +57,8 @@ def _create_gke(settings: Settings, cluster: ClusterSettings, pools: Mapping[str
         raise ValueError("provider gke needs gcp:project and gcp:region")
 
     number = organizations.get_project_output(project_id=project).number
-    network = Network(name, NetworkArgs(region=region, ranges=cluster.ranges))
+    streams = any(model.weights.source == "google-cloud-storage" for model in settings.models.values())
+    network = Network(name, NetworkArgs(region=region, ranges=cluster.ranges, private_google_apis=streams))
     gke = GkeCluster(
         name,
         GkeClusterArgs(

@@ -1,8 +1,9 @@
 """The NVIDIA GPU Operator as a Helm release.
 
-Owns the operator's namespace, quota and values. Drivers belong to GKE in the shape `gke-default` and to Google's installer DaemonSet
-in `driver-installer`; on a cluster that is not GKE the operator brings them itself, with the defaults of its chart. Who installs the
-driver, who advertises `nvidia.com/gpu` and who divides GPUs must agree with the node pools, so all of it follows from `gpuStack`.
+Owns the operator's namespace, its NetworkPolicies, quota and values. Drivers belong to GKE in the shape `gke-default` and to Google's
+installer DaemonSet in `driver-installer`; on a cluster that is not GKE the operator brings them itself, with the defaults of its chart.
+Who installs the driver, who advertises `nvidia.com/gpu` and who divides GPUs must agree with the node pools, so all of it follows from
+`gpuStack`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pulumi_kubernetes.helm.v3 import Release
 
 from components.images import image_reference
 from components.naming import MANAGED
+from components.platform.isolation import create_policies, gpu_operator_policies
 from components.platform.monitoring import RELEASE_LABEL
 from components.platform.release import helm_release, merged, own_namespace
 from config.cluster import GkeCluster
@@ -49,7 +51,10 @@ class GpuOperator(pulumi.ComponentResource):
     def __init__(self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:GpuOperator", name, None, opts)
         here = pulumi.ResourceOptions(parent=self, deleted_with=args.anchor)
-        needed: list[pulumi.Resource] = [own_namespace(NAMESPACE, pod_security="privileged", opts=here), *args.after]
+        namespace = own_namespace(NAMESPACE, pod_security="privileged", opts=here)
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=[namespace])
+        policies = create_policies(NAMESPACE, gpu_operator_policies(args.settings.cluster), inside)
+        needed: list[pulumi.Resource] = [namespace, *policies, *args.after]
         if isinstance(args.settings.cluster, GkeCluster):
             needed.append(self._critical_pods_quota(args, needed))
         self.release = helm_release(
@@ -83,14 +88,11 @@ def gpu_operator_values(settings: Settings) -> dict[str, Any]:
     control_plane = {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}
     values = {
         # The chart's 350Mi is too little once there are hundreds of nodes.
-        "operator": {"upgradeCRD": True, "resources": {"limits": {"memory": "700Mi"}}},
-        "cdi": {"enabled": True},
-        "mig": {"strategy": "single"},
-        "gdrcopy": {"enabled": False},
+        "operator": {"resources": {"limits": {"memory": "700Mi"}}},
         "daemonsets": {"tolerations": tolerations},
         # A list of its own: without it spot nodes get no labels, and no operand is placed on a node without them.
         "node-feature-discovery": {"worker": {"tolerations": [*tolerations, control_plane]}},
-        "dcgmExporter": {"enabled": True, "serviceMonitor": _service_monitor(settings)},
+        "dcgmExporter": {"serviceMonitor": _service_monitor(settings)},
         # The workload check would hold a GPU for a moment on every node that starts.
         "validator": {"plugin": {"env": [{"name": "WITH_WORKLOAD", "value": "false"}]}},
     }
@@ -105,7 +107,7 @@ def _gke_values(settings: Settings) -> dict[str, Any]:
         "hostPaths": {"driverInstallDir": COS_DRIVER_FOLDER},
         "driver": {"enabled": False},
         # containerd 2 (GKE 1.33): read from its command line, its configuration loses GKE's CNI settings.
-        "toolkit": {"enabled": True, "installDir": COS_DRIVER_FOLDER, "env": [{"name": "RUNTIME_CONFIG_SOURCE", "value": "file"}]},
+        "toolkit": {"installDir": COS_DRIVER_FOLDER, "env": [{"name": "RUNTIME_CONFIG_SOURCE", "value": "file"}]},
     }
     if cluster.gpu_stack == "gke-default":
         # GKE's device plugin names GPUs nvidia0, nvidia1, ...; the exporter looks for UUIDs unless told so.
