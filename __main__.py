@@ -28,7 +28,7 @@ def main() -> None:
 
     cluster = create_cluster(settings, plan.pools)
     inside = pulumi.ResourceOptions(provider=cluster.provider)
-    platform = Platform("platform", PlatformArgs(settings, plan.pools, cluster), opts=inside)
+    platform = Platform("platform", PlatformArgs(settings, plan, cluster), opts=inside)
 
     token = secret(settings, "huggingFaceToken") if settings.secrets.has("huggingFaceToken") else None
     stacks = {}
@@ -49,7 +49,7 @@ def main() -> None:
         stacks[name] = ModelStack(name, args, opts=inside)
 
     gateway = create_gateway(settings, plan.gateway, platform.monitoring, inside)
-    export_outputs(plan, cluster, stacks, gateway)
+    export_outputs(plan, cluster, platform.monitoring, stacks, gateway)
 
 
 try:

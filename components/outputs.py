@@ -8,15 +8,20 @@ import pulumi
 
 from components.cluster.connection import ClusterConnection
 from components.gateway.gateway import Gateway
+from components.platform.monitoring import Monitoring
 from components.serving.model_stack import ModelStack
 from planning.plan import Plan
 
 
-def export_outputs(plan: Plan, cluster: ClusterConnection, stacks: Mapping[str, ModelStack], gateway: Gateway | None) -> None:
+def export_outputs(
+    plan: Plan, cluster: ClusterConnection, monitoring: Monitoring | None, stacks: Mapping[str, ModelStack], gateway: Gateway | None
+) -> None:
     pulumi.export("kubeconfigCommand", cluster.kubeconfig_command)
     pulumi.export("models", {name: _model(plan, name, stack) for name, stack in stacks.items()})
     if gateway is not None:
         pulumi.export("gateway", {"url": gateway.url, "publicUrl": gateway.public_url})
+    if monitoring is not None:
+        pulumi.export("grafana", monitoring.grafana)
     cost = plan.cost.total
     pulumi.export("usdPerMonth", {"floor": round(cost.floor), "expected": round(cost.expected), "ceiling": round(cost.ceiling)})
     pulumi.export("warnings", [str(warning) for warning in plan.warnings])

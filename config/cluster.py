@@ -12,6 +12,7 @@ from config.errors import rule
 from config.maintenance import Recurrence, check_maintenance
 from config.ranges import Cidr, overlap
 from config.section import Bounds, Name, NonNegative, Positive, Section, Text, distinct
+from config.security import Security
 
 GpuStack = Literal["gke-default", "driver-installer"]
 
@@ -92,6 +93,7 @@ class GkeCluster(Section):
         default=True,
         description="Reach the control plane's DNS endpoint, guarded by IAM, from outside the VPC. False: only from inside it.",
     )
+    security: Security = Field(default=Security(), description="Hardening that is a choice; what is always on is in docs/security.md.")
     ranges: NetworkRanges = Field(default=NetworkRanges(), description="Address ranges.")
     maintenance: MaintenanceWindow = Field(default=MaintenanceWindow(), description="Maintenance window.")
     system_pool: SystemPool = Field(default=SystemPool(), description="Node pool for everything that is not a model.")

@@ -29,6 +29,11 @@ class Monitoring(Section):
     storage_class: ObjectName | None = Field(
         default=None, description="StorageClass of the volumes. Default: premium-rwo on GKE, else the cluster's default."
     )
+    scrape_control_plane: bool = Field(
+        default=False,
+        description="Scrape and alert on etcd, scheduler, controller manager and kube-proxy. For clusters of provider existing whose pods "
+        "can reach them; managed clusters and kind hide them.",
+    )
     scrape_interval_seconds: int = Field(
         default=15, ge=5, le=120, description="Prometheus's scrape interval. Autoscaling needs 15 or less."
     )

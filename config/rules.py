@@ -18,6 +18,7 @@ from config.models import Model
 from config.names import PROJECT_ID
 from config.node_pools import NodePool
 from config.secrets import SecretName
+from config.security import security_problems
 from config.settings import Settings
 
 # Critical pods of the GPU Operator: on each GPU node its operands (validator, toolkit, device plugin, feature discovery, DCGM and its
@@ -55,10 +56,14 @@ def _provider_rules(settings: Settings) -> Iterator[Problem]:
     elif not re.fullmatch(PROJECT_ID, settings.gcp_project):
         message = f"'{settings.gcp_project}' cannot be a project's id (it is not the project's name or number)"
         yield Problem("gcp:project", message, "give 6 to 30 lower-case letters, digits and dashes, a letter first: gcloud projects list")
+    if settings.platform.monitoring.scrape_control_plane:
+        message = "true, but GKE keeps etcd, scheduler and controller manager out of reach and runs no kube-proxy"
+        yield Problem("platform.monitoring.scrapeControlPlane", message, "remove it; cluster.security.controlPlaneLogs has their logs")
     if cluster.gpu_stack == "driver-installer" and not settings.platform.gpu_operator.enabled:
         message = "false, but with cluster.gpuStack 'driver-installer' the operator's device plugin advertises nvidia.com/gpu"
         yield Problem("platform.gpuOperator.enabled", message, "set it to true, or cluster.gpuStack to gke-default")
     yield from _region(settings)
+    yield from security_problems(cluster.security, settings.gcp_region)
     yield from _zones(settings, "cluster", cluster.zones)
     system = catalog.machine_types().get(cluster.system_pool.machine_type)
     if system is None or system.gpus:

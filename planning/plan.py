@@ -23,6 +23,7 @@ from planning.gateway import GatewayPlan, gateway_problems, gateway_warnings, pl
 from planning.host_memory import host_memory, host_memory_problems
 from planning.machines import Pool, read_pool
 from planning.memory import GIB, MemoryPlan, kv_cache, plan_limits
+from planning.monitoring import MonitoringPlan, monitoring_warnings, plan_monitoring
 from planning.parameters import count_parameters
 from planning.parsers import Parsers, plan_parsers
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
@@ -66,6 +67,7 @@ class Plan:
     pools: dict[str, PoolPlan]
     models: dict[str, ModelPlan]
     gateway: GatewayPlan | None
+    monitoring: MonitoringPlan
     cost: CostPlan
     warnings: tuple[Problem, ...]
 
@@ -131,7 +133,7 @@ def make_plan(settings: Settings) -> Plan:
     in_order = {name: models[name] for name in settings.models}
     in_flight = {name: one.capacity.most_in_flight for name, one in models.items()}
     gateway = plan_gateway(settings, in_flight, {name: one.memory.max_model_len for name, one in models.items()})
-    plan = Plan(pool_plans, in_order, gateway, costs, ())
+    plan = Plan(pool_plans, in_order, gateway, plan_monitoring(settings, pool_plans), costs, ())
     warnings = [*_warnings(settings, plan, placed, sized), *over_budget, *unpriced]
     return replace(plan, warnings=tuple(sorted(set(warnings))))
 
@@ -248,4 +250,5 @@ def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], s
             yield from speculative_warnings(*about[:3])
     yield from drain_warnings(settings.cluster, spot=any(one.pool.spot for one in plan.pools.values()))
     yield from gateway_warnings(settings)
+    yield from monitoring_warnings(settings, plan.pools)
     yield from cost.cost_warnings(plan.cost, settings.budget)

@@ -56,15 +56,17 @@ def _create_gke(settings: Settings, cluster: ClusterSettings, pools: Mapping[str
     if project is None or region is None:
         raise ValueError("provider gke needs gcp:project and gcp:region")
 
-    network = Network(name, NetworkArgs(region=region, ranges=cluster.ranges))
+    number = organizations.get_project_output(project_id=project).number
+    streams = any(model.weights.source == "google-cloud-storage" for model in settings.models.values())
+    network = Network(name, NetworkArgs(region=region, ranges=cluster.ranges, private_google_apis=streams))
     gke = GkeCluster(
         name,
         GkeClusterArgs(
             project=project,
+            project_number=number,
             region=region,
             settings=cluster,
             network=network,
-            secret_manager=settings.secrets.source == "secret-manager",
         ),
     )
     mirrors = []
@@ -94,7 +96,7 @@ def _create_gke(settings: Settings, cluster: ClusterSettings, pools: Mapping[str
         provider=provider,
         anchor=gke.cluster,
         kubeconfig_command=f"gcloud container clusters get-credentials {name} --region {region} --project {project} --dns-endpoint",
-        workload_identity=(project, organizations.get_project_output(project_id=project).number),
+        workload_identity=(project, number),
         nodes=(gpu_pools,),
     )
 

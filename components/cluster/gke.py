@@ -14,11 +14,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import container, projects, serviceaccount
 
+from components.cluster.encryption import key_grants
 from components.cluster.network import PODS_RANGE, SERVICES_RANGE, Network
 from components.cluster.nodes import METADATA, OAUTH_SCOPES, SHIELDED, node_config
 from components.naming import google_labels, shortened
 from config.cluster import GkeCluster as ClusterSettings
 from config.cluster import MaintenanceWindow
+from config.security import Security
 
 SYSTEM_DISK_GIB = 100
 _NODE_ROLES = ("roles/container.defaultNodeServiceAccount", "roles/artifactregistry.reader")
@@ -28,11 +30,10 @@ _ACCOUNT_ID_LIMIT = 30
 @dataclass(frozen=True)
 class GkeClusterArgs:
     project: str
+    project_number: pulumi.Input[str]
     region: str
     settings: ClusterSettings
     network: Network
-    secret_manager: bool
-    """Turns the Secret Manager add-on on."""
 
 
 class GkeCluster(pulumi.ComponentResource):
@@ -47,7 +48,8 @@ class GkeCluster(pulumi.ComponentResource):
         super().__init__("vllm-platform:cluster:GkeCluster", name, None, opts)
         account, roles = self._node_account(name, args)
         self.node_account = account.email
-        self.cluster = self._cluster(name, args, depends_on=[args.network, *roles])
+        grants = key_grants(args.settings.security, args.project_number, pulumi.ResourceOptions(parent=self))
+        self.cluster = self._cluster(name, args, depends_on=[args.network, *roles, *grants])
         self.system_pool = self._system_pool(args)
         self.dns_endpoint = self.cluster.control_plane_endpoints_config.dns_endpoint_config.endpoint
         self.register_outputs({"name": self.cluster.name, "dns_endpoint": self.dns_endpoint, "node_account": self.node_account})
@@ -88,7 +90,8 @@ class GkeCluster(pulumi.ComponentResource):
             release_channel={"channel": settings.release_channel},
             maintenance_policy=_maintenance_policy(settings.maintenance),
             workload_identity_config={"workload_pool": f"{args.project}.svc.id.goog"},
-            secret_manager_config={"enabled": True} if args.secret_manager else None,
+            database_encryption=_database_encryption(settings.security),
+            authenticator_groups_config=_authenticator_groups(settings.security),
             enable_shielded_nodes=True,
             enable_legacy_abac=False,
             master_auth={"client_certificate_config": {"issue_client_certificate": False}},
@@ -97,7 +100,7 @@ class GkeCluster(pulumi.ComponentResource):
                 "enable_insecure_binding_system_authenticated": False,
                 "enable_insecure_binding_system_unauthenticated": False,
             },
-            binary_authorization={"evaluation_mode": "DISABLED"},
+            binary_authorization={"evaluation_mode": settings.security.binary_authorization},
             security_posture_config={"mode": "BASIC", "vulnerability_mode": "VULNERABILITY_DISABLED"},
             cluster_autoscaling={"enabled": False, "autoscaling_profile": "OPTIMIZE_UTILIZATION"},
             pod_autoscaling={"hpa_profile": "PERFORMANCE"},
@@ -106,7 +109,7 @@ class GkeCluster(pulumi.ComponentResource):
                 "horizontal_pod_autoscaling": {"disabled": False},
                 "gce_persistent_disk_csi_driver_config": {"enabled": True},
             },
-            logging_config={"enable_components": ["SYSTEM_COMPONENTS", "WORKLOADS"]},
+            logging_config={"enable_components": ["SYSTEM_COMPONENTS", "WORKLOADS", *settings.security.control_plane_logs]},
             # kube-prometheus-stack scrapes the workloads, so Google's managed collection would only add cost.
             monitoring_config={"enable_components": ["SYSTEM_COMPONENTS"], "managed_prometheus": {"enabled": False}},
             cost_management_config={"enabled": True},
@@ -129,6 +132,7 @@ class GkeCluster(pulumi.ComponentResource):
         return {
             "machine_type": settings.system_pool.machine_type,
             "service_account": self.node_account,
+            "boot_disk_kms_key": settings.security.disk_kms_key,
             "oauth_scopes": OAUTH_SCOPES,
             "metadata": METADATA,
             "shielded_instance_config": {**SHIELDED},
@@ -150,6 +154,7 @@ class GkeCluster(pulumi.ComponentResource):
             node_config=node_config(
                 machine_type=pool.machine_type,
                 boot_disk_gib=SYSTEM_DISK_GIB,
+                boot_disk_kms_key=args.settings.security.disk_kms_key,
                 service_account=self.node_account,
                 resource_labels=google_labels(args.settings.name),
             ),
@@ -165,6 +170,17 @@ def _endpoints(settings: ClusterSettings) -> container.ClusterControlPlaneEndpoi
         "enable_k8s_tokens_via_dns": False,
     }
     return {"dns_endpoint_config": dns, "ip_endpoints_config": {"enabled": False}}
+
+
+def _database_encryption(security: Security) -> container.ClusterDatabaseEncryptionArgsDict:
+    """Spelt out where there is no key, too: taking a key away is a change that Google has to be told."""
+    if security.secrets_kms_key is None:
+        return {"state": "DECRYPTED"}
+    return {"state": "ENCRYPTED", "key_name": security.secrets_kms_key}
+
+
+def _authenticator_groups(security: Security) -> container.ClusterAuthenticatorGroupsConfigArgsDict | None:
+    return {"security_group": security.authenticator_group} if security.authenticator_group else None
 
 
 def _maintenance_policy(window: MaintenanceWindow) -> container.ClusterMaintenancePolicyArgsDict:

@@ -1,16 +1,19 @@
 """The VPC of a GKE cluster.
 
 Owns one network, one subnet with ranges for pods and Services, and Cloud NAT, because nodes are private and still pull images and
-weights. It does not own load balancer addresses (the gateway's) nor firewall rules: GKE keeps those of its nodes itself.
+weights; where models stream from Google's buckets, also the names of Google's APIs at addresses that a NetworkPolicy can allow. It
+does not own load balancer addresses (the gateway's) nor firewall rules: GKE keeps those of its nodes itself.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 import pulumi
-from pulumi_gcp import compute
+from pulumi_gcp import compute, dns
 
+from components.isolation import PRIVATE_GOOGLE_APIS
 from config.cluster import NetworkRanges
 
 PODS_RANGE = "pods"
@@ -21,6 +24,8 @@ SERVICES_RANGE = "services"
 class NetworkArgs:
     region: str
     ranges: NetworkRanges
+    private_google_apis: bool
+    """Resolve `*.googleapis.com` to private.googleapis.com."""
 
 
 class Network(pulumi.ComponentResource):
@@ -60,6 +65,27 @@ class Network(pulumi.ComponentResource):
             log_config={"enable": True, "filter": "ERRORS_ONLY"},
             opts=here,
         )
+        if args.private_google_apis:
+            _private_google_apis(name, network, here)
         self.network_id = network.id
         self.subnet_id = subnet.id
         self.register_outputs({"network_id": self.network_id, "subnet_id": self.subnet_id})
+
+
+def _private_google_apis(name: str, network: compute.Network, opts: pulumi.ResourceOptions) -> None:
+    """A zone that only this network sees. cloud.google.com/vpc/docs/configure-private-google-access#config-domain"""
+    zone = dns.ManagedZone(
+        f"{name}-googleapis",
+        name=f"{name}-googleapis",
+        dns_name="googleapis.com.",
+        description="Google APIs at addresses that NetworkPolicies allow",
+        visibility="private",
+        private_visibility_config={"networks": [{"network_url": network.id}]},
+        opts=opts,
+    )
+    addresses = [str(address) for address in ip_network(PRIVATE_GOOGLE_APIS)]
+    records = {"private.googleapis.com.": ("A", addresses), "*.googleapis.com.": ("CNAME", ["private.googleapis.com."])}
+    for host, (type_, values) in records.items():
+        dns.RecordSet(
+            f"{name}-googleapis-{type_.lower()}", managed_zone=zone.name, name=host, type=type_, ttl=300, rrdatas=values, opts=opts
+        )

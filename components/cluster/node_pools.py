@@ -82,6 +82,7 @@ def _node_config(args: GpuNodePoolsArgs, pool: Pool, group: NodeGroup) -> contai
     config = node_config(
         machine_type=pool.machine.name,
         boot_disk_gib=settings.boot_disk_gib,
+        boot_disk_kms_key=args.cluster.security.disk_kms_key,
         service_account=args.service_account,
         resource_labels={**google_labels(args.cluster.name), "node-pool": pool.name},
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict, NetworkPolicyPeerArgsDict, NetworkPolicySpecArgsDict
 
 from components.gateway.pod import API_PORT, OPERATIONS_PORT
+from components.isolation import DEFAULT_DENY, PRIVATE_RANGES, dns_policy, namespace_named, prometheus
 from components.naming import API_PORT as MODEL_PORT
 from components.naming import CLIENT_NAMESPACE_LABEL, MANAGED
-from components.serving.isolation import PRIVATE_RANGES, dns_policy, namespace_named, prometheus
 from config.cluster import Cluster
 from config.gateway import Gateway
 
@@ -18,7 +18,7 @@ _GOOGLE_FRONT_ENDS = ["130.211.0.0/22", "35.191.0.0/16"]
 def network_policies(cluster: Cluster, gateway: Gateway) -> dict[str, NetworkPolicySpecArgsDict]:
     """NetworkPolicySpecs by name, for the gateway's namespace."""
     return {
-        "default-deny": {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
+        "default-deny": DEFAULT_DENY,
         "allow-dns": dns_policy(cluster),
         "allow-clients": _ingress(API_PORT, _clients(gateway)),
         "allow-operations": _ingress(OPERATIONS_PORT, [prometheus(), *_ranges(_health_checkers(gateway))]),

@@ -1,8 +1,8 @@
 """The NVIDIA GPU Operator as a Helm release.
 
-Creates the operator's namespace and ResourceQuota, and the chart's values. With gpuStack `gke-default` GKE installs the driver, with
-`driver-installer` Google's DaemonSet; on other clusters the operator installs it, by the chart's defaults. Driver, advertiser of
-`nvidia.com/gpu` and partitioning of GPUs must agree with the node pools, so all of them follow from `gpuStack`.
+Creates the operator's namespace with its NetworkPolicies and ResourceQuota, and the chart's values. With gpuStack `gke-default` GKE
+installs the driver, with `driver-installer` Google's DaemonSet; on other clusters the operator installs it, by the chart's defaults.
+Driver, advertiser of `nvidia.com/gpu` and partitioning of GPUs must agree with the node pools, so all of them follow from `gpuStack`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pulumi_kubernetes.helm.v3 import Release
 
 from components.images import image_reference
 from components.naming import MANAGED
+from components.platform.isolation import create_policies, gpu_operator_policies
 from components.platform.monitoring import RELEASE_LABEL
 from components.platform.release import helm_release, merged, own_namespace
 from config.cluster import GkeCluster
@@ -49,7 +50,10 @@ class GpuOperator(pulumi.ComponentResource):
     def __init__(self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:GpuOperator", name, None, opts)
         here = pulumi.ResourceOptions(parent=self, deleted_with=args.anchor)
-        needed: list[pulumi.Resource] = [own_namespace(NAMESPACE, pod_security="privileged", opts=here), *args.after]
+        namespace = own_namespace(NAMESPACE, pod_security="privileged", opts=here)
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=[namespace])
+        policies = create_policies(NAMESPACE, gpu_operator_policies(args.settings.cluster), inside)
+        needed: list[pulumi.Resource] = [namespace, *policies, *args.after]
         if isinstance(args.settings.cluster, GkeCluster):
             needed.append(self._critical_pods_quota(args, needed))
         self.release = helm_release(
@@ -83,14 +87,11 @@ def gpu_operator_values(settings: Settings) -> dict[str, Any]:
     control_plane = {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}
     values = {
         # The chart's 350Mi is too little once there are hundreds of nodes.
-        "operator": {"upgradeCRD": True, "resources": {"limits": {"memory": "700Mi"}}},
-        "cdi": {"enabled": True},
-        "mig": {"strategy": "single"},
-        "gdrcopy": {"enabled": False},
+        "operator": {"resources": {"limits": {"memory": "700Mi"}}},
         "daemonsets": {"tolerations": tolerations},
         # This subchart has its own tolerations: without them spot nodes get no labels, and operands run only on labelled nodes.
         "node-feature-discovery": {"worker": {"tolerations": [*tolerations, control_plane]}},
-        "dcgmExporter": {"enabled": True, "serviceMonitor": _service_monitor(settings)},
+        "dcgmExporter": {"serviceMonitor": _service_monitor(settings)},
         # The workload check would briefly occupy a GPU of every new node.
         "validator": {"plugin": {"env": [{"name": "WITH_WORKLOAD", "value": "false"}]}},
     }
@@ -105,7 +106,7 @@ def _gke_values(settings: Settings) -> dict[str, Any]:
         "hostPaths": {"driverInstallDir": COS_DRIVER_FOLDER},
         "driver": {"enabled": False},
         # containerd 2 (GKE 1.33): with the default source (command line) the toolkit's configuration loses GKE's CNI settings.
-        "toolkit": {"enabled": True, "installDir": COS_DRIVER_FOLDER, "env": [{"name": "RUNTIME_CONFIG_SOURCE", "value": "file"}]},
+        "toolkit": {"installDir": COS_DRIVER_FOLDER, "env": [{"name": "RUNTIME_CONFIG_SOURCE", "value": "file"}]},
     }
     if cluster.gpu_stack == "gke-default":
         # GKE's device plugin names GPUs nvidia0, nvidia1, ...; the exporter looks for UUIDs unless told so.

@@ -1,7 +1,7 @@
 """Prometheus, Alertmanager and Grafana: the chart kube-prometheus-stack as a Helm release.
 
-Creates the namespace, the values and the Secret of Grafana's administrator. Other components create their own PodMonitors, PrometheusRules
-and dashboards, which this Prometheus selects in all namespaces.
+Creates the namespace with its NetworkPolicies, the values and the Secret of Grafana's administrator. Other components create their own
+PodMonitors, PrometheusRules and dashboards, which this Prometheus selects in all namespaces.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from pulumi_kubernetes.helm.v3 import Release
 
 from components.images import registry_address
 from components.naming import MANAGED, MODEL_LABEL, MONITORING_NAMESPACE, TIER_LABEL
+from components.platform.isolation import create_policies, monitoring_policies
 from components.platform.release import helm_release, merged, own_namespace
+from config import catalog
 from config.cluster import GkeCluster
 from config.settings import Settings
 from planning.machines import CAPACITY_LABEL, POOL_LABEL
+from planning.monitoring import ALERTMANAGER, GRAFANA, OPERATOR, RETENTION_SHARE, MonitoringPlan, Resources
+from planning.plan import Plan
 
 CHART = "kube-prometheus-stack"
 RELEASE_LABEL = {"release": CHART}
 GRAFANA_ADMIN_SECRET = "grafana-admin"
 TIMEOUT_SECONDS = 1200
 ALERTMANAGER_GIB = 5
-GRAFANA_GIB = 10
-# retentionSize as a share of the volume, which also holds the write-ahead log and blocks under compaction.
-_RETENTION_SHARE = 0.85
 _NODE_LABELS = (
     POOL_LABEL,
     CAPACITY_LABEL,
@@ -43,6 +44,7 @@ _POD_LABELS = (MODEL_LABEL, TIER_LABEL, *(f"app.kubernetes.io/{key}" for key in 
 @dataclass(frozen=True)
 class MonitoringArgs:
     settings: Settings
+    plan: Plan
     admin_password: pulumi.Output[str] | None
     """Password of Grafana's admin. None: the chart generates one."""
     anchor: pulumi.Resource | None
@@ -52,22 +54,27 @@ class Monitoring(pulumi.ComponentResource):
     """The monitoring stack of the cluster."""
 
     release: Release
+    grafana: dict[str, str]
+    """How a person reaches Grafana and finds its password."""
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:Monitoring", name, None, opts)
         # Pod Security level privileged: the node exporter reads the host's /proc and /sys. Not `deleted_with`: disks would remain.
         here = pulumi.ResourceOptions(parent=self)
         needed: list[pulumi.Resource] = [own_namespace(MONITORING_NAMESPACE, pod_security="privileged", opts=here)]
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=needed[:1])
+        needed += create_policies(MONITORING_NAMESPACE, monitoring_policies(args.settings), inside)
         if args.admin_password is not None:
             needed.append(self._grafana_admin(args.admin_password, args.anchor, needed[0]))
         self.release = helm_release(
             CHART,
             namespace=MONITORING_NAMESPACE,
-            values=monitoring_values(args.settings, own_admin=args.admin_password is not None),
+            values=monitoring_values(args.settings, args.plan.monitoring, own_admin=args.admin_password is not None),
             mirror=args.settings.platform.chart_mirror,
             timeout_seconds=TIMEOUT_SECONDS,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=needed),
         )
+        self.grafana = grafana_access(own_admin=args.admin_password is not None)
         self.register_outputs({"version": self.release.version})
 
     def _grafana_admin(self, password: pulumi.Output[str], anchor: pulumi.Resource | None, namespace: pulumi.Resource) -> Secret:
@@ -79,26 +86,47 @@ class Monitoring(pulumi.ComponentResource):
         )
 
 
-def monitoring_values(settings: Settings, *, own_admin: bool) -> dict[str, Any]:
+def grafana_access(*, own_admin: bool) -> dict[str, str]:
+    """How to reach Grafana. `fullnameOverride` does not change the names of its Service and of the Secret with the generated password."""
+    secret = GRAFANA_ADMIN_SECRET if own_admin else f"{CHART}-grafana"
+    kubectl = f"kubectl -n {MONITORING_NAMESPACE}"
+    return {
+        "portForward": f"{kubectl} port-forward service/{CHART}-grafana 3000:80",
+        "url": "http://localhost:3000",
+        "user": "admin",
+        "password": f"{kubectl} get secret {secret} -o jsonpath='{{.data.admin-password}}' | base64 -d",
+    }
+
+
+def monitoring_values(settings: Settings, plan: MonitoringPlan, *, own_admin: bool) -> dict[str, Any]:
     """Values of the chart `kube-prometheus-stack`. `own_admin`: Grafana's administrator is in a Secret of this program."""
     values = {
         # Avoids truncated names; Prometheus is kps-prometheus.monitoring:9090.
         "fullnameOverride": "kps",
-        "crds": {"enabled": True},
+        # Helm installs CRDs and never upgrades them: this job does, before the operator of the new version starts.
+        "crds": {"upgradeJob": {"enabled": True, "image": {"busybox": {"tag": catalog.image("busybox").tag}}}},
+        "prometheusOperator": {"resources": _resources(OPERATOR)},
         "kube-state-metrics": {
+            "resources": _resources(plan.kube_state_metrics),
             # Labels that are not listed here are missing from kube_node_labels and kube_pod_labels.
             "metricLabelsAllowlist": [f"nodes=[{','.join(_NODE_LABELS)}]", f"pods=[{','.join(_POD_LABELS)}]"],
         },
-        "prometheus": {"prometheusSpec": _prometheus_spec(settings)},
+        "prometheus": {"prometheusSpec": {**_prometheus_spec(settings), "resources": _resources(plan.prometheus)}},
         "alertmanager": {
             "alertmanagerSpec": {
                 "alertmanagerConfigMatcherStrategy": {"type": "None"},
+                "resources": _resources(ALERTMANAGER),
                 "storage": {"volumeClaimTemplate": {"spec": _claim(settings, ALERTMANAGER_GIB)}},
             },
         },
         "grafana": _grafana(settings, own_admin=own_admin),
     }
-    return merged(merged(values, _gke_values(settings)), _image_values(settings))
+    return merged(merged(values, _control_plane_values(settings)), _image_values(settings))
+
+
+def _resources(resources: Resources) -> dict[str, Any]:
+    requests = {"cpu": f"{round(resources.cpu * 1000)}m", "memory": f"{resources.memory_mib}Mi"}
+    return {"requests": requests, "limits": {"memory": f"{resources.memory_limit_mib}Mi"}}
 
 
 def _prometheus_spec(settings: Settings) -> dict[str, Any]:
@@ -109,32 +137,20 @@ def _prometheus_spec(settings: Settings) -> dict[str, Any]:
         **selectors,
         "scrapeInterval": f"{monitoring.scrape_interval_seconds}s",
         "retention": f"{monitoring.retention_days}d",
-        "retentionSize": f"{int(monitoring.storage_gib * 1024 * _RETENTION_SHARE)}MB",
-        "walCompression": True,
+        "retentionSize": f"{int(monitoring.storage_gib * 1024 * RETENTION_SHARE)}MB",
         "storageSpec": {"volumeClaimTemplate": {"spec": _claim(settings, monitoring.storage_gib)}},
     }
 
 
 def _grafana(settings: Settings, *, own_admin: bool) -> dict[str, Any]:
-    admin = {"existingSecret": GRAFANA_ADMIN_SECRET, "userKey": "admin-user", "passwordKey": "admin-password"}
-    dashboards = {
-        "enabled": True,
-        "label": "grafana_dashboard",
-        "labelValue": "1",
-        "searchNamespace": "ALL",
-        "folderAnnotation": "grafana_folder",
-        "provider": {"foldersFromFilesStructure": True, "allowUiUpdates": False},
-    }
     storage_class = _storage_class(settings)
     return {
-        **({"admin": admin} if own_admin else {}),
-        "persistence": {
-            "enabled": True,
-            "type": "sts",
-            "size": f"{GRAFANA_GIB}Gi",
-            **({"storageClassName": storage_class} if storage_class else {}),
-        },
-        "sidecar": {"dashboards": dashboards},
+        **({"admin": {"existingSecret": GRAFANA_ADMIN_SECRET}} if own_admin else {}),
+        "resources": _resources(GRAFANA),
+        "persistence": {"enabled": True, "type": "sts", **({"storageClassName": storage_class} if storage_class else {})},
+        "sidecar": {"dashboards": {"folderAnnotation": "grafana_folder", "provider": {"foldersFromFilesStructure": True}}},
+        # Its pods have no way out to ask for updates or to report.
+        "grafana.ini": {"analytics": {"check_for_updates": False, "check_for_plugin_updates": False, "reporting_enabled": False}},
     }
 
 
@@ -152,13 +168,15 @@ def _storage_class(settings: Settings) -> str | None:
     return settings.platform.monitoring.storage_class or default
 
 
-def _gke_values(settings: Settings) -> dict[str, Any]:
-    """Turns off scraping and alerts of control plane components that GKE hides or lacks (Dataplane V2 has no kube-proxy)."""
-    if not isinstance(settings.cluster, GkeCluster):
-        return {}
-    unreachable = ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy", "coreDns", "kubeDns")
-    rules = ("etcd", "kubeControllerManager", "kubeProxy", "kubeSchedulerAlerting", "kubeSchedulerRecording", "windows")
-    return {**{component: {"enabled": False} for component in unreachable}, "defaultRules": {"rules": dict.fromkeys(rules, False)}}
+def _control_plane_values(settings: Settings) -> dict[str, Any]:
+    """Turns off scraping and alerts of control plane components, which managed clusters and kind hide from pods or do not have, unless
+    `scrapeControlPlane` is set. GKE has no CoreDNS."""
+    unreachable = (
+        [] if settings.platform.monitoring.scrape_control_plane else ["kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy"]
+    )
+    if isinstance(settings.cluster, GkeCluster):
+        unreachable.append("coreDns")
+    return {component: {"enabled": False} for component in unreachable}
 
 
 def _image_values(settings: Settings) -> dict[str, Any]:
@@ -169,6 +187,7 @@ def _image_values(settings: Settings) -> dict[str, Any]:
         {"image": {"registry": registry_address(settings, host)}} for host in ("docker.io", "ghcr.io", "registry.k8s.io", "quay.io")
     )
     return {
+        "crds": {"upgradeJob": {"image": {"busybox": docker["image"], "kubectl": k8s["image"]}}},
         "prometheus": {"prometheusSpec": quay},
         "alertmanager": {"alertmanagerSpec": quay},
         "prometheusOperator": {**quay, "prometheusConfigReloader": quay, "admissionWebhooks": {"patch": ghcr}},

@@ -5,7 +5,6 @@ Only sets the order between them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -14,17 +13,18 @@ from components.cluster.connection import ClusterConnection
 from components.platform.driver_installer import DriverInstaller, DriverInstallerArgs
 from components.platform.gpu_operator import GpuOperator, GpuOperatorArgs
 from components.platform.monitoring import Monitoring, MonitoringArgs
+from components.platform.network_logging import network_logging
 from components.platform.priorities import priority_classes
 from components.secrets import secret
 from config.cluster import GkeCluster
 from config.settings import Settings
-from planning.placement import PoolPlan
+from planning.plan import Plan
 
 
 @dataclass(frozen=True)
 class PlatformArgs:
     settings: Settings
-    pools: Mapping[str, PoolPlan]
+    plan: Plan
     cluster: ClusterConnection
 
 
@@ -39,11 +39,13 @@ class Platform(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:Platform", name, None, opts)
-        has_gpus = any(not plan.pool.machine.is_cpu for plan in args.pools.values())
+        has_gpus = any(not plan.pool.machine.is_cpu for plan in args.plan.pools.values())
         self.driver_installer = self._driver_installer(args) if has_gpus else None
         self.monitoring = self._monitoring(args)
         self.gpu_operator = self._gpu_operator(args) if has_gpus else None
-        classes = priority_classes(pulumi.ResourceOptions(parent=self, deleted_with=args.cluster.anchor))
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.cluster.anchor)
+        network_logging(args.settings.cluster, inside)
+        classes = priority_classes(inside)
         self.before_models = [*classes, *(one for one in (self.driver_installer, self.gpu_operator) if one)]
         self.register_outputs({})
 
@@ -58,7 +60,9 @@ class Platform(pulumi.ComponentResource):
         if not settings.platform.monitoring.enabled:
             return None
         password = secret(settings, "grafanaAdminPassword") if settings.secrets.has("grafanaAdminPassword") else None
-        return Monitoring("monitoring", MonitoringArgs(settings, password, args.cluster.anchor), opts=pulumi.ResourceOptions(parent=self))
+        return Monitoring(
+            "monitoring", MonitoringArgs(settings, args.plan, password, args.cluster.anchor), opts=pulumi.ResourceOptions(parent=self)
+        )
 
     def _gpu_operator(self, args: PlatformArgs) -> GpuOperator | None:
         if not args.settings.platform.gpu_operator.enabled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.serving.isolation import PRIVATE_RANGES
+from components.isolation import PRIVATE_RANGES
 from tests.program.test_model_settings import MODEL, arguments, environment, named, objects, pod
 from tests.unit.right_settings import KEYS
 from tests.unit.wrong_models import EXISTING

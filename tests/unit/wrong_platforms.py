@@ -12,6 +12,12 @@ WRONG = {
         "1000 critical pods may run, but the GPU Operator has up to 1004 on 125 GPU nodes",
         "raise it to 1004",
     ),
+    "control plane that GKE keeps to itself": (
+        {"platform.monitoring": {"scrapeControlPlane": True}},
+        "platform.monitoring.scrapeControlPlane",
+        "GKE keeps etcd, scheduler and controller manager out of reach",
+        "cluster.security.controlPlaneLogs",
+    ),
     "typo in a section": ({"nodePols.l4": {}}, "nodePols", "unknown section", "nodePools"),
     "typo in a nested section": ({"cluster.systemPol": {"min": 1}}, "cluster.systemPol", "unknown key", "systemPool"),
     "wrong unit": ({"platform.monitoring": {"storageGiB": "50Gi"}}, "platform.monitoring.storageGiB", "'50Gi'", "integer"),
