@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check demo doctor describe-model truth fit calibrate schema reference test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
+.PHONY: help preview check demo doctor describe-model truth fit calibrate schema reference rendered test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ schema: $(READY) ## Write the JSON Schema of the stack configuration
 
 reference: $(READY) ## Write docs/reference.md from the settings models
 	@$(BIN)/python -m tools.reference
+
+rendered: $(READY) ## Write what the shipped stacks become, for a reviewer and a test to compare (tests/data/rendered)
+	@$(BIN)/python -m tools.rendered
 
 test: $(READY) ## Run the tests that need nothing but Python
 	@$(BIN)/python -m pytest -n auto tests/unit tests/program tests/dataplane

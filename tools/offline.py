@@ -53,6 +53,9 @@ class Resource:
     provider: str = ""
     protect: bool = False
     deleted_with: str = ""
+    ignore_changes: tuple[str, ...] = ()
+    timeouts: tuple[tuple[str, str], ...] = ()
+    """How long Pulumi waits, by what it does: `create`, `update`."""
 
 
 @dataclass
@@ -92,6 +95,8 @@ class _Monitor(mocks.MockMonitor):
                 provider=request.provider,
                 protect=request.protect,
                 deleted_with=request.deletedWith,
+                ignore_changes=tuple(request.ignoreChanges),
+                timeouts=tuple((what.name, time) for what, time in request.customTimeouts.ListFields()),
             )
         )
         outputs = request.object
