@@ -48,7 +48,7 @@ reference: $(READY) ## Write docs/reference.md from the settings models
 	@$(BIN)/python -m tools.reference
 
 rendered: $(READY) ## Write what the shipped stacks become, for a reviewer and a test to compare (tests/data/rendered)
-	@$(BIN)/python -m tools.rendered
+	@$(BIN)/python -m tools.preview.rendered
 
 test: $(READY) ## Run the tests that need nothing but Python
 	@$(BIN)/python -m pytest -n auto tests/unit tests/program tests/dataplane

@@ -127,7 +127,7 @@ def main() -> int:
     began = time.monotonic()
     trial.warm_up()
     tests = Tests(*trial.traced(arguments.processes))
-        print(f"tests traced in {time.monotonic() - began:.0f} s: {len(tests.functions)} files")
+    print(f"tests traced in {time.monotonic() - began:.0f} s: {len(tests.functions)} files")
     missed = judged(named(), tests, arguments.processes)[SURVIVED]
     print(f"named: {len(NAMED) - len(missed)} of {len(NAMED)} noticed")
     survivors = [str(one) for one in missed]

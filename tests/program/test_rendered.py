@@ -7,7 +7,7 @@ import difflib
 import pytest
 
 from tests.program.conftest import STACKS
-from tools.rendered import FOLDER, files
+from tools.preview.rendered import FOLDER, files
 
 
 def difference(name, kept, found):

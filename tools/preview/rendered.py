@@ -10,16 +10,15 @@ import json
 import shutil
 import sys
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from config.stack_config import read_stack_file
-from tools import offline
-from tools.offline import Recording, Resource
+from tools.preview import offline
+from tools.preview.offline import Recording, Resource
+from tools.stacks import ROOT, stack_file
 
-ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "tests" / "data" / "rendered"
 _OUTSIDE, _CLUSTER, _OUTPUTS = "google-cloud", "cluster", "outputs"
 
@@ -91,7 +90,7 @@ def _readable(value: Any) -> Any:
 
 def write(stack: str) -> int:
     """Replaces the files of a shipped stack; returns their number. Outputs are known, as after a deployment: what is made of them shows."""
-    found = files(offline.run(read_stack_file(ROOT / f"Pulumi.{stack}.yaml"), stack, known=True))
+    found = files(offline.run(read_stack_file(stack_file(stack)), stack, known=True))
     folder = FOLDER / stack
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
