@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check demo doctor describe-model truth fit calibrate schema reference test test-cluster test-mutations test-engine lint types lock digests bench-plan bench-preview bench-gateway clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ schema: $(PROGRAM) ## Write the JSON Schema of the stack configuration
 
 reference: $(PROGRAM) ## Write docs/reference.md from the settings models
 	@$(BIN)/python -m tools.reference
+
+rendered: $(PROGRAM) ## Write what the shipped stacks become, for a reviewer and a test to compare (tests/data/rendered)
+	@$(BIN)/python -m tools.preview.rendered
 
 test: $(READY) ## Run the tests that need nothing but Python
 	@$(BIN)/python -m pytest -n auto tests/unit tests/program tests/dataplane

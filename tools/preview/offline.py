@@ -53,6 +53,9 @@ class Resource:
     protect: bool = False
     delete_before_replace: bool = False
     deleted_with: str = ""
+    ignore_changes: tuple[str, ...] = ()
+    timeouts: tuple[tuple[str, str], ...] = ()
+    """How long Pulumi waits, by what it does: `create`, `update`."""
 
 
 @dataclass
@@ -93,6 +96,8 @@ class _Monitor(mocks.MockMonitor):
                 protect=request.protect,
                 delete_before_replace=request.deleteBeforeReplace,
                 deleted_with=request.deletedWith,
+                ignore_changes=tuple(request.ignoreChanges),
+                timeouts=tuple((what.name, time) for what, time in request.customTimeouts.ListFields()),
             )
         )
         outputs = request.object

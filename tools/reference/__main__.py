@@ -35,6 +35,15 @@ def reference_markdown() -> str:
     return "".join(parts)
 
 
+def keys() -> Iterator[str]:
+    """Every key of a stack file, with its section: `models.<name>.engine.dtype`, `cluster(gke).name`."""
+    schema = stack_schema()
+    for key, section in schema["properties"]["config"]["properties"].items():
+        for path, *_ in _rows(section, "", schema):
+            provider, found, rest = path.rpartition("(provider ")[2].rpartition(") ") if path.startswith("(") else ("", "", path)
+            yield f"{key.removeprefix('vllm-platform:')}{f'({provider})' if found else ''}.{rest}"
+
+
 def _rows(node: dict[str, Any], prefix: str, schema: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     node = _resolved(node, schema)
     for option in node.get("oneOf", ()):
