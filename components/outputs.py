@@ -19,7 +19,6 @@ def export_outputs(plan: Plan, cluster: ClusterConnection, stacks: Mapping[str, 
         pulumi.export("gateway", {"url": gateway.url, "publicUrl": gateway.public_url})
     cost = plan.cost.total
     pulumi.export("usdPerMonth", {"floor": round(cost.floor), "expected": round(cost.expected), "ceiling": round(cost.ceiling)})
-    pulumi.export("warnings", [str(warning) for warning in plan.warnings])
 
 
 def _model(plan: Plan, name: str, stack: ModelStack) -> dict[str, object]:

@@ -64,6 +64,6 @@ def drain_warnings(cluster: Cluster, *, spot: bool) -> Iterator[Problem]:
         channel = catalog.release_channel(cluster.release_channel)
         message = (
             f"{cluster.release_channel} makes clusters of {channel.version} (as of {channel.date}), and spot nodes give their pods "
-            f"{GKE_SPOT.grace_period} seconds to finish requests only from {SPOT_SHUTDOWN_SINCE} on: here they give {OTHER_SPOT.grace_period}"
+            f"{GKE_SPOT.grace_period} seconds to finish requests only from {SPOT_SHUTDOWN_SINCE} on: here {OTHER_SPOT.grace_period}"
         )
         yield Problem("cluster.releaseChannel", message, "set it to REGULAR, or expect streams to be cut when a spot node is taken")
