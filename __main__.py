@@ -23,8 +23,9 @@ from planning.plan import make_plan
 def main() -> None:
     settings = load_settings()
     plan = make_plan(settings)
-    for warning in plan.warnings:
-        pulumi.log.warn(str(warning))
+    if plan.warnings:
+        # One message: the CLI repeats the first line of each while it runs, and each whole at the end.
+        pulumi.log.warn("\n".join([f"the plan warns ({len(plan.warnings)}):", *(f"  {warning}" for warning in plan.warnings)]))
 
     cluster = create_cluster(settings, plan.pools)
     inside = pulumi.ResourceOptions(provider=cluster.provider)

@@ -24,7 +24,6 @@ def export_outputs(
         pulumi.export("grafana", monitoring.grafana)
     cost = plan.cost.total
     pulumi.export("usdPerMonth", {"floor": round(cost.floor), "expected": round(cost.expected), "ceiling": round(cost.ceiling)})
-    pulumi.export("warnings", [str(warning) for warning in plan.warnings])
 
 
 def _model(plan: Plan, name: str, stack: ModelStack) -> dict[str, object]:

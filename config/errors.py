@@ -52,7 +52,7 @@ class StackError(Exception):
 
     def __str__(self) -> str:
         count = len(self.problems)
-        heading = f"{count} problem{'s' if count != 1 else ''} in the stack configuration; nothing was created:"
+        heading = f"{count} problem{'s' if count != 1 else ''} in the stack configuration; nothing was changed:"
         return "\n".join([heading, *(f"  {problem}" for problem in self.problems)])
 
 

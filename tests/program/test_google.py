@@ -62,6 +62,11 @@ def test_every_resource_and_function_has_its_api_and_role_in_the_documents_and_n
     assert set().union(*(types for types, _, _ in rows())) == used
 
 
+def test_what_only_a_replacement_changes_is_known_of_every_resource():
+    for one in google(offline.run(stack(EVERYTHING), "test")):
+        assert google_schema.changed_fixed(one.type, one.inputs, one.inputs) == [], one.name
+
+
 def test_the_commands_turn_on_every_api_and_grant_every_role_of_the_table():
     commands = LEAVE.partition("```sh")[2]
     assert set(re.findall(r"[a-z]+\.googleapis\.com", commands)) == {api for _, api, _ in rows()}

@@ -10,6 +10,8 @@ import pytest
 from pulumi.runtime.settings import SETTINGS
 
 from config import catalog, stack_config
+from config.parsing import parse
+from planning.plan import make_plan
 from tests.program.conftest import STACKS, configuration
 from tests.stacks import stack
 from tools.bench.generated import generated
@@ -103,6 +105,20 @@ def test_a_chart_mirror_replaces_every_repository(mirror, chart, version):
     assert releases["gpu-operator"]["chart"] == chart
     assert ("version" in releases["gpu-operator"]) is version
     assert all(one.get("repositoryOpts", {}).get("repo") in (None, {}, mirror) for one in releases.values())
+
+
+def test_what_the_plan_warns_of_is_said_once(program):
+    recording = program("local")
+    warnings = make_plan(parse(configuration("local"))).warnings
+    assert len(warnings) > 1
+    assert len(recording.warnings) == 1
+    assert [line.strip() for line in recording.warnings[0].splitlines()[1:]] == [str(warning) for warning in warnings]
+    assert "warnings" not in recording.outputs
+
+
+def test_a_refusal_says_that_nothing_was_changed():
+    with pytest.raises(pulumi.RunError, match="nothing was changed"):
+        offline.run(stack({"models.qwen3-8b.engine.maxModelLen": 1_000_000}), "test")
 
 
 @pytest.mark.parametrize("by_engine", [True, False])

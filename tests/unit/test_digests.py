@@ -17,6 +17,7 @@ from config import catalog
 from config.local_files import local_file_problems
 from tests.stacks import settings
 from tools.digests import __main__ as digests
+from tools.digests import registry
 from tools.digests.registry import RegistryError, image_digest
 
 INDEX = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}).encode()
@@ -78,6 +79,23 @@ def image(repository: str, tag: str = "v1", **more: str) -> catalog.Image:
 
 def test_a_tags_digest_is_that_of_the_index_of_all_platforms(host):
     assert image_digest(image(f"{host}/acme/vllm")) == DIGEST
+
+
+@pytest.mark.parametrize(
+    ("repository", "address"),
+    [
+        ("docker.io/busybox", "https://registry-1.docker.io/v2/library/busybox/manifests/v1"),
+        ("docker.io/vllm/vllm-openai", "https://registry-1.docker.io/v2/vllm/vllm-openai/manifests/v1"),
+        ("nvcr.io/nvidia/gpu-operator", "https://nvcr.io/v2/nvidia/gpu-operator/manifests/v1"),
+        ("quay.io/prometheus/prometheus", "https://quay.io/v2/prometheus/prometheus/manifests/v1"),
+        ("registry.k8s.io/nfd/node-feature-discovery", "https://registry.k8s.io/v2/nfd/node-feature-discovery/manifests/v1"),
+    ],
+)
+def test_a_registry_is_asked_where_docker_would_ask_it(monkeypatch, repository, address):
+    asked = []
+    monkeypatch.setattr(registry, "_get", lambda address, _: (asked.append(address) or INDEX, {}))
+    assert image_digest(image(repository)) == DIGEST
+    assert asked == [address]
 
 
 def test_a_token_does_not_follow_a_redirection(host):

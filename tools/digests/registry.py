@@ -40,6 +40,8 @@ def image_digest(image: Image) -> str:
         RegistryError: no answer, no such tag, or an answer that contradicts itself.
     """
     host, _, path = image.repository.partition("/")
+    if host == "docker.io" and "/" not in path:
+        path = f"library/{path}"
     address = f"{_base(host)}/v2/{path}/manifests/{image.tag}"
     headers = {"Accept": ", ".join(_MANIFESTS)}
     try:

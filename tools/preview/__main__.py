@@ -30,7 +30,7 @@ def main() -> int:
         settings = load_stack_file(stack_file(arguments.stack))
         plan = make_plan(settings)
     except StackError as error:
-        print_problems(console, f"Stack {arguments.stack} cannot work; nothing would be created", error.problems, "red")
+        print_problems(console, f"Stack {arguments.stack} cannot work; nothing would be changed", error.problems, "red")
         return 2
     tables.print_plan(console, settings, plan)
     print_problems(console, "From this machine `pulumi up` would be refused", local_file_problems(settings), "yellow")
