@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check demo doctor describe-model truth fit calibrate schema reference test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
+.PHONY: help preview check demo doctor describe-model truth fit calibrate schema reference test test-cluster test-mutations test-engine test-charts lint types lock bench-plan bench-preview bench-gateway clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ test-mutations: $(READY) ## Show what the cluster tier catches and no tier befor
 
 test-engine: $(READY) ## Run the tests on Pulumi's engine (needs Go, and pulumi with its Kubernetes provider on PATH)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile -rs tests/engine
+
+test-charts: $(READY) ## Hold the values against the charts themselves: CHARTS=<folder of their archives> (helm on PATH renders them)
+	@CHARTS="$(CHARTS)" $(BIN)/python -m pytest -n auto -rs tests/charts
 
 lint: $(READY) ## Format check, lint, layers
 	@$(BIN)/ruff format --check .

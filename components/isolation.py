@@ -44,12 +44,10 @@ def prometheus() -> NetworkPolicyPeerArgsDict:
 def api_server_policy(cluster: Cluster) -> NetworkPolicySpecArgsDict:
     """Lets every pod of a namespace call the API server. GKE's has an address inside the VPC. Elsewhere it may be one of the nodes, which
     no address range stands for where Cilium enforces policies, so only its port is named."""
+    egress: NetworkPolicyEgressRuleArgsDict = {"ports": tcp(*_API_SERVER_PORTS)}
     if isinstance(cluster, GkeCluster):
-        inside = sorted({*PRIVATE_RANGES, cluster.ranges.nodes})
-        peers: list[NetworkPolicyPeerArgsDict] = [{"ip_block": {"cidr": cidr}} for cidr in inside]
-        egress: NetworkPolicyEgressRuleArgsDict = {"to": peers, "ports": tcp(443)}
-    else:
-        egress = {"ports": tcp(*_API_SERVER_PORTS)}
+        peers: list[NetworkPolicyPeerArgsDict] = [{"ip_block": {"cidr": cidr}} for cidr in sorted({*PRIVATE_RANGES, cluster.ranges.nodes})]
+        egress = {"to": peers, "ports": tcp(443)}
     return {"pod_selector": {}, "policy_types": ["Egress"], "egress": [egress]}
 
 
