@@ -73,6 +73,9 @@ test-mutations: $(READY) ## Show what the cluster tier catches and no tier befor
 test-engine: $(READY) ## Run the tests on Pulumi's engine (needs Go, and pulumi with its Kubernetes provider on PATH)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile -rs tests/engine
 
+test-charts: $(READY) ## Hold the values against the charts themselves: CHARTS=<folder of their archives> (helm on PATH renders them)
+	@CHARTS="$(CHARTS)" $(BIN)/python -m pytest -n auto -rs tests/charts
+
 lint: $(READY) ## Format check, lint, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .

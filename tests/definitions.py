@@ -23,3 +23,13 @@ def custom_resource_definitions() -> list[dict[str, Any]]:
 
 def kinds() -> set[str]:
     return {one["spec"]["names"]["kind"] for one in custom_resource_definitions()}
+
+
+def structural(schema):
+    """The CRD's schema with unknown fields refused, as server-side field validation in strict mode does."""
+    if isinstance(schema, dict):
+        strict = {key: structural(value) for key, value in schema.items()}
+        if "properties" in strict and "additionalProperties" not in strict and not schema.get("x-kubernetes-preserve-unknown-fields"):
+            strict["additionalProperties"] = False
+        return strict
+    return [structural(item) for item in schema] if isinstance(schema, list) else schema

@@ -59,16 +59,6 @@ def test_strict_validation_would_catch_a_misspelt_field(program):
         kubernetes_validate.validate(broken, KUBERNETES, strict=True)
 
 
-def structural(schema):
-    """The CRD's schema with unknown fields refused, as server-side field validation in strict mode does."""
-    if isinstance(schema, dict):
-        strict = {key: structural(value) for key, value in schema.items()}
-        if "properties" in strict and "additionalProperties" not in strict and not schema.get("x-kubernetes-preserve-unknown-fields"):
-            strict["additionalProperties"] = False
-        return strict
-    return [structural(item) for item in schema] if isinstance(schema, list) else schema
-
-
 @pytest.mark.parametrize("name", STACKS)
 def test_custom_resources_match_their_definitions(program, name):
     schemas = {
@@ -80,7 +70,7 @@ def test_custom_resources_match_their_definitions(program, name):
     for manifest in manifests(program(name)):
         group, _, version = manifest["apiVersion"].rpartition("/")
         if schema := schemas.get((group, manifest["kind"], version)):
-            jsonschema.validate(manifest["spec"], structural(schema["properties"]["spec"]))
+            jsonschema.validate(manifest["spec"], definitions.structural(schema["properties"]["spec"]))
             checked[manifest["kind"]] += 1
     assert checked["PodMonitor"], "every stack has a monitored model"
     if name == "prod":
