@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check demo doctor describe-model truth fit calibrate schema reference rendered test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
+.PHONY: help preview check demo doctor describe-model truth fit calibrate schema reference rendered test test-cluster test-mutations mutants test-engine lint types lock bench-plan bench-preview bench-gateway clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ test-cluster: $(READY) ## Run the tests on a real Kubernetes API (needs Go; or C
 test-mutations: $(READY) ## Show what the cluster tier catches and no tier before it does (needs Go)
 	@$(BIN)/python -m tests.cluster.binaries
 	@$(BIN)/python -m pytest -n auto tests/mutations
+
+mutants: $(READY) ## Make random mistakes in planning/ and components/ and say how many the tests in process miss: COUNT=150 SEED=1 (NAMED=1)
+	@$(BIN)/python -m tests.mutations.run $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(NAMED),--named)
 
 test-engine: $(READY) ## Run the tests on Pulumi's engine (needs Go, and pulumi with its Kubernetes provider on PATH)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile -rs tests/engine
