@@ -70,6 +70,9 @@ test-mutations: $(READY) ## Show what the cluster tier catches and no tier befor
 	@$(BIN)/python -m tests.cluster.binaries
 	@$(BIN)/python -m pytest -n auto tests/mutations
 
+mutants: $(READY) ## Make random mistakes in planning/ and components/ and say how many the tests in process miss: COUNT=150 SEED=1 (NAMED=1)
+	@$(BIN)/python -m tests.mutations.run $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(NAMED),--named)
+
 test-engine: $(READY) ## Run the tests on Pulumi's engine (needs Go, and pulumi with its Kubernetes provider on PATH)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile -rs tests/engine
 

@@ -38,7 +38,7 @@ def _below(node: ast.AST) -> Iterator[Mistake]:
     if _is_left_alone(node):
         return
     for what, make in _of(node):
-        yield Mistake(getattr(node, "target", node).lineno, what, make)
+        yield Mistake(getattr(getattr(node, "target", node), "lineno", 1), what, make)
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "bases"):
             continue
@@ -76,19 +76,22 @@ def _of(node: ast.AST) -> Iterator[tuple[str, Callable[[], object]]]:
             yield f"if {ast.unparse(node.ifs[0])}: left out", _setting(node, ifs=node.ifs[1:])
         case ast.Constant() if (other := _other(node.value)) is not None:
             yield f"{node.value!r} -> {other!r}", _setting(node, value=other)
+        case ast.Call(func=ast.Name() | ast.Attribute()) if other := _FUNCTIONS.get(_name(node.func)):
+            attribute = "id" if isinstance(node.func, ast.Name) else "attr"
+            yield f"{_name(node.func)} -> {other}", _setting(node.func, **{attribute: other})
+    yield from _left_out(node)
+
+
+def _left_out(node: ast.AST) -> Iterator[tuple[str, Callable[[], object]]]:
+    match node:
         case ast.Dict():
             for index, key in enumerate(node.keys):
-                yield (
-                    f"{ast.unparse(key) if key else '**' + ast.unparse(node.values[index])} left out",
-                    _without(index, node.keys, node.values),
-                )
-        case ast.List() | ast.Tuple(ctx=ast.Load()) | ast.Set() if len(node.elts) > 1 or isinstance(node, ast.List):
+                what = ast.unparse(key) if key else f"**{ast.unparse(node.values[index])}"
+                yield f"{what} left out", _without(index, node.keys, node.values)
+        case ast.List() | ast.Tuple(ctx=ast.Load(), elts=[_, _, *_]) | ast.Set():
             for index, element in enumerate(node.elts):
                 yield f"{ast.unparse(element)} left out", _without(index, node.elts)
         case ast.Call():
-            if (name := _name(node.func)) in _FUNCTIONS and isinstance(node.func, ast.Name | ast.Attribute):
-                other = _FUNCTIONS[name]
-                yield f"{name} -> {other}", _setting(node.func, **{"id" if isinstance(node.func, ast.Name) else "attr": other})
             for index, argument in enumerate(node.keywords):
                 yield f"{argument.arg or '**'}= left out", _without(index, node.keywords)
 

@@ -29,11 +29,11 @@ NAMED = {
     "remote code is always trusted": (_ENGINE, '"--trust-remote-code": engine.trust_remote_code', '"--trust-remote-code": True'),
     "prefix caching is always on": (_ENGINE, '"--no-enable-prefix-caching": not engine.enable_prefix_caching,', ""),
     "other mirrors ignored": ("components/images.py", 'return mirror.rstrip("/")', "return host"),
-    "source ranges not judged": ("components/gateway/exposure.py", '"external_traffic_policy": "Local"', '"external_traffic_policy": "Cluster"'),
+    "source ranges not judged": ("components/gateway/exposure.py", 'traffic_policy": "Local"', 'traffic_policy": "Cluster"'),
     "a sliding window of one more": ("planning/kv_cache.py", "(a.sliding_window or 0) - 1)", "(a.sliding_window or 0))"),
-    "fp8 cache of two bytes": ("planning/kv_cache.py", "return 1 if model.engine.kv_cache_dtype", "return 2 if model.engine.kv_cache_dtype"),
+    "fp8 cache of two bytes": ("planning/kv_cache.py", "return 1 if model.engine", "return 2 if model.engine"),
     "Pulumi waits for one replica": ("planning/startup.py", "waves = max(1, model.scaling.floor)", "waves = 1"),
-    "deadline without the download": ("planning/startup.py", "NODE_SECONDS + image + SAFETY * download + budget)", "NODE_SECONDS + image + budget)"),
+    "deadline without the download": ("planning/startup.py", "image + SAFETY * download + budget)\n", "image + budget)\n"),
     "more in flight than sequences": (
         "planning/capacity.py",
         "min(limits.max_num_seqs, int(max(0.0, memory.kv_cache) / sequence))",
@@ -46,5 +46,5 @@ NAMED = {
         "{kind: math.ceil(count / self.pipeline_parallel_size)",
         "{kind: math.floor(count / self.pipeline_parallel_size)",
     ),
-    "burst priced on demand": ("planning/cost.py", 'seen = {"on-demand": price.on_demand or 0.0, "spot": price.spot or 0.0}', 'seen = {"on-demand": price.on_demand or 0.0, "spot": price.on_demand or 0.0}'),
+    "burst priced on demand": ("planning/cost.py", '"spot": price.spot or 0.0}', '"spot": price.on_demand or 0.0}'),
 }  # fmt: skip

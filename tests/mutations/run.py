@@ -26,7 +26,7 @@ from tests.mutations.mutants import mistakes, mutated
 from tests.mutations.named import NAMED
 from tests.mutations.trial import ROOT, Trial
 
-
+LIKELY = {"tests/program/test_rendered.py": 20, "tests/program/test_settings.py": 4, "tests/program/test_hardening.py": 2}
 NOTICED, SURVIVED = "noticed", "survived"
 
 
@@ -49,13 +49,18 @@ class Tests:
 
     functions: dict[str, dict[str, frozenset[int]]]
     seconds: dict[str, float]
-    kills: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=lambda: Counter(LIKELY))
 
     def reaching(self, mutant: Mutant) -> list[str]:
         """The likely ones and the quick ones first."""
         function = first_line(mutant)
-        found = [test for test, files in self.functions.items() if function in files.get(mutant.file, ())]
+        found = [test for test, files in self.functions.items() if not files or function in files.get(mutant.file, ())]
         return sorted(found, key=lambda test: -(self.kills[test] + 1) / (self.seconds[test] + 1))
+
+    @classmethod
+    def untraced(cls) -> Tests:
+        """Every file of tests reaches everything: enough for mistakes that the first ones notice."""
+        return cls({test: {} for test in trial.test_files()}, defaultdict(lambda: 10.0))
 
 
 def first_line(mutant: Mutant) -> int:
@@ -126,8 +131,8 @@ def main() -> int:
     arguments = parser.parse_args()
     began = time.monotonic()
     trial.warm_up()
-    tests = Tests(*trial.traced(arguments.processes))
-    print(f"tests traced in {time.monotonic() - began:.0f} s: {len(tests.functions)} files")
+    tests = Tests.untraced() if arguments.named else Tests(*trial.traced(arguments.processes))
+    print(f"ready in {time.monotonic() - began:.0f} s: {len(tests.functions)} files")
     missed = judged(named(), tests, arguments.processes)[SURVIVED]
     print(f"named: {len(NAMED) - len(missed)} of {len(NAMED)} noticed")
     survivors = [str(one) for one in missed]

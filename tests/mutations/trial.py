@@ -66,7 +66,8 @@ class _Importer(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return spec
 
     def exec_module(self, module: ModuleType) -> None:
-        exec(module.__spec__.loader_state, module.__dict__)  # noqa: S102 - a module of this repository
+        if module.__spec__:
+            exec(module.__spec__.loader_state, module.__dict__)  # noqa: S102 - a module of this repository
 
 
 class _FirstFailure:
@@ -170,7 +171,7 @@ def _trace(test: str, into: Path) -> None:
     """Runs a file of tests with functions that say when they are called, and ends the process."""
     called: defaultdict[str, set[int]] = defaultdict(set)
     sys.modules[_CALLS] = module = ModuleType(_CALLS)
-    module.say = lambda file, line: called[file].add(line)  # ty: ignore[unresolved-attribute]
+    setattr(module, "say", lambda file, line: called[file].add(line))  # noqa: B010 - a module has no such attribute
     sys.meta_path.insert(0, _Importer(_saying_when_called))
     began = time.monotonic()
     code = _pytest([test])
