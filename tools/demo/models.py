@@ -76,6 +76,8 @@ def _replica(model: ModelPlan, index: int) -> ServerSettings:
         max_num_seqs=model.limits.max_num_seqs,
         max_num_queued_reqs=model.capacity.most_in_flight,
         enable_force_include_usage=model.force_include_usage,
+        enable_auto_tool_choice=model.parsers.tool_call is not None,
+        multimodal=model.takes_images,
     )
 
 
