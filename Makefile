@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check demo doctor describe-model truth fit calibrate schema reference test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
+.PHONY: help preview check demo answers doctor describe-model truth fit calibrate schema reference test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ preview: $(READY) ## Plan the stack and show what would be created: STACK=dev
 
 check: $(READY) ## Plan only, in under a second: STACK=dev
 	@$(BIN)/python -m tools.preview $(STACK) --plan-only
+
+answers: $(READY) ## Ask a real vLLM what the stand-in is held to (needs a `vllm` on PATH that serves here)
+	@$(BIN)/python -m tools.pinned_vllm answers
 
 doctor: $(READY) ## Explain what keeps a deployed stack from serving: STACK=dev (CONTEXT=<a kubeconfig's context>)
 	@$(BIN)/python -m tools.doctor $(STACK) $(if $(CONTEXT),--context $(CONTEXT))
