@@ -35,6 +35,9 @@ preview: $(PROGRAM) ## Plan the stack and show what would be created: STACK=dev
 check: $(PROGRAM) ## Plan only, in under a second: STACK=dev
 	@$(BIN)/python -m tools.preview $(STACK) --plan-only
 
+answers: $(READY) ## Ask a real vLLM what the stand-in is held to (needs a `vllm` on PATH that serves here)
+	@$(BIN)/python -m tools.pinned_vllm answers
+
 doctor: $(READY) ## Explain what keeps a deployed stack from serving: STACK=dev (CONTEXT=<a kubeconfig's context>)
 	@$(BIN)/python -m tools.doctor $(STACK) $(if $(CONTEXT),--context $(CONTEXT))
 

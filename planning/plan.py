@@ -44,6 +44,7 @@ class ModelPlan:
     shape: ReplicaShape
     limits: EngineLimits
     parsers: Parsers
+    takes_images: bool
     memory: MemoryPlan
     weights: WeightsPlan
     startup: StartupPlan
@@ -221,6 +222,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         shape=one.shape,
         limits=sized.limits,
         parsers=plan_parsers(model),
+        takes_images=sized.architecture.vision_config is not None,
         memory=sized.memory,
         weights=plan_weights(model, sized.memory.weights_bytes),
         startup=startup,

@@ -128,6 +128,40 @@ def test_a_vllm_that_is_installed_answers_for_every_model(start, tmp_path):
     assert demo.leftovers == []
 
 
+# The lines, shortened, of vLLM 0.32 for CPU on a machine of which half is in use; its API server's traceback comes last.
+DEATHS = {
+    "too little memory": (
+        """INFO 11-28 12:00:01 [utils.py:299] non-default args: {'host': '127.0.0.1'}
+WARNING 11-28 12:00:02 [interface.py:221] Failed to import from vllm._C: ImportError: no such file
+(EngineCore pid=71) ERROR 11-28 12:00:30 [core.py:1136] Traceback (most recent call last):
+(EngineCore pid=71) ERROR 11-28 12:00:30 [core.py:1136] ValueError: Available memory on node 0 (13.11/23.54 GiB) on startup is less
+"""
+        + "(APIServer pid=70)   File 'core_client.py', line 1, in wait\n" * 200
+        + "(APIServer pid=70) RuntimeError: Engine core initialization failed. See root cause above.\n",
+        "ValueError: Available memory on node 0 (13.11/23.54 GiB) on startup is less",
+    ),
+    "a mistake in its arguments": (
+        "usage: vllm serve [model_tag] [options]\nvllm: error: unrecognized arguments: --nope\n",
+        "vllm: error: unrecognized arguments: --nope",
+    ),
+    "nothing that it says": ("", None),
+}
+
+
+@pytest.mark.parametrize(("log", "cause"), DEATHS.values(), ids=DEATHS)
+def test_a_vllm_that_dies_is_reported_at_once_and_with_its_cause(tmp_path, monkeypatch, capfd, log, cause):
+    (tmp_path / "log").write_text(log)
+    binary = tmp_path / "vllm"
+    binary.write_text(f'#!/bin/sh\ncat {tmp_path}/log\necho "the cache has $VLLM_CPU_KVCACHE_SPACE GiB"\nexit 3\n')
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
+    code, said = ran(monkeypatch, capfd, "local", "--models", "vllm")
+    lines = said.splitlines()[1:]
+    assert (code, lines[0]) == (1, "vLLM has ended with exit code 3" + (f": {cause}" if cause else ""))
+    assert lines[-1] == "the cache has 1 GiB", "the end of its log, and a cache that fits a machine in use"
+
+
 def ran(monkeypatch, capfd, *arguments):
     monkeypatch.setattr(sys, "argv", ["demo", *arguments])
     monkeypatch.setattr(signal, "signal", lambda *_: None)

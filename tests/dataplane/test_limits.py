@@ -93,7 +93,7 @@ def test_at_the_limit_of_its_memory_it_refuses_requests_and_is_no_dead_pod(monke
 
 def test_streams_whose_clients_do_not_read_are_reset_before_anybody_else_is_refused(monkeypatch):
     monkeypatch.setattr(planning.gateway, "HEAP_SHARE", 0.04)
-    body = json.dumps(chat(n=8000)).encode()  # its response is larger than a megabyte, which Envoy keeps until the client reads it
+    body = json.dumps(chat(n=4000)).encode()  # its response is larger than a megabyte, which Envoy keeps until the client reads it
     resets = "envoy.overload_actions.reset_high_memory_stream.count"
     with running({"qwen3-8b": Served()}, {"team-a": {}}) as platform, contextlib.ExitStack() as stack:
         for _ in range(40):

@@ -41,7 +41,7 @@ AUDIO = b"RIFF" + bytes(range(256)) * 1000
 @pytest.mark.parametrize("audio", [AUDIO, AUDIO[:50] + b"\r\n\r\n" + AUDIO], ids=["audio", "audio with empty lines in it"])
 def test_audio_goes_to_the_model_of_its_form(platform, name, audio):
     """The stand-in has no audio endpoint; the test compares the form that it receives."""
-    with platform.client() as client, pytest.raises(openai.NotFoundError, match="Not Found"):
+    with platform.client() as client, pytest.raises(openai.NotFoundError):
         getattr(client.audio, name).create(model="meta/llama", file=("speech.wav", audio), prompt='name="private"')
     [seen] = platform.received("llama")
     assert seen.path == f"/v1/audio/{name}"
@@ -78,10 +78,10 @@ def test_the_query_of_a_path_goes_no_further_and_does_not_hide_it(platform):
     [
         b'{"messages":[{"role":"user","content":"\\"model\\":\\"llama\\", \\\\"}], "model":"qwen3-8b"}',
         b'{"messages":[{"role":"user","content":"{\\"model\\": \\"meta/llama\\"}"}],"model":"qwen3-8b"}',
-        b'{"metadata":{"model":"meta/llama"},"messages":[],"tools":[{"model":"meta/llama"}],"model":"qwen3-8b"}',
-        b'{"\\u006dodel":"qwen3-8b","messages":[],"Model":"meta/llama","model ":"meta/llama"}',
-        b'{"model":"\\u0071wen3-8b","messages":[]}',
-        b'{"model":"meta/llama","messages":[],"model":"qwen3-8b"}',
+        b'{"metadata":{"model":"meta/llama"},"messages":[{"role":"user","content":"Hi","model":"private"}],"model":"qwen3-8b"}',
+        b'{"\\u006dodel":"qwen3-8b","messages":[{"role":"user","content":"Hi"}],"Model":"meta/llama","model ":"meta/llama"}',
+        b'{"model":"\\u0071wen3-8b","messages":[{"role":"user","content":"Hi"}]}',
+        b'{"model":"meta/llama","messages":[{"role":"user","content":"Hi"}],"model":"qwen3-8b"}',
     ],
     ids=["in a prompt", "JSON in a prompt", "nested", "escaped key", "escaped value", "the last of two, as model servers read it"],
 )
@@ -179,7 +179,7 @@ def test_nothing_outside_the_api_is_reached(platform, method, path):
 )
 def test_a_path_of_the_api_that_no_model_server_knows_is_its_to_refuse(platform, path):
     answer = send(platform.gateway.port, request(path, chat()))
-    assert (answer.status, answer.json["error"]["message"]) == (404, "Not Found")
+    assert (answer.status, answer.json) == (404, {"detail": "Not Found"})
     assert [one.path for one in platform.received("qwen3-8b")] == [path]
 
 

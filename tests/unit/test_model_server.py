@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from config import catalog
 from tests.model_servers import HELLO, client_of, counted, get, one_server, post
-from tools.demo.model_server import ServerSettings, fleet
+from tools.demo.model_server import Faults, ServerSettings, fleet
 
 METRICS = json.loads((Path(__file__).parents[1] / "data" / "vllm_metrics.json").read_text())["metrics"]
 ANSWER = "qwen3-8b-0 read 9 tokens: 1 2 3 4 5 6 7 8 9 10 11"
@@ -52,6 +52,31 @@ def test_a_stream_adds_up_to_the_plain_answer_and_ends_with_done(client, server)
         events = b"".join(raw.iter_bytes()).split(b"\n\n")
     assert events[-2:] == [b"data: [DONE]", b""]
     assert all(event.startswith(b"data: {") for event in events[:-2])
+
+
+def test_several_tokens_may_share_a_chunk_and_none_is_lost():
+    with one_server(tokens_per_chunk=5) as (server, _), client_of(server) as client:
+        *chunks, last = client.chat.completions.create(
+            model="chat", messages=HELLO, stream=True, stream_options={"include_usage": True, "continuous_usage_stats": True}
+        )
+    assert "".join(chunk.choices[0].delta.content for chunk in chunks) == ANSWER
+    assert [chunk.usage.completion_tokens for chunk in chunks] == [0, 5, 10, 15, 16]
+    assert (chunks[-1].choices[0].finish_reason, last.usage.completion_tokens) == ("stop", 16)
+
+
+def test_logprobs_are_given_a_token(client):
+    answer = client.chat.completions.create(model="chat", messages=HELLO, logprobs=True, top_logprobs=2)
+    tokens = answer.choices[0].logprobs.content
+    assert "".join(token.token for token in tokens) == ANSWER
+    assert {len(token.top_logprobs) for token in tokens} == {2}
+
+
+def test_adapters_in_use_are_told():
+    with one_server(lora_modules=("sql",), max_num_seqs=1) as (server, _), client_of(server) as client:
+        server.faults = Faults(seconds_per_token=0.2)
+        stream = client.chat.completions.create(model="sql", messages=HELLO, stream=True)
+        next(stream)
+        assert counted(server, "vllm:lora_requests_info", running_lora_adapters="sql", waiting_lora_adapters="", max_lora="1")
 
 
 def test_usage_closes_a_stream_that_asks_for_it(client):
@@ -96,7 +121,7 @@ def test_responses_end_with_their_usage_in_named_events(client):
     with client.responses.stream(model="chat", input="Hello there", max_output_tokens=4) as stream:
         events = list(stream)
     assert [event.sequence_number for event in events] == list(range(len(events)))
-    assert (events[0].type, events[-1].type) == ("response.created", "response.incomplete")
+    assert (events[0].type, events[-1].type) == ("response.created", "response.completed"), "as vLLM names it"
     final = events[-1].response
     assert (final.status, final.incomplete_details.reason) == ("incomplete", "max_output_tokens")
     assert (final.output_text, final.usage.output_tokens) == ("qwen3-8b-0 read 2 tokens", 4)
@@ -131,47 +156,7 @@ def test_what_operators_ask_is_answered(server):
     assert (status, answer["count"], answer["max_model_len"], len(answer["tokens"])) == (200, 2, 1024, 2)
 
 
-CHAT = {"model": "chat", "messages": HELLO}
-REFUSED = {
-    "another model": (CHAT | {"model": "gpt-4o"}, 404, "NotFoundError", "model"),
-    "no messages": ({"model": "chat"}, 400, "Bad Request", "body.messages"),
-    "a list": ([], 400, "Bad Request", "body"),
-    "a model that is no text": (CHAT | {"model": 7}, 400, "Bad Request", "body.model"),
-    "options without a stream": (CHAT | {"stream_options": {"include_usage": True}}, 400, "Bad Request", "body.stream_options"),
-    "more tokens than the context": (CHAT | {"max_tokens": 1025}, 400, "BadRequestError", "max_tokens"),
-    "the same by its newer name": (CHAT | {"max_completion_tokens": 1025}, 400, "BadRequestError", "max_completion_tokens"),
-    "no tokens": (CHAT | {"max_tokens": 0}, 400, "BadRequestError", "max_tokens"),
-    "a prompt over the context": (
-        CHAT | {"messages": [{"role": "user", "content": "x" * 4096}]},
-        400,
-        "BadRequestError",
-        "input_tokens",
-    ),
-    "no JSON": (b'{"model": "chat", ', 400, "Bad Request", "body.18"),
-    "nothing": (b"", 400, "Bad Request", "body.0"),
-    "no UTF-8": (b'{"model": "\xff"}', 400, "Bad Request", None),
-    "JSON nested too deep": (b"[" * 100_000, 400, "Bad Request", None),
-}
-
-
-@pytest.mark.parametrize(("body", "status", "kind", "param"), REFUSED.values(), ids=REFUSED)
-def test_a_mistake_is_answered_with_vllm_s_error(server, body, status, kind, param):
-    answered, answer = post(server, "/v1/chat/completions", body)
-    assert answered == answer["error"].pop("code") == status
-    assert answer["error"].pop("message")
-    assert answer == {"error": {"type": kind, "param": param}}
-
-
-def test_other_paths_methods_and_content_types_are_refused(server, client):
-    assert post(server, "/v1/audio/speech", {})[1]["error"]["code"] == 404
-    assert post(server, "/v1/models", {})[1]["error"] == {
-        "message": "Method Not Allowed",
-        "type": "Method Not Allowed",
-        "param": None,
-        "code": 405,
-    }
-    status, answer = post(server, "/v1/chat/completions", CHAT, content_type="text/plain")
-    assert (status, "Unsupported Media Type" in answer["error"]["message"]) == (400, True)
+def test_a_model_that_is_not_served_is_a_not_found_error_of_openais_client(client):
     with pytest.raises(openai.NotFoundError, match="does not exist"):
         client.chat.completions.create(model="gpt-4o", messages=HELLO)
 
@@ -193,7 +178,8 @@ def exposed(server):
 
 
 def test_metrics_have_vllm_s_names_types_labels_and_buckets(server, client):
-    client.chat.completions.create(model="chat", messages=HELLO)
+    for model in ("chat", "sql"):
+        client.chat.completions.create(model=model, messages=HELLO)
     found = exposed(server)
     assert set(METRICS) - set(found) == set()
     assert {name for name in found if name.startswith("vllm:") and not name.endswith("_created")} <= set(METRICS)
@@ -231,7 +217,7 @@ def test_a_fleet_serves_many_replicas_from_one_thread_and_leaves_none():
     with fleet(ServerSettings(("m",), replica=f"m-{index}") for index in range(20)) as servers:
         assert threading.active_count() == before + 1
         assert len({server.port for server in servers}) == 20
-        assert {post(server, "/v1/completions", {"prompt": ""})[1]["system_fingerprint"] for server in servers} == {
+        assert {post(server, "/v1/completions", {"prompt": "Hello"})[1]["system_fingerprint"] for server in servers} == {
             f"m-{index}" for index in range(20)
         }
     assert threading.active_count() == before

@@ -49,7 +49,8 @@ def test_requests_over_the_batch_wait_and_those_over_the_queue_are_turned_away()
             status, answer = post(server, "/v1/chat/completions", CHAT)
             assert (status, answer["error"]["type"]) == (503, "Service Unavailable")
             assert counted(server, "vllm:admission_rejections_total", reason="max_num_queued_reqs") == 1
-        wait_for(lambda: counted(server, "vllm:request_success_total", finished_reason="abort") == 2)
+        wait_for(lambda: counted(server, "vllm:num_requests_running") == 0)
+        assert counted(server, "vllm:request_success_total", finished_reason="abort") == 0, "vLLM counts none"
         assert counted(server, "vllm:kv_cache_usage_perc") == counted(server, "vllm:num_requests_waiting") == 0
 
 
@@ -112,7 +113,9 @@ def test_a_server_that_dies_resets_the_stream_after_the_tokens_it_was_given(serv
         next(stream)
     with pytest.raises(openai.APIConnectionError):
         client.chat.completions.create(model="chat", messages=HELLO)
-    wait_for(lambda: counted(server, "vllm:request_success_total", finished_reason="abort") == 2)
+    wait_for(lambda: counted(server, "vllm:num_requests_running") == 0)
+    assert counted(server, "vllm:e2e_request_latency_seconds_count") == 0, "an abort is not counted"
+    assert counted(server, "vllm:generation_tokens_total") == 6
 
 
 def test_a_malformed_stream_is_no_stream_to_a_client(server, client):

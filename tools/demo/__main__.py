@@ -24,10 +24,10 @@ from components.gateway.gateway import COLOUR
 from config.errors import StackError
 from config.stack_config import load_stack_file
 from planning.gateway import GatewayPlan
-from planning.plan import Plan, make_plan
+from planning.plan import make_plan
 from tools.demo import client_lines
 from tools.demo.local_gateway import NO_ENVOY, LocalGateway, envoy_binary
-from tools.demo.models import HOST, Addresses, stand_ins, vllm
+from tools.demo.models import HOST, Served, stand_ins, vllm
 from tools.stacks import print_problems, stack_file
 
 NO_GATEWAY = "has no gateway; give it a section, `vllm-platform:gateway: {authentication: none}` is enough"
@@ -49,8 +49,8 @@ def main() -> int:
             return _refuse(console, f"Stack {arguments.stack} {NO_GATEWAY}")
         if envoy_binary() is None:
             return _refuse(console, NO_ENVOY)
-        with (vllm if arguments.models == "vllm" else stand_ins)(plan) as addresses:
-            _serve(console, plan, plan.gateway, addresses, arguments.port)
+        with (vllm if arguments.models == "vllm" else stand_ins)(plan) as served:
+            _serve(console, plan.gateway, served, arguments.port)
     except StackError as error:
         print_problems(console, f"Stack {arguments.stack} cannot work", error.problems, "red")
         return 2
@@ -67,20 +67,20 @@ def _refuse(console: Console, why: str) -> int:
     return 2
 
 
-def _serve(console: Console, plan: Plan, gateway: GatewayPlan, addresses: Addresses, wanted: int) -> None:
-    """Runs until it is interrupted.
+def _serve(console: Console, gateway: GatewayPlan, served: Mapping[str, Served], wanted: int) -> None:
+    """Until it is interrupted.
 
     Raises:
         RuntimeError: Envoy did not start, or has ended.
     """
-    routes = [ModelRoute(model, [Backend(COLOUR, addresses[name])]) for name, model in gateway.models.items()]
+    routes = [ModelRoute(model, [Backend(COLOUR, served[name].addresses)]) for name, model in gateway.models.items()]
     keys = {client: secrets.token_hex(24) for client in gateway.clients}
     port = _free_port_from(wanted)
     with LocalGateway(gateway, routes, keys, port=port, log_line=_print_now) as envoy:
         try:
             if port != wanted:
                 console.print(f"Port {wanted} is taken; this is on {port}.", style="yellow")
-            console.print(_models(plan, gateway, addresses), _clients(gateway, keys))
+            console.print(_models(gateway, served), _clients(gateway, keys))
             _print_now("\n".join(_examples(gateway, keys, f"{envoy.url}/v1")))
             envoy.process.wait()
         finally:
@@ -109,13 +109,13 @@ def _free_port_from(wanted: int) -> int:
     raise RuntimeError(f"ports {wanted} to {wanted + _PORTS_TRIED - 1} are taken; say another with PORT=")
 
 
-def _models(plan: Plan, gateway: GatewayPlan, addresses: Addresses) -> Table:
+def _models(gateway: GatewayPlan, served: Mapping[str, Served]) -> Table:
     table = Table(title="Models", title_justify="left")
     for heading in ("requests name it", "context", "in flight at most", "replicas"):
         table.add_column(heading)
     for name, model in gateway.models.items():
-        where = " ".join(f"{host}:{port}" for host, port in addresses[name])
-        table.add_row(" or ".join(model.names), f"{plan.models[name].memory.max_model_len:,}", f"{model.max_requests:,}", where)
+        where = " ".join(f"{host}:{port}" for host, port in served[name].addresses)
+        table.add_row(" or ".join(model.names), f"{served[name].max_model_len:,}", f"{model.max_requests:,}", where)
     return table
 
 

@@ -20,6 +20,7 @@ from tools.demo.model_server.requests import EmbeddingRequest, ModelRequest, cou
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 DONE = b"data: [DONE]\n\n"
 EMBEDDING_DIMENSIONS = 8
+_LOGPROB = -0.5  # of every token
 
 
 def word(replica: str, sequence: Sequence, index: int) -> str:
@@ -28,46 +29,61 @@ def word(replica: str, sequence: Sequence, index: int) -> str:
     return opening[index] if index < len(opening) else f" {index - len(opening) + 1}"
 
 
-def text(replica: str, sequence: Sequence, tokens: int) -> str:
-    return "".join(word(replica, sequence, index) for index in range(tokens))
+def words(replica: str, sequence: Sequence, numbers: range) -> list[str]:
+    return [word(replica, sequence, index) for index in numbers]
 
 
 class Answer:
-    """A chat completion: the stream's events before, for and after its tokens, or the whole body."""
+    """A chat completion: what is sent before, for and after the tokens of a stream, or at once."""
 
     prefix = "chatcmpl"
     kind, chunk_kind = "chat.completion", "chat.completion.chunk"
+    # What vLLM says of every answer and this knows nothing of.
+    unknown: tuple[str, ...] = ("prompt_logprobs", "prompt_token_ids", "prompt_text", "kv_transfer_params", "ec_transfer_params", "metrics")
+    unknown_choice: tuple[str, ...] = ("stop_reason", "token_ids", "routed_experts")
+    unknown_delta: tuple[str, ...] = ("token_ids",)
+    unknown_usage: tuple[str, ...] = ("completion_tokens_details",)
 
     def __init__(self, request: ModelRequest, sequence: Sequence, model: str, replica: str, *, force_usage: bool) -> None:
         self.sequence, self.replica, self.model = sequence, replica, model
         options = request.stream_options
         self._include_usage = force_usage or bool(options and options.include_usage)
         self._continuous = force_usage or bool(self._include_usage and options and options.continuous_usage_stats)
+        self._logprobs = request.sampled_logprobs
         self.id, self.created = f"{self.prefix}-{secrets.token_hex(16)}", int(time.time())
 
     def opening(self) -> Iterator[bytes]:
         """Events before the first token: the role."""
         for index in range(self.sequence.choices):
-            yield self._chunk([_choice(index, delta={"role": "assistant", "content": ""})], tokens=0)
+            choice = {"index": index, "delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}
+            yield self._chunk(choice, tokens=0, **dict.fromkeys(("prompt_token_ids", "prompt_text")))
 
-    def token(self, number: int) -> Iterator[bytes]:
-        last = number == self.sequence.length - 1
-        reason = self.sequence.finish_reason if last else None
+    def tokens(self, numbers: range) -> Iterator[bytes]:
+        """The tokens with these numbers, a chunk for each choice."""
+        ends = numbers[-1] == self.sequence.length - 1
+        fingerprint = {"system_fingerprint": self.replica} if ends and not self._include_usage else {}
+        texts = words(self.replica, self.sequence, numbers)
         for index in range(self.sequence.choices):
-            choice = _choice(index, **self._delta(word(self.replica, self.sequence, number)))
-            yield self._chunk([choice | {"finish_reason": reason}], tokens=number + 1, last=last and not self._include_usage)
+            choice = {"index": index, **self._delta("".join(texts)), "logprobs": self._probabilities(texts)}
+            choice["finish_reason"] = self.sequence.finish_reason if ends else None
+            choice |= dict.fromkeys((*self.unknown_delta, *(("stop_reason",) if ends else ())))
+            yield self._chunk(choice, tokens=numbers[-1] + 1, **fingerprint)
 
     def closing(self) -> Iterator[bytes]:
         if self._include_usage:
-            yield self._event(self._head(self.chunk_kind) | {"choices": [], "system_fingerprint": self.replica, "usage": self.usage()})
+            yield self._event(self._head(self.chunk_kind) | {"choices": [], "usage": self.usage(), "system_fingerprint": self.replica})
         yield DONE
 
     def whole(self) -> dict[str, Any]:
-        message = self._message(text(self.replica, self.sequence, self.sequence.length))
-        choices = [_choice(index, **message) | {"finish_reason": self.sequence.finish_reason} for index in range(self.sequence.choices)]
-        return self._head(self.kind) | {"choices": choices, "system_fingerprint": self.replica, "usage": self.usage()}
+        texts = words(self.replica, self.sequence, range(self.sequence.length))
+        rest = {"logprobs": self._probabilities(texts), "finish_reason": self.sequence.finish_reason} | dict.fromkeys(self.unknown_choice)
+        choices = [{"index": index, **self._message("".join(texts)), **rest} for index in range(self.sequence.choices)]
+        details = dict.fromkeys(("prompt_tokens_details", "completion_tokens_details"))
+        ends = {"service_tier": None, "system_fingerprint": self.replica, "usage": self.usage() | details}
+        return self._head(self.kind) | {"choices": choices} | ends | dict.fromkeys(self.unknown)
 
     def usage(self, tokens: int | None = None) -> dict[str, Any]:
+        """`tokens`: generated so far by each choice; all of them unless given."""
         sequence = self.sequence
         generated = sequence.length * sequence.choices if tokens is None else tokens
         return {
@@ -76,18 +92,23 @@ class Answer:
             "completion_tokens": generated,
         }
 
-    def _delta(self, token: str) -> dict[str, Any]:
-        return {"delta": {"content": token}}
+    def _delta(self, text: str) -> dict[str, Any]:
+        return {"delta": {"content": text}}
 
     def _message(self, content: str) -> dict[str, Any]:
-        return {"message": {"role": "assistant", "content": content, "refusal": None, "reasoning": None}}
+        nothing = dict.fromkeys(("refusal", "annotations", "audio", "function_call", "reasoning"))
+        return {"message": {"role": "assistant", "content": content} | nothing}
 
-    def _chunk(self, choices: list[dict[str, Any]], *, tokens: int, last: bool = False) -> bytes:
-        chunk = self._head(self.chunk_kind) | {"choices": choices}
-        if last:
-            chunk["system_fingerprint"] = self.replica
+    def _probabilities(self, texts: list[str]) -> dict[str, Any] | None:
+        if self._logprobs is None:
+            return None
+        tokens = [{"token": text, "logprob": _LOGPROB, "bytes": list(text.encode())} for text in texts]
+        return {"content": [token | {"top_logprobs": [token] * self._logprobs} for token in tokens]}
+
+    def _chunk(self, choice: dict[str, Any], *, tokens: int, **more: Any) -> bytes:
+        chunk = self._head(self.chunk_kind) | {"choices": [choice]} | more
         if self._continuous:
-            chunk["usage"] = self.usage(tokens)
+            chunk["usage"] = self.usage(tokens) | dict.fromkeys(self.unknown_usage)
         return self._event(chunk)
 
     def _head(self, kind: str) -> dict[str, Any]:
@@ -103,93 +124,38 @@ class CompletionAnswer(Answer):
 
     prefix = "cmpl"
     kind = chunk_kind = "text_completion"
+    unknown = ("kv_transfer_params", "ec_transfer_params", "metrics")
+    unknown_choice = ("stop_reason", "token_ids", "prompt_logprobs", "prompt_token_ids", "routed_experts")
+    unknown_delta = ("stop_reason", "prompt_token_ids", "token_ids")
+    unknown_usage = ()
 
     def opening(self) -> Iterator[bytes]:
         return iter(())
 
-    def _delta(self, token: str) -> dict[str, Any]:
-        return {"text": token}
+    def _delta(self, text: str) -> dict[str, Any]:
+        return {"text": text}
 
     def _message(self, content: str) -> dict[str, Any]:
         return {"text": content}
 
+    def _probabilities(self, texts: list[str]) -> dict[str, Any] | None:
+        if self._logprobs is None:
+            return None
+        offsets = [sum(map(len, texts[:index])) for index in range(len(texts))]
+        alternatives = [{text: _LOGPROB} for text in texts]
+        return {"text_offset": offsets, "token_logprobs": [_LOGPROB] * len(texts), "tokens": texts, "top_logprobs": alternatives}
 
-class ResponsesAnswer(Answer):
-    """A response of the Responses API: named, numbered events and no [DONE]. The last event always has the usage."""
 
-    prefix = "resp"
-
-    def __init__(self, request: ModelRequest, sequence: Sequence, model: str, replica: str, *, force_usage: bool) -> None:
-        super().__init__(request, sequence, model, replica, force_usage=force_usage)
-        self._number = 0
-        self._place = {"item_id": f"msg_{secrets.token_hex(16)}", "output_index": 0, "content_index": 0}
-
-    def opening(self) -> Iterator[bytes]:
-        for kind in ("response.created", "response.in_progress"):
-            yield self._named(kind, response=self._response("in_progress", "", usage=None))
-        yield self._named("response.output_item.added", output_index=0, item=self._item("in_progress", []))
-        yield self._named("response.content_part.added", **self._place, part=_part(""))
-
-    def token(self, number: int) -> Iterator[bytes]:
-        delta = word(self.replica, self.sequence, number)
-        yield self._named("response.output_text.delta", **self._place, delta=delta, logprobs=[])
-
-    def closing(self) -> Iterator[bytes]:
-        whole = text(self.replica, self.sequence, self.sequence.length)
-        yield self._named("response.output_text.done", **self._place, text=whole, logprobs=[])
-        yield self._named("response.content_part.done", **self._place, part=_part(whole))
-        yield self._named("response.output_item.done", output_index=0, item=self._item("completed", [_part(whole)]))
-        body = self.whole()
-        yield self._named(f"response.{body['status']}", response=body)
-
-    def whole(self) -> dict[str, Any]:
-        status = "completed" if self.sequence.finish_reason == "stop" else "incomplete"
-        usage = {
-            "input_tokens": self.sequence.prompt_tokens,
-            "input_tokens_details": {"cached_tokens": self.sequence.cached_tokens},
-            "output_tokens": self.sequence.length,
-            "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": self.sequence.prompt_tokens + self.sequence.length,
-        }
-        return self._response(status, text(self.replica, self.sequence, self.sequence.length), usage)
-
-    def _response(self, status: str, content: str, usage: dict[str, Any] | None) -> dict[str, Any]:
-        return {
-            "id": self.id.replace("-", "_"),
-            "object": "response",
-            "created_at": self.created,
-            "model": self.model,
-            "status": status,
-            "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
-            "output": [self._item("completed", [_part(content)])] if content else [],
-            "usage": usage,
-            "metadata": None,
-            "instructions": None,
-            "parallel_tool_calls": True,
-            "temperature": 1.0,
-            "top_p": 1.0,
-            "tools": [],
-            "tool_choice": "auto",
-            "background": False,
-            "service_tier": "auto",
-            "truncation": "disabled",
-            "max_output_tokens": self.sequence.max_tokens or self.sequence.length,
-        }
-
-    def _item(self, status: str, content: list[dict[str, Any]]) -> dict[str, Any]:
-        return {"id": self._place["item_id"], "type": "message", "role": "assistant", "status": status, "content": content}
-
-    def _named(self, kind: str, **fields: Any) -> bytes:
-        event = {"type": kind, "sequence_number": self._number, **fields}
-        self._number += 1
-        return f"event: {kind}\n".encode() + self._event(event)
+def failure(body: dict[str, Any]) -> bytes:
+    """An error in a stream that has begun."""
+    return b"data: " + _encode(body).encode() + b"\n\n" + DONE
 
 
 def embedding(request: EmbeddingRequest, model: str) -> dict[str, Any]:
     """An embedding response whose vectors depend only on the lengths of the inputs."""
     size = request.dimensions or EMBEDDING_DIMENSIONS
     data = []
-    for index, item in enumerate(request.inputs):
+    for index, item in enumerate(request.prompts):
         tokens = count_tokens([item])  # ty: ignore[invalid-argument-type]
         vector: Any = [1.0 / (tokens + place + 1) for place in range(size)]
         if request.encoding_format == "base64":
@@ -199,11 +165,3 @@ def embedding(request: EmbeddingRequest, model: str) -> dict[str, Any]:
     return {"id": f"embd-{secrets.token_hex(16)}", "object": "list", "created": int(time.time()), "model": model, "data": data} | {
         "usage": usage
     }
-
-
-def _choice(index: int, **content: Any) -> dict[str, Any]:
-    return {"index": index, **content, "logprobs": None, "finish_reason": None}
-
-
-def _part(content: str) -> dict[str, Any]:
-    return {"type": "output_text", "text": content, "annotations": [], "logprobs": []}

@@ -11,9 +11,8 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 
 from tools.demo.model_server.metrics import Metrics
+from tools.demo.model_server.requests import CHARACTERS_PER_TOKEN, ModelRequest
 from tools.demo.model_server.settings import HEALTHY, Faults, ServerSettings
-
-CHARACTERS_PER_TOKEN = 4
 
 
 class QueueOverflow(Exception):  # noqa: N818 - reads as what happened
@@ -34,21 +33,24 @@ class Engine:
         self.metrics = Metrics(self)
         self._cached_blocks: OrderedDict[int, None] = OrderedDict()
 
-    def admit(self, prompt: str, prompt_tokens: int, *, choices: int = 1, max_tokens: int | None = None, eos: bool = True) -> Sequence:
-        """Admits a request; enter the returned `Sequence` while the request runs.
+    def admit(self, asked: ModelRequest, limit: int | None) -> Sequence:
+        """A request's place; enter it for the time of the request. `limit`: tokens of its answer at most.
 
         Raises:
-            QueueOverflow: more than `max_num_queued_reqs` would be unfinished.
+            QueueOverflow: more than `max_num_queued_reqs` would be unfinished. Each prompt is admitted or turned away, and counted, for
+                itself, and the request with any of them.
         """
-        limit = self.settings.max_num_queued_reqs
-        if limit is not None and self.unfinished + choices > limit:
-            self.metrics.rejected()
+        count, prompts = asked.choices, len(asked.prompts)
+        queue = self.settings.max_num_queued_reqs
+        places = prompts if queue is None else max(0, queue - self.unfinished) // count
+        if prompts > places:
+            self.metrics.rejected(prompts - places)
             raise QueueOverflow
-        room = self.settings.max_model_len - prompt_tokens
-        most = room if max_tokens is None else min(room, max_tokens)
-        answer = min(most, self.settings.answer_tokens) if eos else most
-        reason = "stop" if eos and answer == self.settings.answer_tokens else "length"
-        return Sequence(self, prompt, prompt_tokens, choices, max_tokens, answer, reason)
+        room = self.settings.max_model_len - asked.prompt_tokens // max(1, prompts)
+        most = room if limit is None else min(room, limit)
+        answer = most if asked.ignore_eos else min(most, self.settings.answer_tokens)
+        reason = "stop" if not asked.ignore_eos and answer == self.settings.answer_tokens else "length"
+        return Sequence(self, asked, most, answer, reason)
 
     def cache(self, prompt: str, prompt_tokens: int) -> int:
         """Number of prompt tokens whose blocks are cached; caches the other blocks, and evicts the least recently used."""
@@ -65,17 +67,18 @@ class Engine:
 
 
 class Sequence:
-    """One request in the engine. Leaving the context by an exception is an abort, as when the client disconnects."""
+    """One request in the engine. Leaving it by an exception is an abort, as when its client has gone: vLLM counts its
+    tokens and nothing else of it."""
 
-    def __init__(
-        self, engine: Engine, prompt: str, prompt_tokens: int, choices: int, max_tokens: int | None, length: int, reason: str
-    ) -> None:
-        self.prompt_tokens, self.choices, self.max_tokens = prompt_tokens, choices, max_tokens
+    def __init__(self, engine: Engine, asked: ModelRequest, max_tokens: int, length: int, reason: str) -> None:
+        self.prompts, self.choices = len(asked.prompts), len(asked.prompts) * asked.choices
+        self.prompt_tokens, self.max_tokens = asked.prompt_tokens, max_tokens
         self.length, self.finish_reason = length, reason
         self.generated = self.cached_tokens = 0
         self.started: float | None = None
         self.first_token: float | None = None
-        self._engine, self._prompt = engine, prompt
+        self.adapter = asked.model if asked.model in engine.settings.lora_modules else None
+        self._engine, self._prompt = engine, asked.text
         self._clock = asyncio.get_running_loop().time
         self.arrived = self._clock()
 
@@ -90,7 +93,9 @@ class Sequence:
             engine.running -= 1
             engine.held_tokens -= self._held
             engine.slots.release()
-        engine.metrics.finished(self, "abort" if kind else self.finish_reason, self._clock())
+            engine.metrics.adapter(self.adapter, "running", -1)
+        if kind is None:
+            engine.metrics.finished(self, self._clock())
 
     async def tokens(self) -> AsyncIterator[int]:
         """Yields the number of each token, from 0, at its time."""
@@ -102,7 +107,7 @@ class Sequence:
                 await asyncio.sleep(seconds)
             now = self._clock()
             if index:
-                engine.metrics.next_token(now - last)
+                engine.metrics.next_token(self, now - last)
             else:
                 self.first_token = now
                 engine.metrics.first_token(self, now - self.arrived)
@@ -113,10 +118,13 @@ class Sequence:
     async def _schedule(self) -> None:
         engine = self._engine
         engine.waiting += 1
+        engine.metrics.adapter(self.adapter, "waiting", 1)
         try:
             await engine.slots.acquire()
         finally:
             engine.waiting -= 1
+            engine.metrics.adapter(self.adapter, "waiting", -1)
+        engine.metrics.adapter(self.adapter, "running", 1)
         self.started = self._clock()
         self._held = self.prompt_tokens + self.length * self.choices
         engine.running += 1

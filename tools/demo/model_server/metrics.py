@@ -1,11 +1,12 @@
 """`/metrics` of a stand-in: metrics with vLLM's names, types, labels and buckets, updated as in vLLM.
 
 Source: the API and engine metrics of vLLM 0.33 (vllm/v1/metrics/loggers.py) and prometheus-fastapi-instrumentator. What follows
-from options that are off by default (LoRA, speculative decoding, KV transfer) is left out, as in vLLM.
+from options that are off by default (speculative decoding, KV transfer) is left out, as there.
 """
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tools.demo.model_server.engine import Engine, Sequence
 
 ENGINE = "0"
+MAX_LORAS = 1  # vLLM's default
 FINISHED_REASONS = ("stop", "length", "abort", "error", "repetition")
 _LABELS = ["model_name", "engine"]
 _REQUEST_SECONDS = (0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680)
@@ -75,6 +77,8 @@ class Metrics:
         rejections = Counter("vllm:admission_rejections", _doc("admission_rejections"), ["model_name", "reason"], registry=self.registry)
         # Both are exposed from the start; only requests are limited here.
         self._rejections, _ = (rejections.labels(self._names[0], f"max_num_queued_{what}") for what in ("reqs", "tokens"))
+        self._in_use: dict[str, Counted[str]] = {"waiting": Counted(), "running": Counted()}
+        self._adapters = self._adapter_gauge() if settings.lora_modules else None
         self._gauges(engine)
         self._cache_config(engine)
         self._http()
@@ -84,8 +88,16 @@ class Metrics:
     def render(self) -> bytes:
         return generate_latest(self.registry)
 
-    def rejected(self) -> None:
-        self._rejections.inc()
+    def rejected(self, requests: int) -> None:
+        self._rejections.inc(requests)
+
+    def adapter(self, name: str | None, state: str, change: int) -> None:
+        """A request with this adapter begins or ends to be in `state`. vLLM writes a new sample for every set of adapters in use."""
+        if name is None or self._adapters is None:
+            return
+        self._in_use[state][name] += change
+        in_use = (",".join(sorted(+self._in_use[which])) for which in ("waiting", "running"))
+        self._adapters.labels(str(MAX_LORAS), *in_use).set_to_current_time()
 
     def first_token(self, sequence: Sequence, seconds: float) -> None:
         self._histograms["time_to_first_token_seconds"].observe(seconds)
@@ -98,32 +110,37 @@ class Metrics:
         self._labelled["prompt_tokens_by_source", "local_cache_hit"].inc(sequence.cached_tokens)
         self._labelled["prompt_tokens_cached_by_source", "device"].inc(sequence.cached_tokens)
 
-    def next_token(self, seconds: float) -> None:
+        self._counters["generation_tokens"].inc(sequence.choices)
+
+    def next_token(self, sequence: Sequence, seconds: float) -> None:
+        self._counters["generation_tokens"].inc(sequence.choices)
         self._histograms["inter_token_latency_seconds"].observe(seconds)
         self._histograms["iteration_tokens_total"].observe(1)
 
-    def finished(self, sequence: Sequence, reason: str, now: float) -> None:
-        """Counts a finished request. Times are seconds of the event loop's clock; a request that never ran has only a queue time."""
-        generated, observe = sequence.generated, self._observe
-        self._labelled["request_success", reason].inc()
-        self._counters["generation_tokens"].inc(generated * sequence.choices)
-        started = sequence.started or now
-        first = sequence.first_token or now
-        observe("e2e_request_latency_seconds", now - sequence.arrived)
-        observe("request_queue_time_seconds", started - sequence.arrived)
-        observe("request_inference_time_seconds", now - started)
-        observe("request_prefill_time_seconds", first - started)
-        observe("request_decode_time_seconds", now - first)
-        observe("request_prompt_tokens", sequence.prompt_tokens)
-        observe("request_generation_tokens", generated)
-        observe("request_max_num_generation_tokens", generated)
-        observe("request_prefill_kv_computed_tokens", sequence.prompt_tokens - sequence.cached_tokens)
-        observe("request_params_n", sequence.choices)
-        observe("request_num_preemptions", 0)
-        if sequence.max_tokens:
-            observe("request_params_max_tokens", sequence.max_tokens)
+    def finished(self, sequence: Sequence, now: float) -> None:
+        """Every choice is a request of its own to vLLM. Times are seconds of the event loop's clock."""
+        generated, started, first = sequence.generated, sequence.started or now, sequence.first_token or now
+        values = {
+            "e2e_request_latency_seconds": now - sequence.arrived,
+            "request_queue_time_seconds": started - sequence.arrived,
+            "request_inference_time_seconds": now - started,
+            "request_prefill_time_seconds": first - started,
+            "request_decode_time_seconds": now - first,
+            "request_prompt_tokens": sequence.prompt_tokens / sequence.prompts,
+            "request_generation_tokens": generated,
+            "request_prefill_kv_computed_tokens": (sequence.prompt_tokens - sequence.cached_tokens) / sequence.prompts,
+            "request_num_preemptions": 0,
+            "request_params_max_tokens": sequence.max_tokens,
+        }
         if generated > 1:
-            observe("request_time_per_output_token_seconds", (now - first) / (generated - 1))
+            values["request_time_per_output_token_seconds"] = (now - first) / (generated - 1)
+        for _ in range(sequence.choices):
+            self._labelled["request_success", sequence.finish_reason].inc()
+            for name, value in values.items():
+                self._histograms[name].observe(value)
+        for _ in range(sequence.prompts):
+            self._histograms["request_params_n"].observe(sequence.choices // sequence.prompts)
+            self._histograms["request_max_num_generation_tokens"].observe(generated)
 
     def http(self, handler: str, method: str, status: int, sizes: tuple[int, int], seconds: float) -> None:
         """Counts an HTTP request. `sizes`: bytes of the request's and of the response's body."""
@@ -132,9 +149,6 @@ class Metrics:
         self._http_sizes[1].labels(handler).observe(sizes[1])
         self._http_seconds.labels(handler, method).observe(seconds)
         self._http_seconds_fine.observe(seconds)
-
-    def _observe(self, name: str, value: float) -> None:
-        self._histograms[name].observe(value)
 
     def _histogram(self, name: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(f"vllm:{name}", _doc(name), _LABELS, buckets=buckets, registry=self.registry).labels(*self._names)
@@ -155,6 +169,10 @@ class Metrics:
         sleep = Gauge("vllm:engine_sleep_state", _doc("engine_sleep_state"), [*_LABELS, "sleep_state"], registry=self.registry)
         for state in ("awake", "weights_offloaded", "discard_all"):
             sleep.labels(*self._names, state).set(state == "awake")
+
+    def _adapter_gauge(self) -> Gauge:
+        labels = ["max_lora", "waiting_lora_adapters", "running_lora_adapters"]
+        return Gauge("vllm:lora_requests_info", _doc("lora_requests_info"), labels, registry=self.registry)
 
     def _cache_config(self, engine: Engine) -> None:
         values = {

@@ -23,6 +23,11 @@ class ServerSettings:
     max_num_seqs: int = 256  # requests that run at once; the others wait
     max_num_queued_reqs: int | None = None  # running and waiting requests; above it 503
     enable_force_include_usage: bool = False
+    enable_auto_tool_choice: bool = False  # and a parser; without them a request with tools is refused
+    multimodal: bool = False  # takes images
+    embeds: bool = True  # besides generating, which no model of vLLM's does; False: as one that only generates
+    vocab_size: int = 151_936
+    tokens_per_chunk: int = 1  # of a stream: vLLM puts into a chunk what is there when it writes
 
     recorded_requests: int = 20_000  # the newest ones are kept; 0 for benchmarks
 
