@@ -1,8 +1,8 @@
-"""vllm-platform: what the stack says, what follows from it, and how it is built."""
+"""The Pulumi program: reads the stack's settings, plans them, and creates the resources."""
 
 import gc
 
-gc.set_threshold(1_000_000)  # the SDKs make very many classes; walking them again and again is most of their imports' time
+gc.set_threshold(1_000_000)  # the SDKs define so many classes that garbage collection takes most of their import time
 
 # ruff: noqa: E402
 import pulumi

@@ -41,10 +41,10 @@ def _authentication(settings: Settings, gateway: Gateway) -> Iterator[Problem]:
     keys = settings.secrets.client_keys
     if gateway.authentication == "none":
         if gateway.exposure != "cluster-ip":
-            message = f"none, but exposure '{gateway.exposure}' lets others than this cluster's pods in"
+            message = f"none, but exposure '{gateway.exposure}' admits callers from outside the cluster"
             yield Problem("gateway.authentication", message, "set it to api-key, or the exposure to cluster-ip")
         for name in sorted((gateway.clients.keys() | keys.keys()) - {ANONYMOUS}):
-            message = f"without authentication nobody can be told to be '{name}'"
+            message = f"without authentication the gateway cannot identify client '{name}'"
             yield Problem(f"gateway.clients.{name}", message, f"remove it, name it '{ANONYMOUS}', or set authentication to api-key")
         return
     if not gateway.clients:

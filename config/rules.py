@@ -164,7 +164,7 @@ def _nodes_are_counted_once(settings: Settings) -> Iterator[Problem]:
     ]
     for (one, a), (other, b) in combinations(groups, 2):
         if a.items() <= b.items() or b.items() <= a.items():
-            yield Problem(other, f"selects nodes that {one} selects too, so they would be counted twice", "tell them apart by a label")
+            yield Problem(other, f"selects nodes that {one} selects too, so they would be counted twice", "distinguish them by a label")
 
 
 def _existing_pool_rules(path: str, pool: NodePool) -> Iterator[Problem]:
@@ -226,7 +226,7 @@ def _volume_can_be_shared(settings: Settings, path: str, model: Model) -> Iterat
     name = weights.storage_class or "standard-rwo"
     if weights.access_mode == "ReadWriteMany" and isinstance(settings.cluster, GkeCluster) and re.fullmatch(GKE_DISKS, name):
         said = f"'{name}'" if weights.storage_class else f"GKE's default class {name}"
-        message = f"{said} makes disks, which one node mounts: a claim of ReadWriteMany never binds"
+        message = f"{said} provisions disks, which one node can mount: a ReadWriteMany claim never binds"
         fix = "name a Filestore class of your own whose `network` is the VPC, or use ReadWriteOnce, or weights.cache empty-dir"
         yield Problem(f"{path}.weights.storageClass", message, fix)
 

@@ -47,14 +47,14 @@ class Speculative(Section):
         if method == "ngram" and self.model:
             yield "method ngram proposes tokens of the prompt and has no model", "remove model, or use method draft_model"
         if self.model is None and (self.revision or self.architecture):
-            yield "revision and architecture are of a draft model, and none is given", "give model, or remove them"
+            yield "revision and architecture describe a draft model, and none is given", "give model, or remove them"
         if method != "ngram" and any(lookup):
-            yield "promptLookupMin and promptLookupMax are of method ngram", "remove them"
+            yield "promptLookupMin and promptLookupMax are for method ngram", "remove them"
         if None not in lookup and lookup[0] > lookup[1]:  # ty: ignore[unsupported-operator]
             yield f"promptLookupMin {lookup[0]} is above promptLookupMax {lookup[1]}", "raise the one or lower the other"
         telling = [part for part in _TELLING_NAMES if part in (self.model or "").lower()]
         if method in ("draft_model", "mtp") and telling:
             yield (
-                f"vLLM takes a model with '{telling[0]}' in its name for a head, not for a {method}",
+                f"vLLM treats a model with '{telling[0]}' in its name as a head, not as a {method}",
                 "use the method that it was made for",
             )

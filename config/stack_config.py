@@ -113,7 +113,7 @@ def read_stack_file(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise StackError([Problem(path.name, f"is not text: {error.reason} at byte {error.start}", "save it as UTF-8")]) from None
     except OSError as error:
-        raise StackError([Problem(path.name, f"cannot be read: {error.strerror}", "give a file that can be")]) from None
+        raise StackError([Problem(path.name, f"cannot be read: {error.strerror}", "give a readable file")]) from None
     config = content.get("config") if isinstance(content, dict) else None
     if not isinstance(config, dict):
         raise StackError([Problem(path.name, "has no `config:` mapping", "start from one of the shipped stack files")])

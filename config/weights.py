@@ -93,14 +93,14 @@ class Weights(Section):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.uri and self.claim:
-            yield "uri and claim are two places of the same weights", "give one of them"
+            yield "uri and claim are two sources of the same weights", "give one of them"
         if self.source != "hugging-face" and (self.cache != "empty-dir" or self.storage_gib or self.storage_class):
-            yield "cache, storageGiB and storageClass are of a download, and nothing is downloaded", "remove them, or uri and claim"
+            yield "cache, storageGiB and storageClass are for a download, and nothing is downloaded", "remove them, or uri and claim"
         if self.source != "s3" and (self.endpoint or self.region or self.endpoint_range):
-            yield "endpoint, endpointRange and region are of an s3:// address", "remove them, or give it as uri"
+            yield "endpoint, endpointRange and region are for an s3:// uri", "remove them, or give an s3:// uri"
         if self.source == "s3" and not self.endpoint and not self.region:
             yield "Amazon S3 answers in the bucket's region only, and none is given", "give region, or endpoint for another server"
         if self.endpoint_range and not self.endpoint:
-            yield "endpointRange is of an endpoint, and none is given", "remove it, or give endpoint"
+            yield "endpointRange needs endpoint, and none is given", "remove it, or give endpoint"
         if self.path and not self.claim:
-            yield "path is a folder of a claim, and none is given", "give claim"
+            yield "path needs claim, and none is given", "give claim"

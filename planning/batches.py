@@ -81,5 +81,5 @@ def _flag_problems(
         message = f"attention kernels take blocks of a multiple of {BLOCK_SIZE} tokens"
         yield Problem(flag_path(path, model, "--block-size"), message, f"use {BLOCK_SIZE}, 32, 64 or 128")
     if architecture.is_encoder and options.runner == "generate":
-        message = f"{model.source} reads texts and writes none"
+        message = f"{model.source} is an encoder and generates no text"
         yield Problem(flag_path(path, model, "--runner"), message, "use --runner=pooling, or remove it")

@@ -30,7 +30,7 @@ def parallel_sizes(path: str, model: Model, architecture: Architecture, machine:
         yield Problem(
             f"{path}.parallelism",
             f"a replica needs {gpus} GPUs ({_sizes(model)}), but {machine.name} offers {what}",
-            "lower the sizes, or choose a machine type with more GPUs: a replica lives on one node",
+            "lower the sizes, or choose a machine type with more GPUs: a replica runs on one node",
         )
     lower = "lower parallelism.tensor" + (" or parallelism.data" if model.parallelism.data > 1 else "")
     if not splits_heads(architecture, tensor):

@@ -167,7 +167,7 @@ def data_type_warnings(path: str, model: Model, architecture: Architecture, mach
         return
     capability, name = machine.accelerator.compute_capability, machine.accelerator.display_name
     if capability < BFLOAT16_CAPABILITY and model.engine.dtype == "auto" and architecture.torch_dtype == "bfloat16":
-        yield Problem(f"{path}.engine.dtype", f"{name} has no bfloat16, so vLLM falls back to float16", "say float16 if that is meant")
+        yield Problem(f"{path}.engine.dtype", f"{name} has no bfloat16, so vLLM falls back to float16", "set float16 if that is intended")
     config = architecture.quantization_config
     if config and config.quant_method == "fp8" and capability < FP8_CAPABILITY:
         yield Problem(

@@ -246,7 +246,7 @@ def placement_warnings(plan: PoolPlan) -> Iterator[Problem]:
             yield Problem(
                 f"nodePools.{pool.name}.{key}.max",
                 f"all models at their ceilings need {nodes} nodes, and {group.max_nodes} can exist",
-                f"raise it to {nodes} if that must hold; else the last ones stay pending",
+                f"raise it to {nodes}, or the last replicas stay Pending",
             )
 
 

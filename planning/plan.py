@@ -194,7 +194,7 @@ def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
     if machine.is_cpu:
         for flag in ("--cpu-offload-gb", "--kv-offloading-size"):
             if getattr(one.options, flag.removeprefix("--").replace("-", "_")):
-                yield Problem(flag_path(path, one.model, flag), f"{machine.name} has no GPU whose memory could be spared", "remove it")
+                yield Problem(flag_path(path, one.model, flag), f"{machine.name} has no GPU memory to offload", "remove it")
         return
     if one.options.kv_cache_memory_bytes is not None and memory.requested > memory.device:
         given, left = one.options.kv_cache_memory_bytes / GIB, memory.device - memory.weights - memory.reserves

@@ -57,7 +57,7 @@ def sharing_problems(pool: str, shares: Mapping[str, Share], clients: int) -> It
         most = left if left > 0 else 1 / clients
         yield Problem(
             f"models.{name}.engine.gpuMemoryUtilization",
-            f"{clients} pods share a GPU of pool '{pool}', and these may meet on one: {listed}",
+            f"{clients} pods share a GPU of pool '{pool}', and these may share one: {listed}",
             f"set it to at most {int(most * 100 + _ROUNDING) / 100}" + ("" if left > 0 else ", and the others' too"),
         )
 

@@ -128,7 +128,7 @@ def speculative_problems(path: str, model: Model, architecture: Architecture, ba
         message = f"a step of {batched_tokens} tokens has no room for {tokens} proposed ones"
         yield Problem(f"{path}.numSpeculativeTokens", message, "propose fewer, or raise engine.maxNumBatchedTokens")
     if model.lora_adapters and batched_tokens < seqs * (tokens + 1):
-        message = f"with adapters vLLM wants a step to hold {tokens} proposed tokens and one of each of {seqs} sequences"
+        message = f"with adapters vLLM requires a step to hold {tokens} proposed tokens and one of each of {seqs} sequences"
         yield Problem(f"{path}.numSpeculativeTokens", message, f"set engine.maxNumBatchedTokens to at least {seqs * (tokens + 1)}")
     if speculative.model is None:
         if speculative.method == "mtp" and architecture.model_type not in MTP_MODEL_TYPES:
@@ -155,7 +155,7 @@ def _draft_problems(path: str, model: Model, architecture: Architecture, specula
     if draft.is_head:
         return
     if draft.architecture.vocab_size != architecture.vocab_size:
-        message = f"it knows {draft.architecture.vocab_size} tokens, and {model.source} {architecture.vocab_size}"
+        message = f"its vocabulary has {draft.architecture.vocab_size} tokens, that of {model.source} {architecture.vocab_size}"
         yield Problem(f"{path}.model", message, "choose a draft of the same family, with the same vocabulary")
     length = model.engine.max_model_len or architecture.context_length
     if draft.architecture.context_length < length:

@@ -54,7 +54,7 @@ def spot_only_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
     if row and row.spot_only and pool.on_demand and not settings.node_pools[pool.name].reservation:
         yield Problem(
             f"nodePools.{pool.name}.onDemand",
-            f"{pool.machine.name} is sold as spot or flex-start capacity only, so these nodes would never come",
+            f"{pool.machine.name} is sold as spot or flex-start capacity only, so these nodes can never be created",
             "use a reservation, or a machine type that is sold on demand; without floors, set onDemand.max to 0",
         )
 

@@ -26,7 +26,7 @@ WRONG = {
         "'draft_model'",
     ),
     "nothing proposed": ({SPECULATIVE: {"method": "ngram"}}, f"{SPECULATIVE}.numSpeculativeTokens", "not given", "add it"),
-    "lookup of a draft model": ({SPECULATIVE: DRAFT | {"promptLookupMax": 4}}, SPECULATIVE, "of method ngram", "remove"),
+    "lookup of a draft model": ({SPECULATIVE: DRAFT | {"promptLookupMax": 4}}, SPECULATIVE, "for method ngram", "remove"),
     "lookup from long to short": (
         {SPECULATIVE: {"method": "ngram", "numSpeculativeTokens": 3, "promptLookupMin": 5, "promptLookupMax": 2}},
         SPECULATIVE,
@@ -36,7 +36,7 @@ WRONG = {
     "head as a draft model": (
         {SPECULATIVE: DRAFT | {"model": "acme/Qwen3-8B-eagle3"}},
         SPECULATIVE,
-        "takes a model with 'eagle3' in its name for a head",
+        "treats a model with 'eagle3' in its name as a head",
         "the method that it was made for",
     ),
     "draft of a branch": ({SPECULATIVE: DRAFT | {"revision": "main"}}, f"{SPECULATIVE}.revision", "branch or tag", "40 hexadecimal"),
@@ -49,7 +49,7 @@ WRONG = {
     "draft of another vocabulary": (
         {SPECULATIVE: DRAFT | {"model": "microsoft/DialoGPT-medium"}},
         f"{SPECULATIVE}.model",
-        "knows 50257 tokens, and Qwen/Qwen3-8B 151936",
+        "has 50257 tokens, that of Qwen/Qwen3-8B 151936",
         "same vocabulary",
     ),
     "draft of a shorter context": (

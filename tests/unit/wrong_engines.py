@@ -76,7 +76,7 @@ WRONG = {
         "cannot hold a prompt of 8192",
         "raise it to 8192",
     ),
-    "encoder that is to write": (BGE_M3 | _args("--runner=generate"), FIRST, "writes none", "--runner=pooling"),
+    "encoder that is to write": (BGE_M3 | _args("--runner=generate"), FIRST, "generates no text", "--runner=pooling"),
     "encoder longer than its positions": (
         BGE_M3 | {f"{ENGINE}.maxModelLen": 8194},
         f"{ENGINE}.maxModelLen",

@@ -44,13 +44,13 @@ WRONG = {
     "open to the network without keys": (
         {"gateway.exposure": "load-balancer", "gateway.insecure": True},
         "gateway.authentication",
-        "lets others than this cluster's pods in",
+        "admits callers from outside the cluster",
         "api-key",
     ),
     "client where nobody says who they are": (
         {"gateway.clients": {"team-a": {}}},
         "gateway.clients.team-a",
-        "nobody can be told to be 'team-a'",
+        "cannot identify client 'team-a'",
         "api-key",
     ),
     "client of an unknown model": (

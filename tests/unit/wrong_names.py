@@ -192,7 +192,7 @@ WRONG = {
     "claim of a disk that never binds": (
         {f"{MODEL}.weights": {"cache": "persistent-volume-claim", "storageClass": "premium-rwo"}},
         f"{MODEL}.weights.storageClass",
-        "'premium-rwo' makes disks",
+        "'premium-rwo' provisions disks",
         "Filestore",
     ),
 }

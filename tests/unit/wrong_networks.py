@@ -156,7 +156,7 @@ WRONG = {
         TWO_TIERS | {"nodePools.l4.spot": {"max": 2, "nodeSelector": {"gpu": "l4"}}},
         "nodePools.l4.spot.nodeSelector",
         "selects nodes that nodePools.l4.onDemand.nodeSelector selects too",
-        "tell them apart",
+        "distinguish them",
     ),
     "a tier within another": (
         TWO_TIERS | {"nodePools.l4.spot": {"max": 2, "nodeSelector": {"gpu": "l4", "spot": "true"}}},

@@ -114,12 +114,12 @@ WRONG = {
         "secrets.s3SecretAccessKey",
     ),
     "s3 without a region": ({f"{MODEL}.weights": {"uri": S3["uri"]}}, f"{MODEL}.weights", "bucket's region", "endpoint for another"),
-    "region of no s3 address": ({f"{MODEL}.weights": {"region": "eu-central-1"}}, f"{MODEL}.weights", "of an s3:// address", "as uri"),
+    "region of no s3 address": ({f"{MODEL}.weights": {"region": "eu-central-1"}}, f"{MODEL}.weights", "for an s3:// uri", "an s3:// uri"),
     "endpoint of Google's": (
         {f"{MODEL}.weights": {"uri": "gs://bucket/x", "endpoint": "https://x.example"}},
         f"{MODEL}.weights",
-        "of an s3:// address",
-        "as uri",
+        "for an s3:// uri",
+        "an s3:// uri",
     ),
     "endpoint with a path": (
         {f"{MODEL}.weights": {"uri": S3["uri"], "endpoint": "https://minio/bucket"}},
@@ -130,13 +130,13 @@ WRONG = {
     "addresses of no endpoint": (
         {f"{MODEL}.weights": S3 | {"endpointRange": "10.0.0.0/8"}},
         f"{MODEL}.weights",
-        "of an endpoint",
+        "needs endpoint",
         "give endpoint",
     ),
     "bucket and claim": (
         {f"{MODEL}.weights": {"uri": "gs://bucket/x", "claim": "models"}},
         f"{MODEL}.weights",
-        "two places",
+        "two sources",
         "one of them",
     ),
     "claim that a download would fill": (

@@ -98,7 +98,7 @@ def refuse_formats(source: str, names: set[str]) -> None:
         return
     if any(name.endswith(".gguf") for name in names):
         raise CannotDescribe(
-            f"{source} holds GGUF files, which vLLM 0.33 reads by a plugin only: take the repository that they were made of"
+            f"{source} holds GGUF files, which vLLM 0.33 reads by a plugin only: use the repository that they were converted from"
         )
     if "params.json" in names:
         raise CannotDescribe(f"{source} has Mistral's params.json and no config.json: take a repository in Hugging Face's format")

@@ -37,7 +37,7 @@ _PORTS_TRIED = 100
 def main() -> int:
     parser = argparse.ArgumentParser(prog="demo", description="Run a stack's gateway on this machine until Ctrl-C.")
     parser.add_argument("stack", help="name of the stack: Pulumi.<stack>.yaml")
-    parser.add_argument("--port", type=int, default=8080, help="of the gateway; the next free one where it is taken")
+    parser.add_argument("--port", type=int, default=8080, help="port of the gateway; if it is taken, the next free one")
     parser.add_argument("--models", choices=["stand-in", "vllm"], default="stand-in", help="what answers")
     arguments = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
@@ -106,7 +106,7 @@ def _free_port_from(wanted: int) -> int:
             except OSError:
                 continue
             return port
-    raise RuntimeError(f"ports {wanted} to {wanted + _PORTS_TRIED - 1} are taken; say another with PORT=")
+    raise RuntimeError(f"ports {wanted} to {wanted + _PORTS_TRIED - 1} are taken; give another with PORT=")
 
 
 def _models(gateway: GatewayPlan, served: Mapping[str, Served]) -> Table:

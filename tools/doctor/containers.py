@@ -69,7 +69,7 @@ def _of_container(replica: _Replica, container: Container) -> Finding | None:
         return replica.fault(Cause.IMAGE_REFUSED, *images.refusal(container, replica.events))
     if reason in _NOT_CREATED:
         message = f"container {container.name} cannot be created: {container.waiting.get('message', reason)}"
-        advice = "a Secret that is not there: `pulumi up`; a message of the NVIDIA runtime: see the GPU Operator's toolkit"
+        advice = "a missing Secret: `pulumi up`; a message of the NVIDIA runtime: see the GPU Operator's toolkit"
         return replica.fault(Cause.CONTAINER_NOT_CREATED, message, advice)
     if container.failed and not _is_old_news(container):
         return _ended(replica, container)
@@ -139,7 +139,7 @@ def _download_running(replica: _Replica, container: Container) -> Finding:
     limit = max(_LEAST_DOWNLOAD_SECONDS, SAFETY * replica.startup.download)
     if replica.seconds_since(container.running.get("startedAt")) > limit:
         message = f"the download of the weights takes longer than {limit / 60:.0f} min, at least twice the time planned for it"
-        advice = "check the way out of the nodes, plan with weights.mibPerSecond, or keep the weights in a bucket (weights.uri)"
+        advice = "check egress of the nodes, plan with weights.mibPerSecond, or keep the weights in a bucket (weights.uri)"
         return replica.fault(Cause.WEIGHTS_SLOW, message, advice)
     return _starting(replica)
 

@@ -59,7 +59,7 @@ _DOWNLOAD = (
         Cause.WEIGHTS_REFUSED,
         r"Name or service not known|Temporary failure in name resolution|Connect(ion)?Error|timed? ?out|Network is unreachable",
         "Hugging Face cannot be reached from the pod",
-        "check the way out of the nodes (NAT, proxy), DNS, and cluster.serviceRange, by which NetworkPolicies let DNS through",
+        "check egress of the nodes (NAT, proxy), DNS, and cluster.serviceRange, by which NetworkPolicies allow DNS",
     ),
 )
 _ENGINE = (

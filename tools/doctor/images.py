@@ -15,7 +15,7 @@ _ANSWERS = (
     (
         r"no such host|timeout|connection refused|deadline exceeded",
         "no answer",
-        "give the nodes a way to the registry (NAT, proxy) or a mirror",
+        "give the nodes egress to the registry (NAT, proxy) or a mirror",
     ),
     (r"no space left", "no space left on the node", "raise the pool's bootDiskGib"),
     (r"invalid", "not an image's name", "correct platform.imageMirror"),

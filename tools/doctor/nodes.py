@@ -48,7 +48,7 @@ def _not_ready(about: str, group: NodeGroup, node: Object, *, young: bool) -> Fi
     said = condition(node, "Ready").get("message") or "its kubelet reports nothing"
     message = f"a node of {group.name} is not ready: {said}"
     if group.capacity == "spot":
-        return information(about, Cause.NODE_NOT_READY, message, "nothing, if it was reclaimed: a spot node may go at any time", name(node))
+        return information(about, Cause.NODE_NOT_READY, message, "nothing, if it was reclaimed, as spot nodes may be", name(node))
     advice = "see `kubectl describe node`; GKE repairs a node that stays so, elsewhere restart its kubelet or replace it"
     return fault(about, Cause.NODE_NOT_READY, message, advice, name(node))
 
@@ -65,7 +65,7 @@ def _gpu_findings(case: Case, about: str, pool: Pool, node: Object, *, young: bo
         return
     if found:
         message = f"a node advertises {found} {GPU}, and {pool.machine.name} should have {wanted}"
-        advice = "a GPU fell off or is divided in another way: see `nvidia-smi` on the node and replace it if one is missing"
+        advice = "a GPU has failed or is partitioned differently: see `nvidia-smi` on the node and replace it if one is missing"
         yield fault(about, Cause.GPU_NOT_ADVERTISED, message, advice, name(node))
         return
     stuck = sorted({platform.said_of(pod) for pod in platform.gpu_pods(case) if pod["spec"].get("nodeName") == name(node)} - {""})
@@ -76,7 +76,7 @@ def _gpu_findings(case: Case, about: str, pool: Pool, node: Object, *, young: bo
 def _advice(case: Case) -> str:
     cluster = case.settings.cluster
     if not isinstance(cluster, GkeCluster):
-        return "see `kubectl -n gpu-operator get pods -o wide`, or what else this cluster has for a device plugin"
+        return "see `kubectl -n gpu-operator get pods -o wide`, or this cluster's own device plugin"
     if cluster.gpu_stack == "gke-default":
         return "GKE's device plugin installs the driver: see `kubectl -n kube-system describe pods -l k8s-app=nvidia-gpu-device-plugin`"
     return "see `kubectl -n kube-system logs daemonset/nvidia-driver-installer -c nvidia-driver-installer`, then the GPU Operator's pods"

@@ -36,7 +36,7 @@ def _explained(case: Case, replicas: Replicas, pod: Object) -> Finding:
             replicas.about, Cause.CLOUD_QUOTA, message, "ask for more quota (IAM & Admin, Quotas) or lower the pool's use", name(pod)
         )
     if refused and _NO_CAPACITY.search(refused[-1]):
-        return _waits(replicas, Cause.NO_CLOUD_CAPACITY, f"the zones have no machine to sell for {replicas.tier.group.name}", pod)
+        return _waits(replicas, Cause.NO_CLOUD_CAPACITY, f"the zones have no capacity for {replicas.tier.group.name}", pod)
     if "PersistentVolumeClaim" in said or "persistentvolumeclaim" in said:
         advice = "see `kubectl describe persistentvolumeclaim`; weights.storageClass must name a class that provides weights.accessMode"
         return fault(replicas.about, Cause.VOLUME_NOT_READY, f"no node can have its volume: {_reason(said)}", advice, name(pod))

@@ -50,7 +50,7 @@ def connect(cluster: Cluster, context: str | None) -> tuple[client.ApiClient, st
             raise ClusterError(f"the kubeconfig has no context '{chosen}'; {_how_to_connect(cluster)}")
         return config.new_client_from_config(path, context=chosen), chosen
     except (config.ConfigException, OSError) as error:
-        raise ClusterError(f"no way to the cluster: {error}; {_how_to_connect(cluster)}") from None
+        raise ClusterError(f"the cluster cannot be reached: {error}; {_how_to_connect(cluster)}") from None
 
 
 def _how_to_connect(cluster: Cluster) -> str:
@@ -70,15 +70,15 @@ def read_snapshot(api: client.ApiClient) -> Snapshot:
     except ApiException as error:
         raise ClusterError(_refusal(error)) from None
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise ClusterError(f"the cluster does not answer: {error}; is it up, and this machine let in?") from None
+        raise ClusterError(f"the cluster does not answer: {error}; check that it is up and admits this machine") from None
 
 
 def _refusal(error: ApiException) -> str:
     if error.status == 401:
-        return "the cluster knows no such user (401); log in again, on GKE: `gcloud auth login`"
+        return "the cluster rejects the credentials (401); log in again, on GKE: `gcloud auth login`"
     if error.status == 403:
         said = json.loads(error.body or "{}").get("message", "")
-        return f"the cluster does not let you look (403): {said}; ask for the role `view` on the whole cluster and leave to list nodes"
+        return f"the cluster denies access (403): {said}; ask for the ClusterRole `view` on the whole cluster and permission to list nodes"
     return f"the cluster answers {error.status} {error.reason}; try again, or see its control plane"
 
 

@@ -53,7 +53,7 @@ def disruption_budget_findings(case: Case) -> Iterator[Finding]:
             message = (
                 f"PodDisruptionBudget {name(budget)} never allows an eviction: a drain of its nodes, and their upgrade, waits for ever"
             )
-            advice = f"{_UP}, whose budgets let one replica go at a time; delete it if the platform did not make it"
+            advice = f"{_UP}, whose budgets allow one eviction at a time; delete it if the platform did not create it"
             yield fault(f"model {spaces[namespace(budget)]}", Cause.DRAIN_BLOCKED, message, advice, name(budget))
 
 

@@ -39,7 +39,7 @@ def main() -> int:
     try:
         run_program(console, arguments.stack, plan)
     except OSError as error:
-        message, fix = f"cannot be written: {error.strerror}", "what was there is still there; mend it and try again"
+        message, fix = f"cannot be written: {error.strerror}", "the previous preview is kept; correct the cause and try again"
         problem = Problem(f"build/{arguments.stack}", message, fix)
         print_problems(console, "The preview was not written", [problem], "red")
         return 2
@@ -57,7 +57,7 @@ def run_program(console: Console, stack: str, plan: Plan) -> None:
     report = console.export_html(clear=False)
     count = manifests.write(preview_folder(stack), plan, recording, report)
     console.print(f"build/{stack}/: {count} manifests, plan.json, resources.json, report.html")
-    console.print("This preview knows no state: everything shows as a create. `pulumi preview` compares with what exists.")
+    console.print("This preview has no state: every resource shows as a create. `pulumi preview` compares with what exists.")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
--- Token counts of an answer, whole or a stream, read as it passes. In a JSON string the quotes around `usage` would be escaped, so no
--- text that a model writes looks like this. Only what could be the beginning of a usage is kept: a stream passes here token by token.
+-- Reads the token counts of a response, whole or streamed, as it passes. The quotes around "usage" are escaped inside a JSON string, so
+-- generated text cannot match. Between chunks only a possible beginning of a usage object is kept, because streams arrive token by token.
 local USAGE, LONGEST_USAGE = '"usage"', 1024
 
 local function remember(handle, usage, key, pattern, other_pattern)
@@ -32,14 +32,14 @@ function envoy_on_response(handle)
   if status == "200" then
     count_tokens(handle)
   elseif status == "503" and headers:get("retry-after") == nil then
-    -- A replica that sheds load says so without a time: one is given, so that clients come back and not at once.
+    -- vLLM's 503 has no Retry-After: add one, so that clients do not retry at once.
     headers:add("retry-after", RETRY_AFTER)
   elseif status:sub(1, 1) == "3" then
-    -- A model server does not know by which scheme it has been asked; the path alone is right for every client.
+    -- A model server does not know the client's scheme and host, so the redirect keeps only the path.
     local location = headers:get("location")
     if location then headers:replace("location", (location:gsub("^https?://[^/]*", ""))) end
   elseif status == "429" and headers:get("x-ratelimit-remaining") == "0" then
-    -- A client over its rate may come back when there is room again.
+    -- Retry-After of a client over its rate: the time until its next request is allowed.
     headers:replace("retry-after", headers:get("x-ratelimit-reset"))
   end
 end

@@ -1,6 +1,6 @@
--- What the bodies of this worker thread's requests may take of its memory. Envoy keeps a body until its stream ends, for another try, and
--- a copy of it while it is sent: a request is let in if there is room for both, by the length that it announces.
--- A stream's handle is alive for as long as the stream, so the table that holds handles weakly forgets the streams that have ended.
+-- Limits the memory of request bodies in this worker thread. Envoy keeps a body until its stream ends, for a retry, and a copy while it
+-- sends it: a request is admitted if there is memory for both, by its content-length.
+-- A handle lives as long as its stream, so that ended streams disappear from the weak table `held`.
 local COPIES, SMALL_BYTES, RECOUNT_MILLISECONDS = 2, 16384, 20
 local held = setmetatable({}, { __mode = "k" })
 local total, by_client, recounted = 0, {}, 0
@@ -14,7 +14,7 @@ local function has_room(client, bytes)
   return total + bytes <= BODY_MEMORY and (by_client[client] or 0) + bytes <= CLIENT_BODY_MEMORY
 end
 
--- Without the streams that have ended. Twice: the first time finalizes their handles, the second takes them out of the table.
+-- Recounts without ended streams. Two collections: the first finalizes their handles, the second removes them from the table.
 local function recount(now)
   if now - recounted < RECOUNT_MILLISECONDS then return end
   collectgarbage()
@@ -23,7 +23,7 @@ local function recount(now)
   for _, body in pairs(held) do count(body.client, body.bytes) end
 end
 
--- Takes room for a body of so many bytes; false if there is none.
+-- Reserves memory for a body of `length` bytes; false if there is too little.
 local function take_room(handle, client, length)
   local bytes = COPIES * length
   if bytes <= COPIES * SMALL_BYTES then return true end
@@ -34,7 +34,7 @@ local function take_room(handle, client, length)
   return true
 end
 
--- Gives back what the body, now that it is here, does not need.
+-- Reduces the reservation to the actual length of the received body.
 local function keep_room(handle, length)
   local body = held[handle]
   if body == nil then return end

@@ -1,5 +1,5 @@
--- The `model` of a form, as audio is sent. It is looked for piece by piece, in the head of a part; of several the last counts, as for the
--- model server. What looks like such a head within a file does no harm: a client's models are checked after, and a server serves its own.
+-- The field `model` of a multipart form, as for audio. Searched chunk by chunk, in the headers of parts; the last one counts, as in the
+-- model server. A match inside a file is harmless: the client's models are checked afterwards, and a server serves only its own model.
 local FIELD, LONGEST_PART = 'name="model"', 1024
 
 local function model_of_form(body)

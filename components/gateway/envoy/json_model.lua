@@ -1,16 +1,16 @@
--- The `model` of a JSON object, found in one pass over its bytes. No tree is built: a body of 32 MiB would make one of 3 GiB.
--- What is nested is passed over by its quotes and brackets alone; whether it is JSON, the model server says. It is all one loop, so that
--- LuaJIT compiles it whatever the bodies are.
+-- The key `model` of a JSON object, found in one pass over its bytes. No tree is built: that of a 32 MiB body would take 3 GiB.
+-- Nested values are skipped by quotes and brackets only; the model server checks that they are JSON. It is a single loop, so that LuaJIT
+-- compiles it for all bodies.
 local byte = string.byte
 local PIECE_BYTES, MOST_MEMBERS = 65536, 1000
--- Of a key or a name as it is written: each of its characters may be an escape of six.
+-- Longest key or name in its JSON spelling: each character may be an escape of six characters.
 local LONGEST_KEY, LONGEST_NAME = 6 * 5, 6 * 256
 local QUOTE, BACKSLASH, COLON, COMMA, LIST, LIST_END, OBJECT, OBJECT_END, NULL = 34, 92, 58, 44, 91, 93, 123, 125, 110
--- Where it is within the object itself. After KEY: in the key, or before it.
+-- State within the top-level object. After KEY: in the key, or before it.
 local BEFORE, FIRST_KEY, KEY, AFTER_KEY, VALUE, SCALAR, AFTER_VALUE, BEHIND = 1, 2, 3, 4, 5, 6, 7, 8
 local ESCAPED = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", ["/"] = "/", ["\\"] = "\\", ['"'] = '"' }
 
--- What a string says; what no name holds stands for all that is not ASCII.
+-- Decodes a JSON string; every non-ASCII character becomes one that no name contains.
 local function unescaped(text)
   return (text:gsub("\\(.)(%x?%x?%x?%x?)", function(code, digits)
     if code == "u" then return digits:match("^00[0-7]%x$") and string.char(tonumber(digits, 16)) or "\255" end
@@ -18,8 +18,8 @@ local function unescaped(text)
   end))
 end
 
--- Whether the body is an object, and its `model`: a text, nil for none and for null, false for anything else. Of several the last counts,
--- as for the model server.
+-- Whether the body is an object, and its `model`: text; nil if it is missing or null; false for any other value. Of duplicate keys the last
+-- counts, as in the model server.
 local function model_of(body)
   local length, at, place, depth, in_string = body:length(), 1, BEFORE, 0, false
   local first, members, of_model, model, name_first, name_size = 0, 0, false, nil, 0, 0
@@ -30,7 +30,7 @@ local function model_of(body)
       local current = byte(piece, at)
       if in_string then
         if current == BACKSLASH then
-          at = at + 1 -- past what it escapes, which may be in the next piece
+          at = at + 1 -- skip the escaped character, which may be in the next chunk
         elseif current == QUOTE then
           in_string = false
           local text_size = offset + at - 1 - first

@@ -1,4 +1,4 @@
--- What a request asks for: an operation and a model. The routes are chosen by the two headers set here; those that a client sent are gone.
+-- Finds the operation and model of a request, and sets the two headers that select its route; those of the client were removed before.
 local ADMINISTRATION = { ["/v1/load_lora_adapter"] = true, ["/v1/unload_lora_adapter"] = true }
 local TAKES_FORMS = { ["/v1/audio/transcriptions"] = true, ["/v1/audio/translations"] = true }
 local PREFIX_BYTES = 1024
@@ -20,7 +20,7 @@ local function choose(handle, operation, model)
   handle:clearRouteCache()
 end
 
--- FNV-1a over the beginning of the prompt; requests that begin alike go to one replica.
+-- FNV-1a hash of the beginning of the prompt: requests with the same hash go to one replica.
 local function prefix_hash(body)
   local start = body:find('"messages"', 1, true) or body:find('"prompt"', 1, true) or body:find('"input"', 1, true) or 1
   local hash = 2166136261
@@ -31,7 +31,7 @@ local function prefix_hash(body)
   return bit.tohex(hash)
 end
 
--- The whole body, or nil: then the request is refused.
+-- The whole body, or nil if the request is refused.
 local function body_of(handle, headers)
   if (headers:get("content-encoding") or "identity"):lower() ~= "identity" then
     return refuse(handle, "415", "unsupported_media_type", "Compressed bodies are not taken here: send the request without content-encoding.")
@@ -74,7 +74,7 @@ local function infer(handle, path)
   elseif model == false then
     return refuse(handle, "400", "invalid_model", "`model` must be a string.")
   end
-  headers = handle:headers() -- again: to wait for the body ended the life of what was had before
+  headers = handle:headers() -- get the headers again: waiting for the body invalidates the earlier object
   if model == nil or model == "" then
     model = headers:get("x-gateway-default-model")
     if model == nil then
@@ -111,7 +111,7 @@ function envoy_on_request(handle)
   elseif reads then
     choose(handle, "describe", unescape(path:sub(12)))
   else
-    -- No query, which may hold a key by mistake, and no slash at the end, which a model server would answer with a redirection.
+    -- Remove the query, which may contain a key by mistake, and a trailing slash, which a model server would answer with a redirect.
     headers:replace(":path", path)
     infer(handle, path)
   end

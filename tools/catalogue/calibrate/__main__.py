@@ -19,7 +19,7 @@ from tools.catalogue.calibrate.startup_log import Incomplete, read
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="calibrate", description="Print what a start-up log of vLLM measured, for the plan to use.")
     parser.add_argument("log", help="start-up log of vLLM, or - for standard input")
-    parser.add_argument("--gpu", default="", help="GPU by the catalogue's name, where its memory does not tell")
+    parser.add_argument("--gpu", default="", help="GPU by the catalogue's name, if its memory size does not identify it")
     given = parser.parse_args(arguments)
     try:
         log = read(_text(given.log))
