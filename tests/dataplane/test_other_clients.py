@@ -74,7 +74,9 @@ def test_anthropics_client_sends_an_image(platform, anthropics, megabytes):
 @SIZES
 def test_apaches_client_sends_an_image(platform, megabytes):
     url = "data:image/png;base64," + image(megabytes)
-    body = json.dumps(dict(chat()) | {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]}).encode()
+    body = json.dumps(
+        dict(chat()) | {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]}
+    ).encode()
     assert send(platform.gateway.port, request("/v1/chat/completions", body, **APACHE)).status == 200
     assert platform.received("qwen3-8b")[-1].body == body
 
