@@ -17,6 +17,7 @@ from config import catalog
 CHARTS = ("gpu-operator", "kube-prometheus-stack")
 # Keys that a chart's templates read and its values.yaml mentions only in a comment.
 UNSTATED = {"grafana.persistence.storageClassName"}
+_KUBERNETES = "1.35.0"
 # Grafana's own configuration, of which the chart's is a beginning.
 FREE_FORM = {"grafana.grafana.ini"}
 
@@ -94,10 +95,15 @@ def definitions(path: Path) -> dict[str, dict[str, Any]]:
     return {one["spec"]["names"]["kind"]: one for one in found}
 
 
-def rendered(helm: str, path: Path, values: Mapping[str, Any], namespace: str, kubernetes: str = "1.35.0") -> list[dict[str, Any]]:
+def rendered(helm: str, path: Path, values: Mapping[str, Any], namespace: str) -> list[dict[str, Any]]:
     """What `helm template` makes of the chart, hooks included."""
+    return _rendered(helm, path, json.dumps(values, sort_keys=True), namespace)
+
+
+@cache
+def _rendered(helm: str, path: Path, values: str, namespace: str) -> list[dict[str, Any]]:
     command = [helm, "template", path.name.rpartition("-")[0], str(path), "--namespace", namespace]
-    command += ["--kube-version", kubernetes, "--api-versions", "monitoring.coreos.com/v1", "--values", "-"]
-    done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=False)
+    command += ["--kube-version", _KUBERNETES, "--api-versions", "monitoring.coreos.com/v1", "--values", "-"]
+    done = subprocess.run(command, input=values, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [one for one in yaml.load_all(done.stdout, _Loader) if one]
