@@ -86,6 +86,11 @@ class Monitoring(pulumi.ComponentResource):
         )
 
 
+def _pinned(image: catalog.Image) -> dict[str, str]:
+    """Tag and digest, as the chart spells them."""
+    return {"tag": image.tag} | ({"sha": image.digest.removeprefix("sha256:")} if image.digest else {})
+
+
 def grafana_access(*, own_admin: bool) -> dict[str, str]:
     """How to reach Grafana. `fullnameOverride` does not change the names of its Service and of the Secret with the generated password."""
     secret = GRAFANA_ADMIN_SECRET if own_admin else f"{CHART}-grafana"
@@ -104,7 +109,7 @@ def monitoring_values(settings: Settings, plan: MonitoringPlan, *, own_admin: bo
         # Avoids truncated names; Prometheus is kps-prometheus.monitoring:9090.
         "fullnameOverride": "kps",
         # Helm installs CRDs and never upgrades them: this job does, before the operator of the new version starts.
-        "crds": {"upgradeJob": {"enabled": True, "image": {"busybox": {"tag": catalog.image("busybox").tag}}}},
+        "crds": {"upgradeJob": {"enabled": True, "image": {"busybox": _pinned(catalog.image("busybox"))}}},
         "prometheusOperator": {"resources": _resources(OPERATOR)},
         "kube-state-metrics": {
             "resources": _resources(plan.kube_state_metrics),

@@ -16,6 +16,7 @@ NVFP4 = {
 }  # fmt: skip
 HARDWARE, ACCELERATOR = f"{POOL}.hardware", f"{POOL}.hardware.accelerator"
 MONITORING = "platform.monitoring"
+SECURITY, RING = f"{GKE}.security", "projects/acme-keys/locations/us-central1/keyRings/gke/cryptoKeys"
 PLANNED = EXISTING | {"nodePools.l4.hardware.accelerator": L20 | {"fp8Tflops": 239.0}}
 PAIR = PLANNED | {"nodePools.l4.hardware.gpus": 2, f"{MODEL}.parallelism.tensor": 2}
 FP4 = PLANNED | {f"{MODEL}.source": "acme/fp4", f"{MODEL}.architecture": NVFP4, "nodePools.l4.hardware.accelerator": BLACKWELL}
@@ -59,6 +60,16 @@ EFFECTS = {
     f"{GKE}.systemPool.max": Effect(9, ("NodePool autoscaling.totalMaxNodeCount=9",)),
     f"{GKE}.systemPool.machineType": Effect("e2-standard-8", ("NodePool nodeConfig.machineType=e2-standard-8", "plan cost")),
     f"{GKE}.maxPodsPerNode": Effect(64, ("NodePool maxPodsPerNode=64",)),
+    f"{SECURITY}.secretsKmsKey": Effect(f"{RING}/secrets", ("Cluster databaseEncryption.state=ENCRYPTED",
+         f"Cluster databaseEncryption.keyName={RING}/secrets", f"CryptoKeyIAMMember cryptoKeyId={RING}/secrets")),
+    f"{SECURITY}.diskKmsKey": Effect(f"{RING}/disks", (f"NodePool nodeConfig.bootDiskKmsKey={RING}/disks",
+         f"CryptoKeyIAMMember cryptoKeyId={RING}/disks")),
+    f"{SECURITY}.binaryAuthorization": Effect("PROJECT_SINGLETON_POLICY_ENFORCE",
+         ("Cluster binaryAuthorization.evaluationMode=PROJECT_SINGLETON_POLICY_ENFORCE",)),
+    f"{SECURITY}.authenticatorGroup": Effect("gke-security-groups@acme.example",
+         ("Cluster authenticatorGroupsConfig.securityGroup=gke-security-groups@acme.example",)),
+    f"{SECURITY}.controlPlaneLogs": Effect(["APISERVER"], ("Cluster loggingConfig.enableComponents=APISERVER",)),
+    f"{SECURITY}.networkPolicyLogging": Effect("DENIED", ("NetworkLoggingPatch spec.cluster.deny.log=True",)),
     f"{GKE}.generation": Effect(2, ("kubernetes clusterIdentifier=acme-llm/us-central1/llm/g2",)),
     f"{OTHER}.provider": Effect("gke", ("refused: cluster.",), EXISTING),
     f"{OTHER}.name": Effect("lab-2", ("kubernetes clusterIdentifier=existing/lab-2/g1",), EXISTING),
@@ -117,6 +128,8 @@ EFFECTS = {
         "fast", (f"{RELEASE}.prometheus.prometheusSpec.storageSpec.volumeClaimTemplate.spec.storageClassName=fast",
                  f"{RELEASE}.grafana.persistence.storageClassName=fast")
     ),
+    f"{MONITORING}.scrapeControlPlane": Effect(True, tuple(f"-{RELEASE}.{part}.enabled=False"
+         for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy")), stack=EXISTING),
     f"{MONITORING}.scrapeIntervalSeconds": Effect(
         30, ("PodMonitor spec.podMetricsEndpoints.interval=30s", f"{RELEASE}.prometheus.prometheusSpec.scrapeInterval=30s",
              f"{RELEASE}.dcgmExporter.serviceMonitor.interval=30s")

@@ -41,6 +41,7 @@ def test_a_mirror_whose_upstream_changes_is_deleted_before_its_successor_takes_i
 
 EVERYTHING = MIRRORED | {
     "models.qwen3-8b.weights": {"uri": "gs://acme-weights/qwen3-8b"},
+    "cluster.security.diskKmsKey": "projects/acme-keys/locations/us-central1/keyRings/gke/cryptoKeys/disks",
     "secrets": {"source": "secret-manager", "huggingFaceToken": "hugging-face-token"},
 }
 LEAVE = (ROOT / "docs" / "google-cloud.md").read_text()
