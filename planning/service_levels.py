@@ -31,7 +31,7 @@ class LatencyObjective:
 
 def latency_objectives(model: Model) -> list[LatencyObjective]:
     buckets = _custom_buckets(model)
-    wanted = [
+    wanted: list[tuple[Literal["ttft", "tpot"], str, float | None, Sequence[float]]] = [
         ("ttft", "ttftSeconds", model.slo.ttft_seconds, buckets.get("time_to_first_token", _TTFT_EDGES)),
         ("tpot", "tpotSeconds", model.slo.tpot_seconds, buckets.get("inter_token_latency", _TPOT_EDGES)),
     ]

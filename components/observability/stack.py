@@ -14,17 +14,15 @@ from components.observability.rules import Group, prometheus_rule_spec
 from config.settings import Settings
 from planning.plan import Plan
 
-RUNBOOKS = "docs/runbooks"
-
 
 def shared_rules(settings: Settings, plan: Plan) -> dict[str, Any]:
     """`spec` of the PrometheusRule that all models share."""
-    return prometheus_rule_spec(shared_groups(settings, plan), RUNBOOKS)
+    return prometheus_rule_spec(shared_groups(settings, plan), settings.platform.monitoring.alerting.runbooks_url)
 
 
 def model_rules(settings: Settings, plan: Plan, model: str) -> dict[str, Any]:
     """`spec` of a model's own PrometheusRule."""
-    return prometheus_rule_spec(model_groups(settings, plan, model), RUNBOOKS)
+    return prometheus_rule_spec(model_groups(settings, plan, model), settings.platform.monitoring.alerting.runbooks_url)
 
 
 def shared_groups(settings: Settings, plan: Plan) -> list[Group]:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from components.observability.rules import Alert, Group, Recording, prometheus_rule_spec
-from components.observability.stack import RUNBOOKS, model_groups, shared_groups
+from components.observability.stack import model_groups, shared_groups
 from planning.plan import make_plan
 from tests import prometheus_tools
 from tests.stacks import settings
@@ -67,7 +67,7 @@ def test_every_alert_is_tried():
 def test_an_alert_fires_on_its_fault_alone_and_ends_with_it(name, tmp_path):
     case = CASES[name]
     rules = needed(name.partition(" ")[0])
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(prometheus_rule_spec(rules, RUNBOOKS)))
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(prometheus_rule_spec(rules, "docs/runbooks")))
     test = {
         "rule_files": ["rules.yaml"],
         "evaluation_interval": case.step,

@@ -11,7 +11,7 @@ import yaml
 from components.observability.capacity import POD_LABELS, node_labels
 from components.observability.metrics import catalogue
 from components.observability.rules import Alert, Group, Recording, prometheus_rule_spec
-from components.observability.stack import RUNBOOKS, model_groups, shared_groups
+from components.observability.stack import model_groups, shared_groups
 from config.stack_config import load_stack_file
 from planning.plan import Plan, make_plan
 from tests import prometheus_tools
@@ -66,7 +66,7 @@ def test_every_alert_has_one_name_and_a_page(name):
     names = [alert.name for alert in alerts(stack_groups(name)[1])]
     assert len(names) == len(set(names))
     for one in names:
-        page = (ROOT / RUNBOOKS / f"{one}.md").read_text()
+        page = (ROOT / "docs/runbooks" / f"{one}.md").read_text()
         assert page.startswith(f"# {one}\n")
         assert [line for line in page.splitlines() if line.startswith("## ")] == ["## What it means", "## What to look at", "## What to do"]
         assert "```sh" in page, "a page has commands"
@@ -75,5 +75,5 @@ def test_every_alert_has_one_name_and_a_page(name):
 @pytest.mark.parametrize("name", STACKS)
 def test_promtool_accepts_the_rules(name, tmp_path):
     file = tmp_path / "rules.yaml"
-    file.write_text(yaml.safe_dump(prometheus_rule_spec(stack_groups(name)[1], RUNBOOKS)))
+    file.write_text(yaml.safe_dump(prometheus_rule_spec(stack_groups(name)[1], "docs/runbooks")))
     prometheus_tools.run("promtool", "check", "rules", "--lint=all", "--lint-fatal", file)

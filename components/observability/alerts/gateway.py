@@ -9,6 +9,10 @@ _NO_CERTIFICATE = 2**32 - 1
 
 
 def gateway() -> list[Alert]:
+    return [*_requests(), *_limits()]
+
+
+def _requests() -> list[Alert]:
     return [
         Alert(
             "GatewayDown",
@@ -40,6 +44,11 @@ def gateway() -> list[Alert]:
             "The gateway sends nothing to {{ $labels.model }}",
             "Replicas of {{ $labels.model }} are ready for Kubernetes, but the gateway finds none that is healthy: every request gets 503.",
         ),
+    ]
+
+
+def _limits() -> list[Alert]:
+    return [
         Alert(
             "GatewayShedsLoad",
             "warning",
