@@ -30,19 +30,19 @@ doctor: $(READY) ## Explain what keeps a deployed stack from serving: STACK=dev 
 	@$(BIN)/python -m tools.doctor $(STACK) $(if $(CONTEXT),--context $(CONTEXT))
 
 describe-model: $(READY) ## Print a model's catalogue row: MODEL=<Hugging Face id or path of a config.json>
-	@$(BIN)/python -m tools.describe_model $(MODEL)
+	@$(BIN)/python -m tools.catalogue.describe_model $(MODEL)
 
 truth: $(READY) ## Hold the plan against measured points: MEMORY=<csv> THROUGHPUT=<csv> CONFIGS=<folder of config.json files>
 	@$(BIN)/python -m tools.truth $(if $(MEMORY),--memory "$(MEMORY)") $(if $(THROUGHPUT),--throughput "$(THROUGHPUT)") $(if $(CONFIGS),--configs "$(CONFIGS)")
 
 calibrate: $(READY) ## Print what a start-up log of vLLM measured, for the plan to use: LOG=<file> (GPU=<name>)
-	@$(BIN)/python -m tools.calibrate "$(LOG)" $(if $(GPU),--gpu "$(GPU)")
+	@$(BIN)/python -m tools.catalogue.calibrate "$(LOG)" $(if $(GPU),--gpu "$(GPU)")
 
 fit: $(READY) ## Fit the constants of planning/performance.py to measured points, with the errors on what is left out: THROUGHPUT=<csv> TEST=<csv>
 	@$(BIN)/python -m tools.truth.fit $(if $(THROUGHPUT),--throughput "$(THROUGHPUT)") $(if $(TEST),--test "$(TEST)") $(if $(CONFIGS),--configs "$(CONFIGS)")
 
 schema: $(READY) ## Write the JSON Schema of the stack configuration
-	@$(BIN)/python -m tools.schema
+	@$(BIN)/python -m tools.reference.schema
 
 reference: $(READY) ## Write docs/reference.md from the settings models
 	@$(BIN)/python -m tools.reference
@@ -84,7 +84,7 @@ bench-preview: $(READY) ## Time and memory of the offline preview, by number of 
 	@$(BIN)/python -m tools.bench preview
 
 bench-gateway: $(READY) ## Latency and throughput of the gateway against none, a TCP proxy and vllm-router (needs wrk; QUICK=1)
-	@$(BIN)/python -m tools.gateway_bench $(if $(QUICK),--quick)
+	@$(BIN)/python -m tools.bench.gateway $(if $(QUICK),--quick)
 
 clean: ## Remove the virtual environment and everything built
 	@rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis

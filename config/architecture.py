@@ -1,6 +1,7 @@
 """A model's architecture, in the terms of its Hugging Face `config.json`: what memory, parallelism and context length follow from.
 
-Keys are spelt as the model's own config.json spells them; where files differ in spelling, `tools/hugging_face_config.py` translates.
+Keys are spelt as the model's own config.json spells them; where files differ in spelling,
+`tools.catalogue.hugging_face.config` translates.
 """
 
 from __future__ import annotations

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network
-from typing import TYPE_CHECKING
 
 from config.annotations import ingress_annotation_problems, service_annotation_problems
 from config.cluster import ExistingCluster, GkeCluster
 from config.errors import Problem, suggestion
 from config.gateway import ANONYMOUS, Client, Exposure, Gateway
 from config.ranges import overlap
-
-if TYPE_CHECKING:
-    from config.settings import Settings
+from config.settings import Settings
 
 BODY_COPIES = 2
 LONGEST_PROXY_PREFIX = 26  # cloud.google.com/load-balancing/docs/proxy-only-subnets

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from config import catalog, places
 from config.accelerator import accelerator_problems
@@ -20,9 +19,7 @@ from config.models import Model
 from config.names import PROJECT_ID
 from config.node_pools import NodePool
 from config.secrets import SecretName
-
-if TYPE_CHECKING:
-    from config.settings import Settings
+from config.settings import Settings
 
 # Critical pods of the GPU Operator: on each GPU node its operands (validator, toolkit, device plugin, feature discovery, DCGM and its
 # exporter, MIG manager, node feature discovery), and a few a cluster. Assumed.

@@ -16,6 +16,7 @@ from yaml.constructor import ConstructorError
 
 from config.catalog import Loader
 from config.errors import Problem, StackError
+from config.parsing import parse
 from config.secrets import is_encrypted, masked
 from config.settings import PROJECT, SECTIONS, Settings, is_read
 from config.tokens import TOKEN, looks_random
@@ -51,7 +52,7 @@ def load_settings() -> Settings:
     """The settings of the running Pulumi program's stack, without any secret's value.
 
     Raises:
-        StackError: see `Settings.parse`.
+        StackError: see `config.parsing.parse`.
     """
     from pulumi.runtime.config import CONFIG, is_config_secret
 
@@ -64,7 +65,7 @@ def load_settings() -> Settings:
         # Pulumi hands a mapping over as a secret as soon as one value in it is encrypted: only the file tells which are.
         file = _own_stack_file()
         config[SECRETS] = _as_in(read_stack_file(file).get(SECRETS) if file else None, config[SECRETS])
-    return Settings.parse(without_secret_values(config))
+    return parse(without_secret_values(config))
 
 
 def _own_stack_file() -> Path | None:
@@ -135,9 +136,9 @@ def load_stack_file(path: Path) -> Settings:
     """The settings of a stack file, without Pulumi and without decrypting anything.
 
     Raises:
-        StackError: see `read_stack_file` and `Settings.parse`.
+        StackError: see `read_stack_file` and `config.parsing.parse`.
     """
-    return Settings.parse(without_secret_values(read_stack_file(path)))
+    return parse(without_secret_values(read_stack_file(path)))
 
 
 def _decoded(key: str, value: str) -> Any:

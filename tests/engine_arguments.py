@@ -23,7 +23,7 @@ from planning.plan import _size, make_plan
 from planning.weights import plan_weights
 from tests.stacks import settings
 from tests.unit.engine_cases import CASES, Case
-from tools.hugging_face_config import architecture_from_config, as_row
+from tools.catalogue.hugging_face.config import architecture_from_config, as_row
 
 VERDICTS = Path(__file__).parent / "data" / "engine_verdicts.json"
 FOLDER = "/model"

@@ -9,7 +9,7 @@ import urllib.request
 import openai
 from prometheus_client.parser import text_string_to_metric_families
 
-from tools.model_server import ServerSettings, fleet
+from tools.demo.model_server import ServerSettings, fleet
 
 HELLO = [{"role": "user", "content": "A secret that no answer repeats."}]
 DEADLINE_SECONDS = 20

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from config.stack_config import read_stack_file
 from tests.stacks import BASE, stack
 from tests.unit.right_platforms import RIGHT
-from tools.schema import stack_schema
+from tools.reference.schema import stack_schema
 
 ROOT = Path(__file__).parent.parent
 STACKS = [BASE, *(read_stack_file(path) for path in sorted(ROOT.glob("Pulumi.*.yaml"))), *(stack(changes) for changes in RIGHT.values())]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from config.parsing import parse
 from config.settings import Settings
 from config.stack_config import without_secret_values
 
@@ -60,4 +61,4 @@ def _set(target: dict[str, Any], key: str, value: Any) -> None:
 
 
 def settings(changes: dict[str, Any] | None = None) -> Settings:
-    return Settings.parse(without_secret_values(stack(changes)))
+    return parse(without_secret_values(stack(changes)))

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.naming import MODEL_LABEL, TIER_LABEL, model_namespace
+from config.parsing import parse
 from config.settings import Settings
 from config.stack_config import without_secret_values
 from planning.plan import Plan, make_plan
 from tests.cluster.cluster import Cluster, is_ready
 from tests.cluster.simulated_nodes import GPU, NodeGroup, node_groups
 from tests.cluster.simulated_platform import gpu_operator
-from tools import offline
-from tools.manifests import manifests
+from tools.preview import offline
+from tools.preview.manifests import manifests
 
 Object = dict[str, Any]
 
@@ -50,7 +51,7 @@ class Deployed:
 
 def deploy(cluster: Cluster, config: Mapping[str, Any], name: str = "test") -> Deployed:
     """Applies what the program makes of `config` in the offline preview's order, and stand-ins for its charts. Adds no node."""
-    settings = Settings.parse(without_secret_values(config))
+    settings = parse(without_secret_values(config))
     recording = offline.run(config, name, known=True)
     objects = manifests(recording)
     applied = [cluster.apply(one) for one in objects]

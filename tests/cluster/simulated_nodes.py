@@ -25,7 +25,7 @@ from planning.machines import (
     read_pool,
 )
 from tests.cluster.control_plane import KWOK_ANNOTATION
-from tools.offline import Recording
+from tools.preview.offline import Recording
 
 MEASURED = yaml.safe_load((Path(__file__).parent.parent / "data" / "gke_nodes.yaml").read_text())
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"

@@ -7,7 +7,7 @@ from typing import Any
 
 from components.platform.gpu_operator import CHART, NAMESPACE
 from tests.cluster.simulated_nodes import MEASURED
-from tools.offline import Recording
+from tools.preview.offline import Recording
 
 Object = dict[str, Any]
 CRITICAL = "system-node-critical"

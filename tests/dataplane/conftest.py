@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.dataplane.gateway_under_test import Served, running
-from tools.local_gateway import NO_ENVOY, envoy_binary
+from tools.demo.local_gateway import NO_ENVOY, envoy_binary
 
 MODELS = {
     "qwen3-8b": Served(names=("qwen3-8b", "chat", "sql-adapter"), replicas=2),

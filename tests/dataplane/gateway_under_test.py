@@ -15,8 +15,8 @@ from components.gateway.envoy.clusters import Backend
 from components.gateway.envoy.routes import ModelRoute
 from planning.gateway import GatewayPlan, plan_gateway
 from tests import stacks
-from tools.local_gateway import LocalGateway
-from tools.model_server import HEALTHY, Fleet, ModelServer, ServerSettings, fleet
+from tools.demo.local_gateway import LocalGateway
+from tools.demo.model_server import HEALTHY, Fleet, ModelServer, ServerSettings, fleet
 
 WAIT_SECONDS = 20
 MAX_MODEL_LEN = 8192

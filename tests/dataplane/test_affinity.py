@@ -4,7 +4,7 @@ import pytest
 
 from tests.dataplane.gateway_under_test import Served, running
 from tests.dataplane.wire import chat, request, send
-from tools.model_server import Faults
+from tools.demo.model_server import Faults
 
 REPLICAS, SESSIONS = 3, 60
 MODELS = {

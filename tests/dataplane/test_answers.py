@@ -16,7 +16,7 @@ from config.models import Affinity
 from planning.gateway import GatewayPlan, RoutedClient, RoutedModel
 from tests.dataplane.wire import request, send
 from tests.model_servers import DEADLINE_SECONDS
-from tools.local_gateway import LocalGateway
+from tools.demo.local_gateway import LocalGateway
 
 USAGE = '"usage": {"prompt_tokens": 11, "prompt_tokens_details": {"cached_tokens": 3}, "completion_tokens": 7}'
 SPOKEN = json.dumps(USAGE.replace("11", "99").replace("7", "88"))  # by the model: the quotes are escaped

@@ -9,7 +9,7 @@ from tests.dataplane.conftest import MAX_BODY_MIB
 from tests.dataplane.gateway_under_test import HELLO, WAIT_SECONDS, Served, key_of, running
 from tests.dataplane.wire import chat, request, send
 from tests.model_servers import wait_for
-from tools.model_server import Faults
+from tools.demo.model_server import Faults
 
 FIELDS = {
     "time", "request_id", "source", "client", "model", "colour", "method", "path", "status", "flags", "details", "duration_ms",

@@ -8,7 +8,7 @@ import pytest
 from components.gateway.envoy.listeners import STREAM_BUFFER_BYTES
 from tests.dataplane.gateway_under_test import Served, key_of, running
 from tests.dataplane.wire import chat
-from tools.model_server.engine import CHARACTERS_PER_TOKEN
+from tools.demo.model_server.engine import CHARACTERS_PER_TOKEN
 
 MEGABYTE, MEBIBYTE = 1_000_000, 1024**2
 LIMIT = 32 * MEBIBYTE  # the default of maxBodyMiB

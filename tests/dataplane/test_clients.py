@@ -10,7 +10,7 @@ import pytest
 from tests.dataplane.gateway_under_test import HELLO, WAIT_SECONDS, Served, key_of, running
 from tests.dataplane.wire import chat, request, send
 from tests.model_servers import wait_for
-from tools.model_server import Faults
+from tools.demo.model_server import Faults
 
 RATE, IN_FLIGHT = 5, 3
 WORKERS = 3

@@ -14,9 +14,10 @@ import pytest
 
 from tests.model_servers import DEADLINE_SECONDS, wait_for
 from tests.pasted import needs_curl, pasted
-from tools import demo, demo_models
-from tools.client_lines import QUESTION
-from tools.local_gateway import NO_ENVOY, free_port
+from tools.demo import __main__ as demo
+from tools.demo import models as demo_models
+from tools.demo.client_lines import QUESTION
+from tools.demo.local_gateway import NO_ENVOY, free_port
 
 ROOT = Path(__file__).parent.parent.parent
 LAST_WORDS = "Ctrl-C ends it."
@@ -25,7 +26,7 @@ import os, sys
 serve, model, *arguments = sys.argv[1:]
 assert serve == "serve"
 arguments = ["--name" if one == "--served-model-name" else one for one in arguments]
-os.execv(sys.executable, [sys.executable, "-m", "tools.model_server", "--replica", "vllm", *arguments])
+os.execv(sys.executable, [sys.executable, "-m", "tools.demo.model_server", "--replica", "vllm", *arguments])
 """
 
 

@@ -14,7 +14,7 @@ import pytest
 from planning.drain import GKE_SPOT, MARGIN_SECONDS, ON_DEMAND, OTHER_SPOT
 from tests.dataplane.gateway_under_test import HELLO, WAIT_SECONDS, Served, running
 from tests.dataplane.wire import chat, request, send
-from tools.model_server import Faults
+from tools.demo.model_server import Faults
 
 AT_MOST_SECONDS = 60
 

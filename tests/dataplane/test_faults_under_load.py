@@ -8,7 +8,7 @@ from components.gateway.envoy.routes import ModelRoute
 from tests.dataplane.callers import Ask, call_all
 from tests.dataplane.gateway_under_test import WAIT_SECONDS, Served, addresses, key_of, plan_of, running
 from tests.dataplane.wire import request, send
-from tools.model_server import Faults
+from tools.demo.model_server import Faults
 
 REQUESTS, BEGIN = 400, 100
 VICTIM, BYSTANDER = "victim", "bystander"

@@ -16,7 +16,7 @@ from planning.gateway import BODY_COPIES
 from tests.dataplane.gateway_under_test import WAIT_SECONDS, Served, running
 from tests.dataplane.wire import chat, request, send
 from tests.model_servers import wait_for
-from tools.model_server import Faults
+from tools.demo.model_server import Faults
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
 MEBIBYTE = 1024**2

@@ -13,7 +13,7 @@ import pytest
 from tests.dataplane.gateway_under_test import WAIT_SECONDS, Served, key_of, running
 from tests.dataplane.wire import chat
 from tests.model_servers import wait_for
-from tools.model_server import Faults
+from tools.demo.model_server import Faults
 
 IN_FLIGHT = 3
 NEVER = 3600.0

@@ -17,7 +17,7 @@ from tests.dataplane.gateway_under_test import WAIT_SECONDS, Served, running
 from tests.dataplane.test_http2 import Connection
 from tests.dataplane.test_tls import certificate, needs_openssl
 from tests.dataplane.wire import chat, request, send
-from tools.local_gateway import swap_files
+from tools.demo.local_gateway import swap_files
 
 CONNECTIONS, PATIENCE_SECONDS = 20, 1
 

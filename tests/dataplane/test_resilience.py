@@ -12,7 +12,7 @@ from components.gateway.envoy import clusters
 from tests.dataplane.gateway_under_test import HELLO, WAIT_SECONDS, Served, running
 from tests.dataplane.wire import chat, request, send
 from tests.model_servers import wait_for
-from tools.model_server import Faults
+from tools.demo.model_server import Faults
 
 NEVER = 3600.0
 MODELS = {"qwen3-8b": Served(replicas=3), "llama": Served()}

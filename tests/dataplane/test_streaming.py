@@ -7,7 +7,7 @@ import pytest
 from tests.dataplane.gateway_under_test import HELLO, Served, running
 from tests.dataplane.wire import chat, request, send
 from tests.model_servers import wait_for
-from tools.model_server import Faults
+from tools.demo.model_server import Faults
 
 TOKENS = 20
 NEVER = 3600.0
@@ -33,7 +33,7 @@ def test_each_token_arrives_while_the_next_one_is_not_made_yet(platform):
         return 0
 
     with pytest.MonkeyPatch.context() as patch, platform.client() as client:
-        patch.setattr("tools.model_server.engine.asyncio.sleep", wait_at_gate)
+        patch.setattr("tools.demo.model_server.engine.asyncio.sleep", wait_at_gate)
         server.faults = Faults(seconds_to_first_token=1, seconds_per_token=1)
         stream = client.chat.completions.create(model="qwen3-8b", messages=HELLO, stream=True)
         for number in range(TOKENS):

@@ -11,8 +11,8 @@ import pytest
 
 from tests.dataplane.gateway_under_test import HELLO, WAIT_SECONDS, Served, running
 from tests.dataplane.wire import request, send
-from tools.local_gateway import swap_files
-from tools.model_server import Faults
+from tools.demo.local_gateway import swap_files
+from tools.demo.model_server import Faults
 
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl that makes a certificate")
 pytestmark = needs_openssl

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config.settings import Settings
+from config.parsing import parse
 from config.stack_config import without_secret_values
 from tests.cluster.cluster import Cluster
 from tests.cluster.control_plane import ControlPlane, control_plane
@@ -22,7 +22,7 @@ from tests.engine.cloud_controllers import cloud_controllers
 from tests.engine.engine import ROOT, Program, Stack
 from tests.engine.google import Google
 from tests.engine.google_provider import HOME_VARIABLE
-from tools.offline import Recording
+from tools.preview.offline import Recording
 
 SECRETS = {
     "hugging-face-token": "hf_only-in-secret-manager",
@@ -42,7 +42,7 @@ class Environment:
     def stack(self, name: str, config: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> Stack:
         """The stack, configured; on a cluster that exists already its nodes are there, too."""
         variables = dict(self.variables)
-        settings = Settings.parse(without_secret_values(config))
+        settings = parse(without_secret_values(config))
         if settings.cluster.provider == "existing":
             variables["KUBECONFIG"] = str(self.google.kubeconfig)
             for manifest in (daemons(), *cluster_definitions()):

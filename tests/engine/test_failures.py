@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.naming import MODEL_LABEL, model_namespace
-from config.settings import Settings
+from config.parsing import parse
 from planning import startup
 from planning.plan import make_plan
 from tests.cluster.cluster import Cluster, is_ready
@@ -43,7 +43,7 @@ def budget(monkeypatch: pytest.MonkeyPatch) -> int:
     """Seconds that the shortened program gives the model."""
     for constant in SHORTENED:
         monkeypatch.setattr(startup, constant, SHORT)
-    return make_plan(Settings.parse(TWO_MODELS)).models[BAD].startup.update_timeout
+    return make_plan(parse(TWO_MODELS)).models[BAD].startup.update_timeout
 
 
 def ready_pods(cluster: Cluster, model: str) -> list[str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from config.stack_config import read_stack_file
-from tools import offline
-from tools.generated import generated
+from tools.bench.generated import generated
+from tools.preview import offline
 
 ROOT = Path(__file__).parent.parent.parent
 STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))

@@ -6,8 +6,8 @@ import json
 
 from planning.plan import make_plan
 from tests.stacks import REVISION, settings, stack
-from tools import offline
-from tools.manifests import manifests
+from tools.preview import offline
+from tools.preview.manifests import manifests
 
 ADAPTERS = {
     "models.qwen3-8b.engine.maxModelLen": 4096,

@@ -12,8 +12,8 @@ from components.gateway.pod import files
 from planning.plan import make_plan
 from tests.stacks import settings, stack
 from tests.unit.wrong_gateways import BALANCER, CLIENT, GOOGLE, INGRESS, KEY
-from tools import offline
-from tools.manifests import manifests
+from tools.preview import offline
+from tools.preview.manifests import manifests
 
 NAMESPACE = "gateway"
 TLS = {"gateway.tls": {"secretName": "llm-tls"}}

@@ -14,7 +14,7 @@ from planning.plan import make_plan
 from tests import definitions
 from tests.program.conftest import GENERATED, ROOT, STACKS
 from tests.program.pod_security import violations
-from tools.manifests import manifests
+from tools.preview.manifests import manifests
 
 KUBERNETES = "1.37"
 
@@ -219,7 +219,7 @@ def test_a_network_policy_denies_by_default_and_lets_dns_the_api_and_the_weights
 
 def test_runs_are_the_same_every_time(program):
     from tests.program.conftest import configuration
-    from tools import offline
+    from tools.preview import offline
 
     again = offline.run(configuration("prod"), "prod")
     assert manifests(again) == manifests(program("prod"))

@@ -10,8 +10,8 @@ from config import catalog
 from config.engine_flags import catalogue
 from tests.program.conftest import configuration
 from tests.stacks import REVISION, stack
-from tools import offline
-from tools.manifests import manifests
+from tools.preview import offline
+from tools.preview.manifests import manifests
 
 MODEL = "models.qwen3-8b"
 

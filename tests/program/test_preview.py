@@ -9,19 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from config.settings import Settings
+from config.parsing import parse
 from config.stack_config import without_secret_values
 from planning.plan import make_plan
 from tests.program.conftest import configuration
-from tools import manifests, offline, preview
+from tools import stacks
+from tools.preview import __main__ as preview
+from tools.preview import manifests, offline
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """The project's stack files in a folder of their own."""
-    for file in preview.ROOT.glob("Pulumi.*.yaml"):
+    for file in stacks.ROOT.glob("Pulumi.*.yaml"):
         shutil.copy(file, tmp_path)
-    monkeypatch.setattr(preview, "ROOT", tmp_path)
+    monkeypatch.setattr(stacks, "ROOT", tmp_path)
     monkeypatch.setattr(sys, "argv", ["preview", "local"])
     return tmp_path
 
@@ -56,7 +58,7 @@ def test_a_preview_that_cannot_be_written_says_so_and_keeps_the_one_before(proje
 
 def test_previews_of_a_stack_at_the_same_time_leave_one_whole_preview(tmp_path):
     config = configuration("local")
-    plan, recording = make_plan(Settings.parse(without_secret_values(config))), offline.run(config, "local")
+    plan, recording = make_plan(parse(without_secret_values(config))), offline.run(config, "local")
     with ThreadPoolExecutor(4) as pool:
         counts = list(pool.map(lambda _: manifests.write(tmp_path / "local", plan, recording, "report"), range(12)))
     assert len(set(counts)) == 1

@@ -10,8 +10,8 @@ import pytest
 from config import catalog, stack_config
 from tests.program.conftest import STACKS, configuration
 from tests.stacks import stack
-from tools import offline
-from tools.generated import generated
+from tools.bench.generated import generated
+from tools.preview import offline
 
 TOKEN, PASSWORD = offline.placeholder("huggingFaceToken"), offline.placeholder("grafanaAdminPassword")
 ENCRYPTED = {"secure": "v1:aaaa:bbbb"}

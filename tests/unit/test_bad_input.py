@@ -3,7 +3,7 @@
 import pytest
 
 from config.errors import Problem, StackError
-from config.settings import Settings
+from config.parsing import parse
 from config.stack_config import read_stack_file, without_secret_values
 from planning.plan import make_plan
 from tests.stacks import REVISION, settings, stack
@@ -83,10 +83,10 @@ def test_a_pool_that_cannot_be_read_says_nothing_about_the_models_on_it():
 def test_a_section_of_the_wrong_shape_is_a_problem_and_never_a_traceback(section, value):
     config = stack() | {f"vllm-platform:{section}": value}
     if value is None and section not in ("cluster", "nodePools"):
-        make_plan(Settings.parse(config))
+        make_plan(parse(config))
         return
     with pytest.raises(StackError) as caught:
-        make_plan(Settings.parse(config))
+        make_plan(parse(config))
     assert all(problem.path and problem.message and problem.fix for problem in caught.value.problems)
 
 
@@ -146,4 +146,4 @@ def test_a_variables_value_is_never_part_of_a_message(name, value):
 def test_a_secret_without_a_value_is_not_given(token):
     config = stack({f"{MODEL}.source": "meta-llama/Llama-3.1-8B"}) | {"vllm-platform:secrets": {"huggingFaceToken": token}}
     with pytest.raises(StackError, match=r"gated|nothing is given"):
-        make_plan(Settings.parse(without_secret_values(config)))
+        make_plan(parse(without_secret_values(config)))

@@ -11,9 +11,9 @@ from config.measured import Measured
 from planning.plan import make_plan
 from tests.stacks import settings
 from tests.unit.right_memory import A100_80, MODEL
-from tools.calibrate.__main__ import main
-from tools.calibrate.row import measured_row
-from tools.calibrate.startup_log import Incomplete, read
+from tools.catalogue.calibrate.__main__ import main
+from tools.catalogue.calibrate.row import measured_row
+from tools.catalogue.calibrate.startup_log import Incomplete, read
 
 LOGS = Path(__file__).parent.parent / "data" / "startup_logs"
 QWEN = (LOGS / "qwen3-8b-a100-40gb-0.19.1.log").read_text()

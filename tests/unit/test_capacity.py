@@ -8,7 +8,7 @@ from planning.capacity import LEAST_MOST_IN_FLIGHT
 from planning.plan import make_plan
 from tests.stacks import settings
 from tests.unit.wrong_models import H100
-from tools.manifests import plan_as_json
+from tools.preview.manifests import plan_as_json
 
 MODEL = "models.qwen3-8b"
 ON_H100 = H100 | {"nodePools.l4.onDemand": {"max": 2}}

@@ -7,7 +7,7 @@ import pytest
 
 from tests.model_servers import one_server
 from tests.pasted import needs_curl, pasted
-from tools import client_lines
+from tools.demo import client_lines
 
 MODEL, KEY = "it's a $MODEL", 'key-"$HOME"-`id`'
 

@@ -9,8 +9,8 @@ from httpx2 import ConnectError
 from config import catalog
 from planning.kv_cache import KvCache
 from planning.parameters import count_parameters
-from tools import describe_model
-from tools.hugging_face_config import architecture_from_config
+from tools.catalogue import describe_model
+from tools.catalogue.hugging_face.config import architecture_from_config
 
 LLAMA = {
     "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32,

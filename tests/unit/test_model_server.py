@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from config import catalog
 from tests.model_servers import HELLO, client_of, counted, get, one_server, post
-from tools.model_server import ServerSettings, fleet
+from tools.demo.model_server import ServerSettings, fleet
 
 METRICS = json.loads((Path(__file__).parents[1] / "data" / "vllm_metrics.json").read_text())["metrics"]
 ANSWER = "qwen3-8b-0 read 9 tokens: 1 2 3 4 5 6 7 8 9 10 11"
@@ -238,7 +238,7 @@ def test_a_fleet_serves_many_replicas_from_one_thread_and_leaves_none():
 
 
 def test_it_runs_by_itself_until_it_is_interrupted():
-    command = [sys.executable, "-m", "tools.model_server", "--name", "qwen3-8b", "--replica", "mine", "--answer-tokens", "2"]
+    command = [sys.executable, "-m", "tools.demo.model_server", "--name", "qwen3-8b", "--replica", "mine", "--answer-tokens", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = process.stdout.readline().split(" at ")[1].strip()

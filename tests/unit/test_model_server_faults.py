@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from tests.model_servers import DEADLINE_SECONDS, HELLO, client_of, counted, get, one_server, post, wait_for
-from tools.model_server import HEALTHY, Faults
+from tools.demo.model_server import HEALTHY, Faults
 
 CHAT = {"model": "chat", "messages": HELLO}
 NEVER = 3600.0  # seconds: longer than any test

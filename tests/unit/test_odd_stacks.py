@@ -12,13 +12,13 @@ from components.gateway.envoy.bootstrap import bootstrap
 from components.gateway.pod import process
 from components.serving.engine import engine_arguments
 from config.errors import StackError
-from config.settings import Settings
+from config.parsing import parse
 from config.stack_config import load_stack_file, without_secret_values
 from planning.plan import Plan, make_plan
 from tests.odd_stacks import DEEP, ODD, STACKS, from_schema, mutated
 from tests.stacks import stack
-from tools.manifests import plan_as_json
-from tools.preview import print_plan
+from tools.preview.manifests import plan_as_json
+from tools.preview.tables import print_plan
 
 UNPINNED = {"vllm-platform:platform": {"requirePinnedRevisions": False}}
 MANY = settings(max_examples=1000, suppress_health_check=list(HealthCheck))
@@ -34,7 +34,7 @@ def said(error: StackError) -> str:
 def judged(config) -> Plan | None:
     """The plan; None where the stack is refused. A plan is rendered."""
     try:
-        read = Settings.parse(without_secret_values(config))
+        read = parse(without_secret_values(config))
         plan = make_plan(read)
     except StackError as error:
         said(error)
@@ -52,7 +52,7 @@ def judged(config) -> Plan | None:
 def test_every_stack_that_they_are_made_from_is_planned_and_printed(config):
     console = Console(file=io.StringIO(), width=160)
     assert judged(config | UNPINNED)
-    read = Settings.parse(without_secret_values(config | UNPINNED))
+    read = parse(without_secret_values(config | UNPINNED))
     print_plan(console, read, make_plan(read))
 
 

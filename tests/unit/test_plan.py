@@ -14,7 +14,7 @@ from planning.placement import nodes_for, nodes_in_any_order
 from planning.plan import Plan, make_plan
 from tests.stacks import REVISION, settings
 from tests.unit.wrong_architectures import TINY
-from tools.manifests import plan_as_json
+from tools.preview.manifests import plan_as_json
 
 MODEL = "models.qwen3-8b"
 LLAMA_70B = {

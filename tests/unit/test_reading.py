@@ -8,7 +8,7 @@ from planning.long_context import hf_overrides, stretched
 from planning.parameters import count_parameters
 from planning.weight_size import bytes_per_weight, weight_bytes
 from tests.unit.test_describe_model import DEEPSEEK, GPT_OSS, LLAMA, QWEN_MOE, QWEN_NEXT
-from tools.hugging_face_config import CannotTranslate, architecture_from_config, as_row
+from tools.catalogue.hugging_face.config import CannotTranslate, architecture_from_config, as_row
 
 GIB = 1024**3
 LLAMA_70B = LLAMA | {"hidden_size": 8192, "num_hidden_layers": 80, "num_attention_heads": 64, "intermediate_size": 28672}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.reference import FILE, reference_markdown
+from tools.reference.__main__ import FILE, reference_markdown
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]

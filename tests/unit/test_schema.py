@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tools.schema import FILE, stack_schema
+from tools.reference.schema import FILE, stack_schema
 
 ROOT = Path(__file__).parent.parent.parent
 STACKS = sorted(ROOT.glob("Pulumi.*.yaml"))

@@ -15,7 +15,7 @@ from planning.plan import make_plan
 from tests.stacks import settings, stack
 from tests.unit.wrong_gateways import CLIENT
 from tests.unit.wrong_secrets import HEX_KEY, MANAGER, SECRET, TOKENS, WRONG
-from tools import preview
+from tools.preview import __main__ as preview
 
 
 @pytest.mark.parametrize("changes", [row[0] for row in WRONG.values()], ids=WRONG)
@@ -94,10 +94,12 @@ def test_no_string_under_secrets_reaches_what_is_printed(tmp_path, monkeypatch, 
     config = stack(changes)
     config["vllm-platform:secrets"] = secrets | config.get("vllm-platform:secrets", {}) if isinstance(secrets, dict) else secrets
     (tmp_path / "Pulumi.odd.yaml").write_text(json.dumps({"config": config}))
-    monkeypatch.setattr(preview, "ROOT", tmp_path)
+    monkeypatch.setattr("tools.stacks.ROOT", tmp_path)
     monkeypatch.setattr("sys.argv", ["preview", "odd", "--plan-only"])
     assert preview.main() in (0, 2)
-    assert CANARY not in re.sub(r"\s+", "", "".join(capsys.readouterr()))
+    printed = "".join(capsys.readouterr())
+    assert "there is no such stack file" not in printed
+    assert CANARY not in re.sub(r"\s+", "", printed)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ def test_no_string_under_secrets_reaches_what_is_printed(tmp_path, monkeypatch, 
 def test_no_string_under_secrets_reaches_a_file(tmp_path, monkeypatch, capsys, secrets):
     """The whole preview, with all that it writes to build/."""
     (tmp_path / "Pulumi.odd.yaml").write_text(json.dumps({"config": stack(CLIENT | {"secrets": secrets})}))
-    monkeypatch.setattr(preview, "ROOT", tmp_path)
+    monkeypatch.setattr("tools.stacks.ROOT", tmp_path)
     monkeypatch.setattr("sys.argv", ["preview", "odd"])
     written = preview.main() == 0
     assert CANARY not in "".join(capsys.readouterr())

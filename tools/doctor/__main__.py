@@ -17,8 +17,7 @@ from planning.plan import make_plan
 from tools.doctor.reading import ClusterError, connect, read_snapshot
 from tools.doctor.report import report
 from tools.doctor.snapshot import Case
-from tools.preview import stack_file
-from tools.tables import print_problems
+from tools.stacks import print_problems, stack_file
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from config import catalog
 from config.architecture import Architecture, QuantizationConfig
-from tools.hugging_face_config import architecture_from_config
+from tools.catalogue.hugging_face.config import architecture_from_config
 from tools.truth.points import CannotRead
 
 # Words of a name that say how the weights are stored.

@@ -1,0 +1,1 @@
+"""`make bench-plan`, `make bench-preview` and `make bench-gateway`: time, memory and throughput, measured."""

@@ -1,0 +1,145 @@
+"""`make demo`: the whole way of a request on this machine, from a client's key to a model server, as a stack describes it.
+
+A real Envoy with the stack's own gateway configuration, in front of stand-ins for its model servers or of vLLM for CPU. The stack's keys
+are secret and stay so: every client gets one made up for the run. Ctrl-C ends it and leaves nothing behind.
+
+Exit codes: 0 interrupted, 1 it broke, 2 it cannot run; why is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from components.gateway.envoy.clusters import Backend
+from components.gateway.envoy.routes import ModelRoute
+from components.gateway.gateway import COLOUR
+from config.errors import StackError
+from config.stack_config import load_stack_file
+from planning.gateway import GatewayPlan
+from planning.plan import Plan, make_plan
+from tools.demo import client_lines
+from tools.demo.local_gateway import NO_ENVOY, LocalGateway, envoy_binary
+from tools.demo.models import HOST, Addresses, stand_ins, vllm
+from tools.stacks import print_problems, stack_file
+
+NO_GATEWAY = "has no gateway; give it a section, `vllm-platform:gateway: {authentication: none}` is enough"
+_PORTS_TRIED = 100
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="demo", description="Run a stack's gateway on this machine until Ctrl-C.")
+    parser.add_argument("stack", help="name of the stack: Pulumi.<stack>.yaml")
+    parser.add_argument("--port", type=int, default=8080, help="of the gateway; the next free one where it is taken")
+    parser.add_argument("--models", choices=["stand-in", "vllm"], default="stand-in", help="what answers")
+    arguments = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        plan = make_plan(load_stack_file(stack_file(arguments.stack)))
+        if plan.gateway is None:
+            return _refuse(console, f"Stack {arguments.stack} {NO_GATEWAY}")
+        if envoy_binary() is None:
+            return _refuse(console, NO_ENVOY)
+        with (vllm if arguments.models == "vllm" else stand_ins)(plan) as addresses:
+            _serve(console, plan, plan.gateway, addresses, arguments.port)
+    except StackError as error:
+        print_problems(console, f"Stack {arguments.stack} cannot work", error.problems, "red")
+        return 2
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 1
+
+
+def _refuse(console: Console, why: str) -> int:
+    console.print(why, style="red", markup=False, soft_wrap=True)
+    return 2
+
+
+def _serve(console: Console, plan: Plan, gateway: GatewayPlan, addresses: Addresses, wanted: int) -> None:
+    """Until it is interrupted.
+
+    Raises:
+        RuntimeError: Envoy did not start, or has ended.
+    """
+    routes = [ModelRoute(model, [Backend(COLOUR, addresses[name])]) for name, model in gateway.models.items()]
+    keys = {client: secrets.token_hex(24) for client in gateway.clients}
+    port = _free_port_from(wanted)
+    with LocalGateway(gateway, routes, keys, port=port, log_line=_print_now) as envoy:
+        try:
+            if port != wanted:
+                console.print(f"Port {wanted} is taken; this is on {port}.", style="yellow")
+            console.print(_models(plan, gateway, addresses), _clients(gateway, keys))
+            _print_now("\n".join(_examples(gateway, keys, f"{envoy.url}/v1")))
+            envoy.process.wait()
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C would cut the tidying short
+        raise RuntimeError(f"Envoy has ended:\n{envoy.log[-4000:]}")
+
+
+def _print_now(line: str) -> None:
+    print(line.rstrip("\n"), flush=True)
+
+
+def _free_port_from(wanted: int) -> int:
+    """Envoy itself would share a port that another Envoy listens on.
+
+    Raises:
+        RuntimeError: none is free.
+    """
+    for port in range(wanted, min(wanted + _PORTS_TRIED, 2**16)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"ports {wanted} to {wanted + _PORTS_TRIED - 1} are taken; say another with PORT=")
+
+
+def _models(plan: Plan, gateway: GatewayPlan, addresses: Addresses) -> Table:
+    table = Table(title="Models", title_justify="left")
+    for heading in ("requests name it", "context", "in flight at most", "replicas"):
+        table.add_column(heading)
+    for name, model in gateway.models.items():
+        where = " ".join(f"{host}:{port}" for host, port in addresses[name])
+        table.add_row(" or ".join(model.names), f"{plan.models[name].memory.max_model_len:,}", f"{model.max_requests:,}", where)
+    return table
+
+
+def _clients(gateway: GatewayPlan, keys: Mapping[str, str]) -> Table:
+    table = Table(title="Clients", title_justify="left")
+    for heading in ("client", "key, for this run", "models", "a minute", "in flight"):
+        table.add_column(heading)
+    for name, client in gateway.clients.items():
+        key = keys[name] if gateway.settings.authentication == "api-key" else "none is needed"
+        models = "all" if set(client.models) == set(gateway.models) else " ".join(client.models)
+        table.add_row(name, key, models, f"{client.requests_per_minute or 'no limit'}", f"{client.concurrent_requests or 'no limit'}")
+    return table
+
+
+def _examples(gateway: GatewayPlan, keys: Mapping[str, str], base_url: str) -> Iterator[str]:
+    """Lines to paste for each client, each client with another of its models."""
+    for index, (name, client) in enumerate(gateway.clients.items()):
+        model = gateway.models[client.models[index % len(client.models)]].names[0]
+        yield f"\n# {name}: {model} by curl, streamed, and by OpenAI's client"
+        yield client_lines.curl(base_url, keys[name], model)
+        yield client_lines.curl(base_url, keys[name], model, stream=True)
+        yield client_lines.openai_client(base_url, keys[name], model, python=sys.executable)
+    yield "\nThe audit log follows, a line a request. Ctrl-C ends it."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

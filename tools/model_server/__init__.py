@@ -1,7 +1,0 @@
-"""A stand-in for vLLM's OpenAI server, for demonstrations, tests and benchmarks: all that a gateway or a client can tell, and no model."""
-
-from tools.model_server.fleet import Fleet, fleet
-from tools.model_server.server import ModelServer, Received
-from tools.model_server.settings import HEALTHY, Faults, ServerSettings
-
-__all__ = ["HEALTHY", "Faults", "Fleet", "ModelServer", "Received", "ServerSettings", "fleet"]
