@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
-from components.observability.rules import prometheus_rule_spec
-from tests import prometheus_tools
 from tests.unit.alert_series import EVER, MODEL, SYSTEM_NODE, Series, engine, node, replica, requests
-from tests.unit.test_alerts import groups, scenario
+from tests.unit.test_alerts import evaluated, needed, scenario
 
 _NODES = node() | node("s", "spot") | SYSTEM_NODE
 _TTFT = "vllm:time_to_first_token_seconds_bucket"
@@ -65,12 +62,4 @@ def test_a_rule_records_what_the_series_add_up_to(name, tmp_path):
     series, step, when, expression, value = VALUES[name]
     rounded: dict[str, Any] = {"expr": f"round(sum({expression}), 0.0001)", "eval_time": when}
     rounded["exp_samples"] = [{"labels": "{}", "value": round(value, 4)}]
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(prometheus_rule_spec(groups(), "docs/runbooks")))
-    test = {
-        "rule_files": ["rules.yaml"],
-        "evaluation_interval": step,
-        "group_eval_order": [group.name for group in groups()],
-        "tests": [scenario(name, step, series, rounded)],
-    }
-    (tmp_path / "test.yaml").write_text(yaml.safe_dump(test))
-    prometheus_tools.run("promtool", "test", "rules", tmp_path / "test.yaml")
+    evaluated(tmp_path, needed(expression), step, scenario(name, step, series, rounded))
