@@ -100,6 +100,13 @@ class Slo(Section):
     tpot_seconds: float | None = Field(
         default=None, gt=0, description="Mean time per output token, a limit in the same way: 0.05 is 20 tokens/s."
     )
+    latency_share: float = Field(
+        default=0.95,
+        gt=0,
+        lt=1,
+        description="Share of requests that must be within ttftSeconds and tpotSeconds, for error budgets and their alerts; with "
+        "monitoring both must be edges of vLLM's histograms.",
+    )
     availability: float = Field(default=0.99, gt=0, lt=1, description="Share of requests that must succeed.")
 
 

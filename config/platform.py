@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from config.alerting import Alerting
 from config.names import ChartSource, ObjectName, Registry
 from config.section import Positive, Section
 
@@ -37,6 +38,7 @@ class Monitoring(Section):
     scrape_interval_seconds: int = Field(
         default=15, ge=5, le=120, description="Prometheus's scrape interval. Autoscaling needs 15 or less."
     )
+    alerting: Alerting = Field(default=Alerting(), description="Receivers of alerts.")
 
 
 class Platform(Section):

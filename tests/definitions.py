@@ -29,6 +29,8 @@ def structural(schema):
     """The CRD's schema with unknown fields refused, as server-side field validation in strict mode does."""
     if isinstance(schema, dict):
         strict = {key: structural(value) for key, value in schema.items()}
+        if isinstance(strict.get("pattern"), str):
+            strict["pattern"] = strict["pattern"].replace("^(?i)", "(?i)^")  # Go takes a flag anywhere, Python only in front
         if "properties" in strict and "additionalProperties" not in strict and not schema.get("x-kubernetes-preserve-unknown-fields"):
             strict["additionalProperties"] = False
         return strict

@@ -6,6 +6,7 @@ PodMonitors, PrometheusRules and dashboards, which this Prometheus selects in al
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +15,16 @@ from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.helm.v3 import Release
 
 from components.images import registry_address
-from components.naming import MANAGED, MODEL_LABEL, MONITORING_NAMESPACE, TIER_LABEL
+from components.naming import MANAGED, MONITORING_NAMESPACE
+from components.observability.alertmanager import SECRET, alertmanager_config, receiver_secrets
+from components.observability.alerts import prometheus
+from components.observability.capacity import POD_LABELS, node_labels
 from components.platform.isolation import create_policies, monitoring_policies
 from components.platform.release import helm_release, merged, own_namespace
 from config import catalog
 from config.cluster import GkeCluster
 from config.settings import Settings
-from planning.machines import CAPACITY_LABEL, POOL_LABEL
-from planning.monitoring import ALERTMANAGER, GRAFANA, OPERATOR, RETENTION_SHARE, MonitoringPlan, Resources
+from planning.monitoring import ALERTMANAGER, GRAFANA, OPERATOR, RETENTION_SHARE, Resources
 from planning.plan import Plan
 
 CHART = "kube-prometheus-stack"
@@ -29,16 +32,6 @@ RELEASE_LABEL = {"release": CHART}
 GRAFANA_ADMIN_SECRET = "grafana-admin"
 TIMEOUT_SECONDS = 1200
 ALERTMANAGER_GIB = 5
-_NODE_LABELS = (
-    POOL_LABEL,
-    CAPACITY_LABEL,
-    "cloud.google.com/gke-nodepool",
-    "cloud.google.com/gke-accelerator",
-    "cloud.google.com/gke-spot",
-    "node.kubernetes.io/instance-type",
-    "topology.kubernetes.io/zone",
-)
-_POD_LABELS = (MODEL_LABEL, TIER_LABEL, *(f"app.kubernetes.io/{key}" for key in ("name", "instance", "component", "part-of")))
 
 
 @dataclass(frozen=True)
@@ -47,6 +40,8 @@ class MonitoringArgs:
     plan: Plan
     admin_password: pulumi.Output[str] | None
     """Password of Grafana's admin. None: the chart generates one."""
+    receivers: Mapping[str, pulumi.Output[str]]
+    """Keys of the Secret with which Alertmanager authenticates itself to its receivers."""
     anchor: pulumi.Resource | None
 
 
@@ -65,11 +60,14 @@ class Monitoring(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=needed[:1])
         needed += create_policies(MONITORING_NAMESPACE, monitoring_policies(args.settings), inside)
         if args.admin_password is not None:
-            needed.append(self._grafana_admin(args.admin_password, args.anchor, needed[0]))
+            admin = {"admin-user": "admin", "admin-password": args.admin_password}
+            needed.append(self._secret(GRAFANA_ADMIN_SECRET, admin, args.anchor, needed[0]))
+        if args.receivers:
+            needed.append(self._secret(SECRET, args.receivers, args.anchor, needed[0]))
         self.release = helm_release(
             CHART,
             namespace=MONITORING_NAMESPACE,
-            values=monitoring_values(args.settings, args.plan.monitoring, own_admin=args.admin_password is not None),
+            values=monitoring_values(args.settings, args.plan, own_admin=args.admin_password is not None),
             mirror=args.settings.platform.chart_mirror,
             timeout_seconds=TIMEOUT_SECONDS,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=needed),
@@ -77,11 +75,13 @@ class Monitoring(pulumi.ComponentResource):
         self.grafana = grafana_access(own_admin=args.admin_password is not None)
         self.register_outputs({"version": self.release.version})
 
-    def _grafana_admin(self, password: pulumi.Output[str], anchor: pulumi.Resource | None, namespace: pulumi.Resource) -> Secret:
+    def _secret(
+        self, name: str, data: Mapping[str, pulumi.Input[str]], anchor: pulumi.Resource | None, namespace: pulumi.Resource
+    ) -> Secret:
         return Secret(
-            GRAFANA_ADMIN_SECRET,
-            metadata={"name": GRAFANA_ADMIN_SECRET, "namespace": MONITORING_NAMESPACE, "labels": MANAGED},
-            string_data={"admin-user": "admin", "admin-password": password},
+            name,
+            metadata={"name": name, "namespace": MONITORING_NAMESPACE, "labels": MANAGED},
+            string_data=data,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=anchor, depends_on=[namespace]),
         )
 
@@ -103,8 +103,11 @@ def grafana_access(*, own_admin: bool) -> dict[str, str]:
     }
 
 
-def monitoring_values(settings: Settings, plan: MonitoringPlan, *, own_admin: bool) -> dict[str, Any]:
+def monitoring_values(settings: Settings, plan: Plan, *, own_admin: bool) -> dict[str, Any]:
     """Values of the chart `kube-prometheus-stack`. `own_admin`: Grafana's administrator is in a Secret of this program."""
+    alerting = settings.platform.monitoring.alerting
+    receivers = receiver_secrets(alerting, webhook_token=settings.secrets.has("alertWebhookToken"))
+    sizes = plan.monitoring
     values = {
         # Avoids truncated names; Prometheus is kps-prometheus.monitoring:9090.
         "fullnameOverride": "kps",
@@ -112,15 +115,17 @@ def monitoring_values(settings: Settings, plan: MonitoringPlan, *, own_admin: bo
         "crds": {"upgradeJob": {"enabled": True, "image": {"busybox": _pinned(catalog.image("busybox"))}}},
         "prometheusOperator": {"resources": _resources(OPERATOR)},
         "kube-state-metrics": {
-            "resources": _resources(plan.kube_state_metrics),
-            # Labels that are not listed here are missing from kube_node_labels and kube_pod_labels.
-            "metricLabelsAllowlist": [f"nodes=[{','.join(_NODE_LABELS)}]", f"pods=[{','.join(_POD_LABELS)}]"],
+            "resources": _resources(sizes.kube_state_metrics),
+            "metricLabelsAllowlist": [f"nodes=[{','.join(node_labels(plan.pools))}]", f"pods=[{','.join(POD_LABELS)}]"],
         },
-        "prometheus": {"prometheusSpec": {**_prometheus_spec(settings), "resources": _resources(plan.prometheus)}},
+        "prometheus": {"prometheusSpec": {**_prometheus_spec(settings), "resources": _resources(sizes.prometheus)}},
+        "defaultRules": {"disabled": dict.fromkeys(prometheus.REPLACED, True)},
         "alertmanager": {
+            "config": alertmanager_config(alerting, webhook_token="alertWebhookToken" in receivers),
             "alertmanagerSpec": {
                 "alertmanagerConfigMatcherStrategy": {"type": "None"},
                 "resources": _resources(ALERTMANAGER),
+                **({"secrets": [SECRET]} if receivers else {}),
                 "storage": {"volumeClaimTemplate": {"spec": _claim(settings, ALERTMANAGER_GIB)}},
             },
         },

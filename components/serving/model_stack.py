@@ -6,8 +6,9 @@ modules beside this one build the content of these objects.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -18,7 +19,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.cluster.workload_identity import BucketReader, BucketReaderArgs
-from components.naming import API_PORT, MANAGED, model_host, model_labels, model_namespace
+from components.naming import API_PORT, MANAGED, MODEL_LABEL, TIER_LABEL, discovered, model_host, model_labels, model_namespace
 from components.serving import chat_template, rollout, weights
 from components.serving.isolation import network_policies
 from components.serving.pod import Tier, pod_template
@@ -39,8 +40,10 @@ class ModelStackArgs:
     """Access key id and secret access key, for weights at s3:// addresses."""
     scrape_interval_seconds: int | None
     """None: no Prometheus, so no PodMonitor."""
+    rules: Mapping[str, Any]
+    """`spec` of the model's PrometheusRule."""
     monitoring: pulumi.Resource | None
-    """The release that installs the PodMonitor CRD."""
+    """The release that installs the CRDs of PodMonitor and PrometheusRule."""
     needed: Sequence[pulumi.Resource]
     """`depends_on` of the Deployments: node pools, GPU Operator and PriorityClasses, so that their time limits start when pods can run."""
     workload_identity: tuple[str, pulumi.Input[str]] | None
@@ -164,20 +167,28 @@ class ModelStack(pulumi.ComponentResource):
     def _monitoring(self) -> None:
         if self._args.scrape_interval_seconds is None:
             return
-        CustomResource(
-            f"{self._name}-monitor",
-            api_version="monitoring.coreos.com/v1",
-            kind="PodMonitor",
-            metadata=self._metadata(self._name),
-            spec={
-                "selector": {"matchLabels": model_labels(self._name)},
-                "podTargetLabels": ["vllm-platform/model", "vllm-platform/tier"],
-                "podMetricsEndpoints": [{"port": "http", "path": "/metrics", "interval": f"{self._args.scrape_interval_seconds}s"}],
-            },
-            opts=pulumi.ResourceOptions.merge(
-                self._within, pulumi.ResourceOptions(depends_on=[self._args.monitoring] if self._args.monitoring else [])
-            ),
-        )
+        endpoint = {
+            "port": "http",
+            "path": "/metrics",
+            "interval": f"{self._args.scrape_interval_seconds}s",
+            "relabelings": [_copied_label(label, target) for label, target in ((MODEL_LABEL, "model"), (TIER_LABEL, "tier"))],
+        }
+        monitor = {"selector": {"matchLabels": model_labels(self._name)}, "podMetricsEndpoints": [endpoint]}
+        after = pulumi.ResourceOptions(depends_on=[self._args.monitoring] if self._args.monitoring else [])
+        for kind, spec in (("PodMonitor", monitor), ("PrometheusRule", self._args.rules)):
+            CustomResource(
+                f"{self._name}-{'monitor' if kind == 'PodMonitor' else 'rules'}",
+                api_version="monitoring.coreos.com/v1",
+                kind=kind,
+                metadata=self._metadata(self._name),
+                spec=spec,
+                opts=pulumi.ResourceOptions.merge(self._within, after),
+            )
+
+
+def _copied_label(label: str, target: str) -> dict[str, Any]:
+    """A relabelling that gives every series of a pod the value of the pod's label."""
+    return {"sourceLabels": [f"__meta_kubernetes_pod_label_{discovered(label)}"], "targetLabel": target}
 
 
 def _namespace_metadata(name: str) -> ObjectMetaArgsDict:

@@ -40,7 +40,7 @@ def values_of(chart, changes):
     given = settings(changes)
     if chart == "gpu-operator":
         return gpu_operator_values(given)
-    return monitoring_values(given, make_plan(given).monitoring, own_admin=True)
+    return monitoring_values(given, make_plan(given), own_admin=True)
 
 
 def objects(chart, changes, kind=None):
