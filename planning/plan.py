@@ -10,6 +10,7 @@ from config import catalog
 from config.architecture import Architecture
 from config.errors import Problem, StackError
 from config.models import Model
+from config.platform import LogFormat, Tracing
 from config.settings import Settings
 from planning import compatibility, cost, data_types, long_context, placement, zones
 from planning.adapters import adapter_problems
@@ -56,6 +57,8 @@ class ModelPlan:
     """What the engine is told of the checkpoint's config.json, for a stretched context."""
     force_include_usage: bool
     """Every stream ends with its token counts, for the gateway's audit log."""
+    log_format: LogFormat
+    tracing: Tracing | None
     cost: ModelCost
 
 
@@ -230,6 +233,8 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         burst_drain=burst_drain,
         hf_overrides=long_context.hf_overrides(sized.checkpoint, model.engine.rope_scaling),
         force_include_usage=settings.gateway is not None and settings.gateway.count_streamed_tokens,
+        log_format=settings.platform.log_format,
+        tracing=settings.platform.tracing,
         cost=costs.models[one.name],
     )
 

@@ -1,4 +1,4 @@
-"""Who may reach the gateway, and what it may reach: its clients in, DNS and the model servers out. Everything else is denied."""
+"""Who may reach the gateway, and what it may reach: its clients in; out to DNS, model servers and traces. All else is denied."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict, Net
 from components.gateway.pod import API_PORT, OPERATIONS_PORT
 from components.naming import API_PORT as MODEL_PORT
 from components.naming import CLIENT_NAMESPACE_LABEL, MANAGED
-from components.serving.isolation import PRIVATE_RANGES, dns_policy, namespace_named, prometheus
+from components.serving.isolation import PRIVATE_RANGES, dns_policy, namespace_named, prometheus, traces_policy
 from config.cluster import Cluster
 from config.gateway import Gateway
+from config.platform import Tracing
 
 # Google's front ends and health checks: cloud.google.com/load-balancing/docs/health-checks#firewall_rules
 _GOOGLE_FRONT_ENDS = ["130.211.0.0/22", "35.191.0.0/16"]
 
 
-def network_policies(cluster: Cluster, gateway: Gateway) -> dict[str, NetworkPolicySpecArgsDict]:
+def network_policies(cluster: Cluster, gateway: Gateway, tracing: Tracing | None) -> dict[str, NetworkPolicySpecArgsDict]:
     """NetworkPolicySpecs by name, for the gateway's namespace."""
     return {
         "default-deny": {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
@@ -23,6 +24,7 @@ def network_policies(cluster: Cluster, gateway: Gateway) -> dict[str, NetworkPol
         "allow-clients": _ingress(API_PORT, _clients(gateway)),
         "allow-operations": _ingress(OPERATIONS_PORT, [prometheus(), *_ranges(_health_checkers(gateway))]),
         "allow-models": _models(),
+        **traces_policy(tracing),
     }
 
 

@@ -79,7 +79,7 @@ class ModelStack(pulumi.ComponentResource):
 
     def _isolation(self) -> list[pulumi.Resource]:
         """Policies that exist before the first pod does."""
-        specs = network_policies(self._args.cluster, self._args.model.weights)
+        specs = network_policies(self._args.cluster, self._args.model.weights, self._args.plan.tracing)
         return [
             NetworkPolicy(f"{self._name}-{policy}", metadata=self._metadata(policy), spec=spec, opts=self._within)
             for policy, spec in specs.items()

@@ -6,7 +6,7 @@ from components.gateway.envoy.api_keys import CLIENT_HEADER
 from components.gateway.envoy.messages import Message, extension, http_filter
 
 _NAMESPACE = "vllm-platform"
-_FIELDS = {
+FIELDS = {
     "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
     "request_id": "%REQ(X-REQUEST-ID)%",
     "source": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
@@ -46,6 +46,6 @@ def audit_log() -> list[Message]:
         extension(
             "envoy.access_loggers.stdout",
             "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-            log_format={"json_format": _FIELDS},
+            log_format={"json_format": FIELDS},
         )
     ]
