@@ -15,7 +15,7 @@ from config.settings import Settings
 from planning import compatibility, cost, data_types, long_context, placement, zones
 from planning.adapters import adapter_problems
 from planning.batches import EngineLimits, batch_problems
-from planning.capacity import CapacityPlan, plan_capacity, slo_problems, slo_warnings
+from planning.capacity import CapacityPlan, plan_capacity, plan_performance, slo_problems, slo_warnings
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain
 from planning.engine_options import EngineOptions, engine_options, flag_path, served
@@ -26,6 +26,7 @@ from planning.machines import Pool, read_pool
 from planning.memory import GIB, MemoryPlan, kv_cache, plan_limits
 from planning.parameters import count_parameters
 from planning.parsers import Parsers, plan_parsers
+from planning.performance import Performance
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
 from planning.speculative import draft_revision, speculative_problems, speculative_warnings
 from planning.startup import StartupPlan, engine_seconds, plan_startup, startup_problems
@@ -93,6 +94,16 @@ class _Sized:
     @property
     def parameters(self) -> int | None:
         return _parameters(self.row, self.checkpoint, self.architecture)
+
+
+def performance_of(settings: Settings, plan: Plan, name: str) -> Performance | None:
+    """How fast a replica of a model is planned to be, under any load; None where that is not planned."""
+    model, planned = settings.models[name], plan.models[name]
+    sized = _size(model, {model.node_pool: planned.pool})
+    if sized is None:
+        return None
+    cache = kv_cache(sized.architecture, model, sized.limits)
+    return plan_performance(model, sized.architecture, cache, planned.pool.machine, sized.capacity.requests_in_flight)
 
 
 def make_plan(settings: Settings) -> Plan:
