@@ -6,6 +6,7 @@ PodMonitors, rules and dashboards, and this Prometheus picks up those of every n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +15,15 @@ from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.helm.v3 import Release
 
 from components.images import registry_address
-from components.naming import MANAGED, MODEL_LABEL, MONITORING_NAMESPACE, TIER_LABEL
+from components.naming import MANAGED, MONITORING_NAMESPACE
+from components.observability.alertmanager import SECRET, alertmanager_config, receiver_secrets
+from components.observability.alerts import prometheus
+from components.observability.capacity import POD_LABELS, node_labels
 from components.platform.release import helm_release, merged, own_namespace
 from config.cluster import GkeCluster
 from config.settings import Settings
-from planning.machines import CAPACITY_LABEL, POOL_LABEL
+from planning.placement import PoolPlan
+from planning.plan import Plan
 
 CHART = "kube-prometheus-stack"
 RELEASE_LABEL = {"release": CHART}
@@ -28,23 +33,16 @@ ALERTMANAGER_GIB = 5
 GRAFANA_GIB = 10
 # Prometheus stops at this share of its volume, which also holds the write-ahead log and what is being compacted.
 _RETENTION_SHARE = 0.85
-_NODE_LABELS = (
-    POOL_LABEL,
-    CAPACITY_LABEL,
-    "cloud.google.com/gke-nodepool",
-    "cloud.google.com/gke-accelerator",
-    "cloud.google.com/gke-spot",
-    "node.kubernetes.io/instance-type",
-    "topology.kubernetes.io/zone",
-)
-_POD_LABELS = (MODEL_LABEL, TIER_LABEL, *(f"app.kubernetes.io/{key}" for key in ("name", "instance", "component", "part-of")))
 
 
 @dataclass(frozen=True)
 class MonitoringArgs:
     settings: Settings
+    plan: Plan
     admin_password: pulumi.Output[str] | None
     """Grafana's. None: the chart makes one up."""
+    receivers: Mapping[str, pulumi.Output[str]]
+    """What Alertmanager shows to those that it tells, by name."""
     anchor: pulumi.Resource | None
 
 
@@ -59,40 +57,49 @@ class Monitoring(pulumi.ComponentResource):
         here = pulumi.ResourceOptions(parent=self)
         needed: list[pulumi.Resource] = [own_namespace(MONITORING_NAMESPACE, pod_security="privileged", opts=here)]
         if args.admin_password is not None:
-            needed.append(self._grafana_admin(args.admin_password, args.anchor, needed[0]))
+            admin = {"admin-user": "admin", "admin-password": args.admin_password}
+            needed.append(self._secret(GRAFANA_ADMIN_SECRET, admin, args.anchor, needed[0]))
+        if args.receivers:
+            needed.append(self._secret(SECRET, args.receivers, args.anchor, needed[0]))
         self.release = helm_release(
             CHART,
             namespace=MONITORING_NAMESPACE,
-            values=monitoring_values(args.settings, own_admin=args.admin_password is not None),
+            values=monitoring_values(args.settings, args.plan.pools, own_admin=args.admin_password is not None),
             mirror=args.settings.platform.chart_mirror,
             timeout_seconds=TIMEOUT_SECONDS,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=needed),
         )
         self.register_outputs({"version": self.release.version})
 
-    def _grafana_admin(self, password: pulumi.Output[str], anchor: pulumi.Resource | None, namespace: pulumi.Resource) -> Secret:
+    def _secret(
+        self, name: str, data: Mapping[str, pulumi.Input[str]], anchor: pulumi.Resource | None, namespace: pulumi.Resource
+    ) -> Secret:
         return Secret(
-            GRAFANA_ADMIN_SECRET,
-            metadata={"name": GRAFANA_ADMIN_SECRET, "namespace": MONITORING_NAMESPACE, "labels": MANAGED},
-            string_data={"admin-user": "admin", "admin-password": password},
+            name,
+            metadata={"name": name, "namespace": MONITORING_NAMESPACE, "labels": MANAGED},
+            string_data=data,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=anchor, depends_on=[namespace]),
         )
 
 
-def monitoring_values(settings: Settings, *, own_admin: bool) -> dict[str, Any]:
+def monitoring_values(settings: Settings, pools: Mapping[str, PoolPlan], *, own_admin: bool) -> dict[str, Any]:
     """Values of the chart `kube-prometheus-stack`. `own_admin`: Grafana's administrator is in a Secret of ours."""
+    alerting = settings.platform.monitoring.alerting
+    receivers = receiver_secrets(alerting, webhook_token=settings.secrets.has("alertWebhookToken"))
     values = {
         # Else names are cut off in the middle; with it Prometheus is kps-prometheus.monitoring:9090.
         "fullnameOverride": "kps",
         "crds": {"enabled": True},
         "kube-state-metrics": {
-            # Labels that are not listed here are missing from kube_node_labels and kube_pod_labels.
-            "metricLabelsAllowlist": [f"nodes=[{','.join(_NODE_LABELS)}]", f"pods=[{','.join(_POD_LABELS)}]"],
+            "metricLabelsAllowlist": [f"nodes=[{','.join(node_labels(pools))}]", f"pods=[{','.join(POD_LABELS)}]"],
         },
         "prometheus": {"prometheusSpec": _prometheus_spec(settings)},
+        "defaultRules": {"disabled": dict.fromkeys(prometheus.REPLACED, True)},
         "alertmanager": {
+            "config": alertmanager_config(alerting, webhook_token="alertWebhookToken" in receivers),
             "alertmanagerSpec": {
                 "alertmanagerConfigMatcherStrategy": {"type": "None"},
+                **({"secrets": [SECRET]} if receivers else {}),
                 "storage": {"volumeClaimTemplate": {"spec": _claim(settings, ALERTMANAGER_GIB)}},
             },
         },
