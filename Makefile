@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check demo doctor load describe-model truth fit calibrate schema reference test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
+.PHONY: help preview check demo doctor load reconcile describe-model truth fit calibrate schema reference test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ doctor: $(READY) ## Explain what keeps a deployed stack from serving: STACK=dev 
 load: $(READY) ## Test a deployed model under load, step by step, beside the plan: STACK=dev MODEL=<key> (CLIENT= CONTEXT= URL= DRY_RUN=1)
 	@$(BIN)/python -m tools.load $(STACK) $(if $(MODEL),--model $(MODEL)) $(if $(CLIENT),--client $(CLIENT)) \
 	  $(if $(CONTEXT),--context $(CONTEXT)) $(if $(URL),--url $(URL)) $(if $(DRY_RUN),--dry-run)
+
+reconcile: $(READY) ## Hold the plan against what runs: STACK=dev PROMETHEUS=http://127.0.0.1:9090 (HOURS=24)
+	@$(BIN)/python -m tools.reconcile $(STACK) --prometheus "$(PROMETHEUS)" $(if $(HOURS),--hours $(HOURS))
 
 describe-model: $(READY) ## Print a model's catalogue row: MODEL=<Hugging Face id or path of a config.json>
 	@$(BIN)/python -m tools.catalogue.describe_model $(MODEL)

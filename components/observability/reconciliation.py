@@ -21,28 +21,30 @@ _ESTIMATE = ("model", "figure")
 
 
 def model_claims(model: Model, plan: ModelPlan) -> Group:
-    """What the plan estimates of a model, and by how much it may be off."""
-    return Group(f"estimates-{plan.name}", [*_claims(model, plan), *_smaller_kv_cache(plan)])
-
-
-def _claims(model: Model, plan: ModelPlan) -> Iterator[Recording]:
+    """What the plan estimates of a model beside `plan_figures`, and by how much of it each estimate may be off."""
     speed, startup, usd = plan.capacity.speed, plan.startup, plan.cost.monthly
-    estimates: dict[str, tuple[float, float]] = {"startup": (startup.image + startup.download + startup.engine, SAFETY - 1)}
+    figures = {
+        "model:startup_on_node_seconds:plan": startup.image + startup.download + startup.engine,
+        "model:prompt_tokens:plan": model.traffic.prompt_tokens,
+        "model:output_tokens:plan": model.traffic.output_tokens,
+        **({"model:cost:usd_per_hour:plan": usd.expected / HOURS_PER_MONTH} if usd.expected else {}),
+    }
+    errors: dict[str, float] = {"startup": SAFETY - 1}
     if usd.expected:
-        estimates["cost"] = (usd.expected / HOURS_PER_MONTH, max(usd.ceiling / usd.expected - 1, 1 - usd.floor / usd.expected))
+        errors["cost"] = max(usd.ceiling / usd.expected - 1, 1 - usd.floor / usd.expected)
     if speed:
-        served = speed.served
-        for figure, value in (("output_tokens", served.output_tokens_per_second), ("ttft", served.ttft), ("tpot", served.tpot)):
-            estimates[figure] = (value, speed.error.share)
-        load = {"in_flight": plan.capacity.target_in_flight, "prompt": model.traffic.prompt_tokens, "output": model.traffic.output_tokens}
-        yield from (_figure("model:load:plan", plan.name, name, value) for name, value in load.items())
-    for name, (value, error) in estimates.items():
-        yield _figure("model:estimate:plan", plan.name, name, value)
-        yield _figure("model:estimate_error:plan", plan.name, name, error)
-
-
-def _figure(record: str, model: str, figure: str, value: float) -> Recording:
-    return Recording(record, f"vector({value:.6g})", _ESTIMATE, {"model": model, "figure": figure})
+        errors |= dict.fromkeys(("output_tokens", "ttft", "tpot"), speed.error.share)
+    return Group(
+        f"estimates-{plan.name}",
+        [
+            *(Recording(record, f"vector({value:.6g})", ("model",), {"model": plan.name}) for record, value in figures.items()),
+            *(
+                Recording("model:estimate_error:plan", f"vector({error:.6g})", _ESTIMATE, {"model": plan.name, "figure": figure})
+                for figure, error in errors.items()
+            ),
+            *_smaller_kv_cache(plan),
+        ],
+    )
 
 
 def _smaller_kv_cache(plan: ModelPlan) -> Iterator[Recording]:
@@ -50,8 +52,8 @@ def _smaller_kv_cache(plan: ModelPlan) -> Iterator[Recording]:
     least = int(plan.memory.kv_tokens * (1 - ESTIMATE_ERROR))
     if least > 0:
         size = f'kv_cache_size_tokens=~"{numbers_below(least)}"'
-        expr = f'count by (model) (vllm:cache_config_info{{model="{plan.name}",{size}}})'
-        yield Recording("model:replicas_with_less_kv_cache:count", expr, ("model",))
+        expr = f'count(vllm:cache_config_info{{model="{plan.name}",{size}}})'
+        yield Recording("model:replicas_with_less_kv_cache:count", expr, ("model",), {"model": plan.name})
 
 
 def numbers_below(limit: int) -> str:
@@ -66,39 +68,42 @@ def numbers_below(limit: int) -> str:
     return "|".join(parts)
 
 
-def reconciliation() -> Group:
+def reconciliation(*, priced: bool, timed: bool) -> Group:
+    """`priced`: what nodes cost is recorded. `timed`: a model's speed is planned."""
     replicas = "on (model) model:targets_up:sum"
-    load = {
-        "in_flight": f"(model:requests_running:sum + model:requests_waiting:sum) / {replicas}",
-        "prompt": _mean("vllm:request_prompt_tokens"),
-        "output": _mean("vllm:request_generation_tokens"),
-    }
+    load = [
+        _ratio("load", "in_flight", f"(model:requests_running:sum + model:requests_waiting:sum) / {replicas}", "model:requests_in_flight"),
+        _ratio("load", "prompt", _mean("vllm:request_prompt_tokens"), "model:prompt_tokens"),
+        _ratio("load", "output", _mean("vllm:request_generation_tokens"), "model:output_tokens"),
+    ]
     speed = {
-        "output_tokens": f"model:generation_tokens:rate5m / {replicas}",
-        "ttft": _mean("vllm:time_to_first_token_seconds"),
-        "tpot": _mean("vllm:request_time_per_output_token_seconds"),
+        "output_tokens": (f"model:generation_tokens:rate5m / {replicas}", "model:generation_tokens_per_replica"),
+        "ttft": (_mean("vllm:time_to_first_token_seconds"), "model:time_to_first_token_seconds"),
+        "tpot": (_mean("vllm:request_time_per_output_token_seconds"), "model:time_per_output_token_seconds"),
     }
-    started = "quantile by (model) (0.5, {})".format(
-        'label_replace(kube_pod_status_ready_time{namespace=~"model-.+"} - on (namespace, pod) kube_pod_status_scheduled_time, '
-        '"model", "$1", "namespace", "model-(.+)")'
-    )
+    seconds = 'kube_pod_status_ready_time{namespace=~"model-.+"} - on (namespace, pod) kube_pod_status_scheduled_time'
+    started = f'quantile by (model) (0.5, label_replace({seconds}, "model", "$1", "namespace", "model-(.+)"))'
+    cost = _ratio("estimate", "cost", "sum by (model) (model:cost:usd_per_hour)", "model:cost:usd_per_hour")
     same_load = f"min by (model) (model:load:ratio) > {_LEAST_LOAD} and max by (model) (model:load:ratio) < {_MOST_LOAD}"
+    speeds = [
+        *load,
+        Recording("model:planned_load:min", same_load, ("model",)),
+        *(_ratio("estimate", figure, expr, plan, "and on (model) model:planned_load:min") for figure, (expr, plan) in speed.items()),
+    ]
     return Group(
         "reconciliation",
         [
-            *(_ratio("model:load", name, expr) for name, expr in load.items()),
-            Recording("model:planned_load:min", same_load, ("model",)),
-            *(_ratio("model:estimate", name, expr, "and on (model) model:planned_load:min") for name, expr in speed.items()),
-            _ratio("model:estimate", "startup", started),
-            _ratio("model:estimate", "cost", "sum by (model) (model:cost:usd_per_hour)"),
+            *(speeds if timed else []),
+            _ratio("estimate", "startup", started, "model:startup_on_node_seconds"),
+            *([cost] if priced else []),
         ],
     )
 
 
-def _ratio(level: str, figure: str, expr: str, only: str = "") -> Recording:
-    """Measured over planned."""
-    lines = [f"({expr})", f'/ on (model) {level}:plan{{figure="{figure}"}}', *([only] if only else [])]
-    return Recording(f"{level}:ratio", joined(*lines), _ESTIMATE, {"figure": figure})
+def _ratio(what: str, figure: str, measured: str, plan: str, only: str = "") -> Recording:
+    """Measured over planned. `plan`: the level and metric of the plan's figure."""
+    expr = joined(f"({measured})", f"/ on (model) {plan}:plan", *([only] if only else []))
+    return Recording(f"model:{what}:ratio", expr, _ESTIMATE, {"figure": figure})
 
 
 def _mean(histogram: str) -> str:

@@ -34,7 +34,9 @@ def shared_groups(settings: Settings, plan: Plan) -> list[Group]:
         *capacity.groups(plan.pools, gpus=_exporter(settings, plan)),
         slo.error_budgets(),
         *money.groups(plan.pools, plan.cost, settings.budget.monthly_usd),
-        reconciliation.reconciliation(),
+        reconciliation.reconciliation(
+            priced=money.is_priced(plan.pools, plan.cost), timed=any(one.capacity.speed for one in plan.models.values())
+        ),
         *_alerts(settings, plan),
     ]
 

@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import yaml
 
+from components.observability.reconciliation import numbers_below
 from config.measured import MeasuredSpeed
 from config.stack_config import load_stack_file
 from planning.plan import make_plan, performance_of
@@ -145,7 +146,9 @@ def test_speed_is_held_against_the_plan_under_the_same_load():
     busy = Interval(0, 1, 4, 1000, 200, served.output_tokens_per_second, served.ttft, served.tpot)
     _, same = compared(Running(None, None, None, busy))
     assert [one.ratio for name, one in same.items() if one.measured is not None] == pytest.approx([1, 1, 1])
-    error = plan.models["qwen3-8b"].capacity.speed.error.share
+    speed = plan.models["qwen3-8b"].capacity.speed
+    assert speed
+    error = speed.error.share
     slow = Interval(0, 1, 4, 1000, 200, served.output_tokens_per_second * (1 - error) * 0.99, served.ttft, served.tpot)
     _, found = compared(Running(None, None, None, slow))
     assert [name for name, one in found.items() if one.is_off] == ["tokens/s"]
@@ -174,6 +177,14 @@ def test_the_command_prints_the_table_and_writes_the_rows(tmp_path, monkeypatch,
 def test_the_command_says_why_it_cannot_ask(capsys):
     assert command.main(["dev", "--prometheus", "http://127.0.0.1:9"]) == 2
     assert "cannot be asked" in capsys.readouterr().out
+
+
+def test_numbers_below_a_limit_are_told_by_their_digits():
+    for limit in (1, 2, 9, 10, 11, 100, 1203, 19_230):
+        pattern = re.compile(numbers_below(limit))
+        for number in {0, 1, 9, 10, 99, 100, 999, 10**4, 10**5, limit - 11, limit - 1, limit, limit + 1, limit * 10}:
+            if number >= 1:
+                assert bool(pattern.fullmatch(str(number))) is (number < limit), (number, limit)
 
 
 @contextlib.contextmanager
