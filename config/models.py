@@ -148,7 +148,8 @@ class Model(Section):
     )
     measured_speed: list[MeasuredSpeed] = Field(
         default=[],
-        description="What replicas answered under load (`make load` and `make reconcile` make one): the newest scales the plan's speed.",
+        description="What replicas answered under load (`make load` prints one, `make reconcile` writes one): the newest scales the "
+        "plan's speed.",
     )
     served_names: Annotated[list[ServedName], AfterValidator(distinct)] = Field(
         default=[], description="Names that clients may use in the `model` field. Default: the entry's key."
