@@ -41,6 +41,13 @@ answers: $(READY) ## Ask a real vLLM what the stand-in is held to (needs a `vllm
 doctor: $(READY) ## Explain what keeps a deployed stack from serving: STACK=dev (CONTEXT=<a kubeconfig's context>)
 	@$(BIN)/python -m tools.doctor $(STACK) $(if $(CONTEXT),--context $(CONTEXT))
 
+load: $(READY) ## Test a deployed model under load, step by step, beside the plan: STACK=dev MODEL=<key> (CLIENT= CONTEXT= URL= DRY_RUN=1)
+	@$(BIN)/python -m tools.load $(STACK) $(if $(MODEL),--model $(MODEL)) $(if $(CLIENT),--client $(CLIENT)) \
+	  $(if $(CONTEXT),--context $(CONTEXT)) $(if $(URL),--url $(URL)) $(if $(DRY_RUN),--dry-run)
+
+reconcile: $(READY) ## Hold the plan against what runs: STACK=dev PROMETHEUS=http://127.0.0.1:9090 (HOURS=24)
+	@$(BIN)/python -m tools.reconcile $(STACK) --prometheus "$(PROMETHEUS)" $(if $(HOURS),--hours $(HOURS))
+
 describe-model: $(READY) ## Print a model's catalogue row: MODEL=<Hugging Face id or path of a config.json>
 	@$(BIN)/python -m tools.catalogue.describe_model $(MODEL)
 

@@ -1,4 +1,4 @@
-"""Memory figures from vLLM's start-up log: `make calibrate` prints them; the catalogue and `models.<name>.measured` may hold them."""
+"""Figures of vLLM runs: memory from a start-up log (`make calibrate`), speed from `make load` or `make reconcile`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from config.section import Form, Positive, Section
+
+Day = Annotated[str, Form(r"\d{4}-\d{2}-\d{2}", "a day", "write YYYY-MM-DD")]
 
 
 class Measured(Section):
@@ -25,4 +27,21 @@ class Measured(Section):
     kv_cache_gib: float = Field(ge=0, description="KV cache per GPU, GiB.")
     kv_cache_tokens: Positive | None = Field(default=None, description="KV cache in tokens.")
     vllm: str = Field(description="Version of vLLM.")
-    date: Annotated[str, Form(r"\d{4}-\d{2}-\d{2}", "a day", "write YYYY-MM-DD")] = Field(description="Day of the start, YYYY-MM-DD.")
+    date: Day = Field(description="Day of the start, YYYY-MM-DD.")
+
+
+class MeasuredSpeed(Section):
+    """What one replica answered under one load. The plan scales its figures by it, for the same GPU and parallel sizes."""
+
+    gpu: str = Field(description="GPU by the catalogue's name, such as nvidia-l4.")
+    tensor_parallel_size: Positive = Field(default=1, description="GPUs that shared every layer.")
+    pipeline_parallel_size: Positive = Field(default=1, description="GPUs that followed one another.")
+    data_parallel_size: Positive = Field(default=1, description="Ranks of the replica.")
+    requests_in_flight: float = Field(gt=0, description="At the replica, waiting ones among them; a mean.")
+    prompt_tokens: float = Field(gt=0, description="Of a request; a mean.")
+    output_tokens: float = Field(gt=0, description="Of a request; a mean.")
+    output_tokens_per_second: float = Field(gt=0, description="Of the replica.")
+    ttft_seconds: float | None = Field(default=None, gt=0, description="Mean time to first token.")
+    tpot_seconds: float | None = Field(default=None, gt=0, description="Mean time per output token.")
+    vllm: str = Field(description="Version of vLLM.")
+    date: Day = Field(description="Day, YYYY-MM-DD.")

@@ -10,7 +10,7 @@ from config.architecture import Architecture
 from config.engine import Engine
 from config.errors import rule
 from config.image import ImageReference
-from config.measured import Measured
+from config.measured import Measured, MeasuredSpeed
 from config.section import Cpus, Form, MemoryGib, Name, NonNegative, Positive, Section, distinct
 from config.weights import HuggingFaceId, Revision, Weights
 
@@ -150,6 +150,11 @@ class Model(Section):
     measured: list[Measured] = Field(
         default=[],
         description="Memory figures of vLLM start-up logs (`make calibrate` prints them), used instead of estimates.",
+    )
+    measured_speed: list[MeasuredSpeed] = Field(
+        default=[],
+        description="What replicas answered under load (`make load` prints one, `make reconcile` writes one): the newest scales the "
+        "plan's speed.",
     )
     served_names: Annotated[list[ServedName], AfterValidator(distinct)] = Field(
         default=[], description="Names that clients may use in the `model` field. Default: the entry's key."

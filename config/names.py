@@ -52,6 +52,14 @@ HostName = Annotated[
         "write it as in llm.example.com: lower-case, labels of at most 63 letters, no address and no wildcard",
     ),
 ]
+Endpoint = Annotated[
+    str,
+    Form(
+        r"https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?/?",
+        "the address of a server",
+        "write https://host or http://host:port",
+    ),
+]
 # distribution/reference: a first part with a dot, a port or `localhost` is a registry.
 _DOMAIN = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:))(?::\d{1,5})?"
 _REPOSITORY = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from config.alerting import Alerting
-from config.names import ChartSource, ObjectName, Registry
+from config.names import ChartSource, Endpoint, ObjectName, Registry
+from config.ranges import Cidr
 from config.section import Positive, Section
+
+LogFormat = Literal["text", "json"]
 
 
 class GpuOperator(Section):
@@ -41,11 +46,35 @@ class Monitoring(Section):
     alerting: Alerting = Field(default=Alerting(), description="Receivers of alerts.")
 
 
+class Tracing(Section):
+    """OpenTelemetry spans of every request, of the gateway and of the model servers. They hold no prompt, no answer and no key."""
+
+    endpoint: Endpoint = Field(description="A collector that takes OTLP over HTTP, without a path: http://<service>.<namespace>.svc:4318.")
+    endpoint_range: Cidr | None = Field(
+        default=None, description="Addresses of the collector where they are private, so that the NetworkPolicies let pods reach it."
+    )
+    sampling_percent: float = Field(
+        default=10,
+        ge=0,
+        le=100,
+        description="Share of requests that are traced. Of those that carry a trace, only what their client has sampled.",
+    )
+
+    @property
+    def traces_url(self) -> str:
+        """Where spans are sent to."""
+        return f"{self.endpoint.rstrip('/')}/v1/traces"
+
+
 class Platform(Section):
     """Components and sources that all models share."""
 
     gpu_operator: GpuOperator = Field(default=GpuOperator(), description="NVIDIA GPU Operator.")
     monitoring: Monitoring = Field(default=Monitoring(), description="Prometheus, Alertmanager, Grafana.")
+    tracing: Tracing | None = Field(default=None, description="Where traces go. Default: there are none.")
+    log_format: LogFormat = Field(
+        default="text", description="Of the model servers; json: a line of JSON an entry. The gateway's audit log always is JSON."
+    )
     chart_mirror: ChartSource | None = Field(
         default=None,
         description="Source of all Helm charts instead of their own repositories: oci://..., https://..., or a folder of .tgz files.",

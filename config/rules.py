@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
+from urllib.parse import urlsplit
 
 from config import catalog, places
 from config.accelerator import accelerator_problems
@@ -26,6 +27,7 @@ from config.settings import Settings
 # exporter, MIG manager, node feature discovery), and a few per cluster. Assumed.
 OPERANDS_PER_NODE = 8
 OPERATOR_PODS = 4
+OTLP_GRPC_PORT = 4317  # opentelemetry.io/docs/specs/otlp
 # GKE's own StorageClasses for disks, and the usual names of further ones; Filestore's end in -rwx.
 GKE_DISKS = r"standard|(standard|premium)-rwo|(hyperdisk-|pd-).*"
 
@@ -36,6 +38,7 @@ def checked(settings: Settings) -> Settings:
         *_provider_rules(settings),
         *(problem for name, pool in settings.node_pools.items() for problem in _pool_rules(settings, name, pool)),
         *(problem for name, model in settings.models.items() for problem in _model_rules(settings, name, model)),
+        *_traces_are_reached(settings),
         *_operator_quota(settings),
         *_nodes_are_counted_once(settings),
         *_served_names_are_unique(settings),
@@ -152,6 +155,24 @@ def _gke_pool_rules(settings: Settings, path: str, pool: NodePool, cluster: GkeC
                 f"'{zone}' is not a zone of the cluster",
                 f"use {', '.join(cluster.zones)}, or add it to cluster.zones",
             )
+
+
+def _traces_are_reached(settings: Settings) -> Iterator[Problem]:
+    tracing, path = settings.platform.tracing, "platform.tracing"
+    if tracing is None:
+        return
+    url = urlsplit(tracing.endpoint)
+    inside = (url.hostname or "").split(".")[2:3] == ["svc"]
+    if inside and tracing.endpoint_range:
+        message = f"{url.hostname} is a Service of the cluster, whose namespace the NetworkPolicies let pods reach"
+        yield Problem(f"{path}.endpointRange", message, "remove it")
+    if not inside and not tracing.endpoint_range and url.scheme == "http":
+        message = f"{url.hostname} is no Service of the cluster: traces would leave it in the clear, and no NetworkPolicy lets them"
+        fix = "write http://<service>.<namespace>.svc:4318, use https, or give endpointRange of a private address"
+        yield Problem(f"{path}.endpoint", message, fix)
+    if url.port == OTLP_GRPC_PORT:
+        message = f"port {OTLP_GRPC_PORT} takes OTLP over gRPC, and traces are sent over HTTP"
+        yield Problem(f"{path}.endpoint", message, "give the collector's port for HTTP, 4318 as a rule")
 
 
 def _nodes_are_counted_once(settings: Settings) -> Iterator[Problem]:

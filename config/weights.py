@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from config.errors import rule
-from config.names import ObjectName
+from config.names import Endpoint, ObjectName
 from config.ranges import Cidr
 from config.section import Form, Positive, Section
 
@@ -25,14 +25,6 @@ BucketUri = Annotated[
         "(gs|s3)://[a-z0-9]([a-z0-9._-]*[a-z0-9])?(/[A-Za-z0-9_./=+-]+)?",
         "a folder in Google Cloud Storage or S3",
         "write gs://bucket/folder or s3://bucket/folder",
-    ),
-]
-Endpoint = Annotated[
-    str,
-    Form(
-        r"https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?/?",
-        "the address of a server",
-        "write https://host or http://host:port",
     ),
 ]
 Region = Annotated[str, Form("[a-z0-9-]{1,40}", "a region", "write it as in eu-central-1")]

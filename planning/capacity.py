@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from config.architecture import Architecture
@@ -71,24 +71,41 @@ def plan_capacity(
     in_flight = model.parallelism.data * each  # every rank has a scheduler and a KV cache of its own
     most = model.engine.max_queued_requests or max(LEAST_MOST_IN_FLIGHT, int(in_flight * (1 + QUEUE_SHARE)))
     room = max(1, int(in_flight * TARGET_UTILIZATION))
-    performance = _performance(model, architecture, cache, machine)
+    performance = plan_performance(model, architecture, cache, machine, in_flight)
     if performance is None:
         return CapacityPlan(in_flight, most, room, None)
     target, limited_by = _target(performance, model, room)
     speed = Speed(
         served=_served(performance, model, target),
         alone=_served(performance, model, 1),
-        error=speed_error(performance.work, performance.accelerator),
+        error=speed_error(performance.work, performance.accelerator, measured=performance.scale != 1),
         limited_by=limited_by,
     )
     return CapacityPlan(in_flight, most, target, speed)
 
 
-def _performance(model: Model, architecture: Architecture, cache: KvCache, machine: Machine) -> Performance | None:
+def plan_performance(model: Model, architecture: Architecture, cache: KvCache, machine: Machine, running: int) -> Performance | None:
+    """Of one replica that has `running` requests at once at most; None where it is not planned."""
     if machine.accelerator is None or architecture.is_encoder:
         return None
     work = plan_work(architecture, model.parallelism, cache.dtype_bytes, model.engine.dtype)
-    return Performance(work, _slot(machine.accelerator, machine.gpus / machine.slots))
+    performance = Performance(work, _slot(machine.accelerator, machine.gpus / machine.slots))
+    return replace(performance, scale=_measured_scale(performance, model, machine, running))
+
+
+def _measured_scale(performance: Performance, model: Model, machine: Machine, running: int) -> float:
+    """By the newest measurement on this GPU with these parallel sizes, of several of one day the one under most load."""
+    sizes = (machine.accelerator_type, model.parallelism.tensor, model.parallelism.pipeline, model.parallelism.data)
+    same = [
+        one
+        for one in model.measured_speed
+        if (one.gpu, one.tensor_parallel_size, one.pipeline_parallel_size, one.data_parallel_size) == sizes
+    ]
+    if not same:
+        return 1.0
+    newest = max(same, key=lambda one: (one.date, one.requests_in_flight))
+    planned = performance.serve(newest.requests_in_flight, newest.prompt_tokens, newest.output_tokens, running)
+    return newest.output_tokens_per_second / planned.output_tokens_per_second
 
 
 def _slot(gpu: Accelerator, share: float) -> Accelerator:

@@ -45,13 +45,16 @@ def memory_problems(
 
 
 def measured_problems(path: str, model: Model, machine: Machine) -> Iterator[Problem]:
-    """Rows of `measured` that cannot come from a vLLM start-up log: unknown GPU, or more memory than vLLM had."""
+    """Rows of `measured` and `measuredSpeed` of unknown GPUs, and rows of `measured` with more memory than vLLM had."""
     known = {**catalog.accelerators(), **({machine.accelerator_type: machine.accelerator} if machine.accelerator_type else {})}
+    for key, rows in (("measured", model.measured), ("measuredSpeed", model.measured_speed)):
+        for index, row in enumerate(rows):
+            if row.gpu not in known:
+                fix = suggestion(row.gpu, known, otherwise="use a GPU's name in config/catalog/accelerators.yaml")
+                yield Problem(f"{path}.{key}[{index}].gpu", f"no GPU is called '{row.gpu}'", fix)
     for index, row in enumerate(model.measured):
         gpu = known.get(row.gpu)
         if gpu is None:
-            fix = suggestion(row.gpu, known, otherwise="use a GPU's name in config/catalog/accelerators.yaml")
-            yield Problem(f"{path}.measured[{index}].gpu", f"no GPU is called '{row.gpu}'", fix)
             continue
         share = gpu.memory_gib * row.gpu_memory_utilization
         if row.weights_gib + row.kv_cache_gib > share * _SAME_DEVICE:

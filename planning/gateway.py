@@ -14,6 +14,7 @@ from config.cluster import GkeCluster
 from config.errors import Problem
 from config.gateway import ANONYMOUS, Client, Gateway
 from config.models import Affinity
+from config.platform import Tracing
 from config.settings import Settings
 from planning.machines import allocatable_cpu, allocatable_memory_gib
 
@@ -65,6 +66,7 @@ class GatewayPlan:
     models: dict[str, RoutedModel]
     clients: dict[str, RoutedClient]
     settings: Gateway
+    tracing: Tracing | None = None
 
     @property
     def max_heap_bytes(self) -> int:
@@ -103,7 +105,8 @@ def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int], max_mode
     clients = gateway.clients
     if gateway.authentication == "none":
         clients = {ANONYMOUS: clients.get(ANONYMOUS, Client())}
-    return GatewayPlan(models, {name: _client(name, client, models) for name, client in clients.items()}, gateway)
+    routed = {name: _client(name, client, models) for name, client in clients.items()}
+    return GatewayPlan(models, routed, gateway, settings.platform.tracing)
 
 
 def _client(name: str, client: Client, models: Mapping[str, RoutedModel]) -> RoutedClient:

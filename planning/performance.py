@@ -79,6 +79,8 @@ class Performance:
     work: Work
     accelerator: Accelerator
     constants: Constants = CONSTANTS
+    scale: float = 1.0
+    """Times as fast as the constants say: what a measurement has shown."""
 
     def serve(self, in_flight: float, prompt_tokens: float, output_tokens: float, running: float = math.inf) -> Served:
         """Speed with `in_flight` requests at the replica, of which at most `running` run at once."""
@@ -89,9 +91,9 @@ class Performance:
         others = max(0.0, rank - 1) * prompt / w.pipeline
         first = self.constants.prompt + prompt + step / 2 + self.constants.queue * others
         cycle = max(first, self.constants.prompt + prompt + others) + steps * step
-        rate = rank * w.data / cycle
+        rate = self.scale * rank * w.data / cycle
         waiting = max(0.0, in_flight - running) / rate
-        return Served(rate * output_tokens, first + waiting, (cycle - first) / steps)
+        return Served(rate * output_tokens, first / self.scale + waiting, (cycle - first) / steps / self.scale)
 
     def step(self, sequences: float, context: float) -> float:
         """Seconds of a step in which `sequences` with `context` tokens each decode one token."""

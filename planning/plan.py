@@ -10,11 +10,12 @@ from config import catalog
 from config.architecture import Architecture
 from config.errors import Problem, StackError
 from config.models import Model
+from config.platform import LogFormat, Tracing
 from config.settings import Settings
 from planning import compatibility, cost, data_types, long_context, placement, zones
 from planning.adapters import adapter_problems
 from planning.batches import EngineLimits, batch_problems
-from planning.capacity import CapacityPlan, plan_capacity, slo_problems, slo_warnings
+from planning.capacity import CapacityPlan, plan_capacity, plan_performance, slo_problems, slo_warnings
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain, drain_warnings
 from planning.engine_options import EngineOptions, engine_options, flag_path, served
@@ -26,6 +27,7 @@ from planning.memory import GIB, MemoryPlan, kv_cache, plan_limits
 from planning.monitoring import MonitoringPlan, monitoring_warnings, plan_monitoring
 from planning.parameters import count_parameters
 from planning.parsers import Parsers, plan_parsers
+from planning.performance import Performance
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
 from planning.service_levels import service_level_problems
 from planning.speculative import draft_revision, speculative_problems, speculative_warnings
@@ -59,6 +61,8 @@ class ModelPlan:
     """--hf-overrides for `engine.ropeScaling`."""
     force_include_usage: bool
     """--enable-force-include-usage: every stream ends with its token counts, for the gateway's audit log."""
+    log_format: LogFormat
+    tracing: Tracing | None
     cost: ModelCost
 
 
@@ -94,6 +98,16 @@ class _Sized:
     @property
     def parameters(self) -> int | None:
         return _parameters(self.row, self.checkpoint, self.architecture)
+
+
+def performance_of(settings: Settings, plan: Plan, name: str) -> Performance | None:
+    """How fast a replica of a model is planned to be, under any load; None where that is not planned."""
+    model, planned = settings.models[name], plan.models[name]
+    sized = _size(model, {model.node_pool: planned.pool})
+    if sized is None:
+        return None
+    cache = kv_cache(sized.architecture, model, sized.limits)
+    return plan_performance(model, sized.architecture, cache, planned.pool.machine, sized.capacity.requests_in_flight)
 
 
 def make_plan(settings: Settings) -> Plan:
@@ -236,6 +250,8 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         burst_drain=burst_drain,
         hf_overrides=long_context.hf_overrides(sized.checkpoint, model.engine.rope_scaling),
         force_include_usage=settings.gateway is not None and settings.gateway.count_streamed_tokens,
+        log_format=settings.platform.log_format,
+        tracing=settings.platform.tracing,
         cost=costs.models[one.name],
     )
 

@@ -66,6 +66,8 @@ def question(case: Case) -> dict[str, Any]:
         parsers=plan_parsers(model),
         hf_overrides=hf_overrides(sized.checkpoint, model.engine.rope_scaling),
         force_include_usage=False,
+        log_format=read.platform.log_format,
+        tracing=read.platform.tracing,
     )
     arguments = engine_arguments(model, plan, drain(read.cluster, "on-demand"), FOLDER)
     accelerator = pool.machine.accelerator

@@ -86,7 +86,7 @@ class Gateway(pulumi.ComponentResource):
     def _isolation(self) -> list[pulumi.Resource]:
         return [
             NetworkPolicy(f"gateway-{policy}", metadata=_metadata(policy), spec=spec, opts=self._within)
-            for policy, spec in network_policies(self._args.cluster, self._settings).items()
+            for policy, spec in network_policies(self._args.cluster, self._settings, self._args.plan.tracing).items()
         ]
 
     def _configuration(self) -> list[pulumi.Resource]:

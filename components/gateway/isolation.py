@@ -1,21 +1,22 @@
-"""NetworkPolicies of the gateway: ingress from its clients, egress to DNS and model servers. Everything else is denied."""
+"""NetworkPolicies of the gateway: ingress from its clients, egress to DNS, model servers and the trace collector. All else is denied."""
 
 from __future__ import annotations
 
-from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict, NetworkPolicyPeerArgsDict, NetworkPolicySpecArgsDict
+from pulumi_kubernetes.networking.v1 import NetworkPolicyPeerArgsDict, NetworkPolicySpecArgsDict
 
 from components.gateway.pod import API_PORT, OPERATIONS_PORT
-from components.isolation import DEFAULT_DENY, PRIVATE_RANGES, dns_policy, namespace_named, prometheus
+from components.isolation import DEFAULT_DENY, PRIVATE_RANGES, dns_policy, egress, namespace_named, prometheus, tcp, to, traces_policy
 from components.naming import API_PORT as MODEL_PORT
 from components.naming import CLIENT_NAMESPACE_LABEL, MANAGED
 from config.cluster import Cluster
 from config.gateway import Gateway
+from config.platform import Tracing
 
 # Google's front ends and health checks: cloud.google.com/load-balancing/docs/health-checks#firewall_rules
 _GOOGLE_FRONT_ENDS = ["130.211.0.0/22", "35.191.0.0/16"]
 
 
-def network_policies(cluster: Cluster, gateway: Gateway) -> dict[str, NetworkPolicySpecArgsDict]:
+def network_policies(cluster: Cluster, gateway: Gateway, tracing: Tracing | None) -> dict[str, NetworkPolicySpecArgsDict]:
     """NetworkPolicySpecs by name, for the gateway's namespace."""
     return {
         "default-deny": DEFAULT_DENY,
@@ -23,6 +24,7 @@ def network_policies(cluster: Cluster, gateway: Gateway) -> dict[str, NetworkPol
         "allow-clients": _ingress(API_PORT, _clients(gateway)),
         "allow-operations": _ingress(OPERATIONS_PORT, [prometheus(), *_ranges(_health_checkers(gateway))]),
         "allow-models": _models(),
+        **traces_policy(tracing),
     }
 
 
@@ -30,7 +32,7 @@ def _ingress(port: int, sources: list[NetworkPolicyPeerArgsDict]) -> NetworkPoli
     return {
         "pod_selector": {},
         "policy_types": ["Ingress"],
-        "ingress": [{"from_": sources, "ports": [{"port": port, "protocol": "TCP"}]}],
+        "ingress": [{"from_": sources, "ports": tcp(port)}],
     }
 
 
@@ -39,8 +41,7 @@ def _models() -> NetworkPolicySpecArgsDict:
         "namespace_selector": {"match_labels": MANAGED},
         "pod_selector": {"match_labels": {"app.kubernetes.io/name": "vllm"}},
     }
-    egress: NetworkPolicyEgressRuleArgsDict = {"to": [servers], "ports": [{"port": MODEL_PORT, "protocol": "TCP"}]}
-    return {"pod_selector": {}, "policy_types": ["Egress"], "egress": [egress]}
+    return egress(to(servers, MODEL_PORT))
 
 
 def _clients(gateway: Gateway) -> list[NetworkPolicyPeerArgsDict]:

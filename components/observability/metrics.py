@@ -133,6 +133,8 @@ _KUBE_STATE: Mapping[str, tuple[Kind, str]] = {
     "kube_pod_info": ("gauge", f"{_POD} node host_ip pod_ip created_by_kind created_by_name priority_class"),
     "kube_pod_labels": ("gauge", _POD),
     "kube_pod_start_time": ("gauge", _POD),
+    "kube_pod_status_scheduled_time": ("gauge", _POD),
+    "kube_pod_status_ready_time": ("gauge", _POD),
     "kube_pod_status_phase": ("gauge", f"{_POD} phase"),
     "kube_pod_status_ready": ("gauge", f"{_POD} condition"),
     "kube_pod_status_scheduled": ("gauge", f"{_POD} condition"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.observability import capacity, money, slo, traffic
+from components.observability import capacity, money, reconciliation, slo, traffic
 from components.observability.alerts import budget, gateway, gpus, models, prometheus
 from components.observability.plan_figures import plan_figures
 from components.observability.rules import Group, prometheus_rule_spec
@@ -34,6 +34,9 @@ def shared_groups(settings: Settings, plan: Plan) -> list[Group]:
         *capacity.groups(plan.pools, gpus=_exporter(settings, plan)),
         slo.error_budgets(),
         *money.groups(plan.pools, plan.cost, settings.budget.monthly_usd),
+        reconciliation.reconciliation(
+            priced=money.is_priced(plan.pools, plan.cost), timed=any(one.capacity.speed for one in plan.models.values())
+        ),
         *_alerts(settings, plan),
     ]
 
@@ -49,6 +52,7 @@ def _alerts(settings: Settings, plan: Plan) -> list[Group]:
     certificate = settings.gateway is not None and settings.gateway.tls is not None
     alerts = {
         "models": [*models.serving(), *models.load(), *models.pods()],
+        "estimates": reconciliation.estimates(),
         "gpus": gpus.gpus() if _exporter(settings, plan) else [],
         "spot": gpus.spot() if any(one.pool.spot for one in plan.pools.values()) else [],
         "gateway": [*(gateway.gateway() if plan.gateway else []), *(gateway.certificates() if certificate else [])],
@@ -60,4 +64,5 @@ def _alerts(settings: Settings, plan: Plan) -> list[Group]:
 
 def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:
     has_gateway = plan.gateway is not None
-    return [plan_figures(plan.models[model]), slo.model_service_levels(model, settings.models[model], gateway=has_gateway)]
+    claims = reconciliation.model_claims(settings.models[model], plan.models[model])
+    return [plan_figures(plan.models[model]), claims, slo.model_service_levels(model, settings.models[model], gateway=has_gateway)]

@@ -68,6 +68,10 @@ def engine_arguments(model: Model, plan: ModelPlan, drain: Drain, weights: str) 
         "--enable-force-include-usage": plan.force_include_usage,
     }
     arguments += [flag for flag, on in switches.items() if on]
+    if plan.log_format == "json":
+        arguments.append(f"--logging-config={json.dumps({'formatter': 'json'})}")
+    if plan.tracing:
+        arguments.append(f"--otlp-traces-endpoint={plan.tracing.traces_url}")
     arguments += _streaming_arguments(model, plan)
     return arguments + [literal(argument) for argument in engine.extra_args]
 

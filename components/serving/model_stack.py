@@ -81,7 +81,7 @@ class ModelStack(pulumi.ComponentResource):
 
     def _isolation(self) -> list[pulumi.Resource]:
         """NetworkPolicies, created before the first pod."""
-        specs = network_policies(self._args.cluster, self._args.model.weights)
+        specs = network_policies(self._args.cluster, self._args.model.weights, self._args.plan.tracing)
         return [
             NetworkPolicy(f"{self._name}-{policy}", metadata=self._metadata(policy), spec=spec, opts=self._within)
             for policy, spec in specs.items()

@@ -137,12 +137,25 @@ def _environment(model: Model, plan: ModelPlan) -> dict[str, str]:
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_ENGINE_READY_TIMEOUT_S": str(plan.startup.budget),
         **weights.streaming_environment(model),
+        **_tracing_environment(plan),
     }
     if not plan.weights.streamed:
         environment["HF_HUB_OFFLINE"] = "1"
     if plan.pool.machine.is_cpu:
         environment["VLLM_CPU_KVCACHE_SPACE"] = str(int(plan.memory.kv_cache))
     return environment
+
+
+def _tracing_environment(plan: ModelPlan) -> dict[str, str]:
+    """A request is traced if the gateway traces it; what comes without a trace, by the same share. Over HTTP: vLLM encrypts no gRPC."""
+    if plan.tracing is None:
+        return {}
+    return {
+        "OTEL_SERVICE_NAME": plan.name,
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": f"{plan.tracing.sampling_percent / 100:g}",
+    }
 
 
 def _resources(plan: ModelPlan) -> ResourceRequirementsArgsDict:

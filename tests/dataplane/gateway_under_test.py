@@ -35,7 +35,9 @@ class Served:
     server: Mapping[str, Any] = field(default_factory=dict)
 
 
-def plan_of(models: Mapping[str, Served], clients: Mapping[str, Any], **gateway: Any) -> GatewayPlan:
+def plan_of(
+    models: Mapping[str, Served], clients: Mapping[str, Any], tracing: Mapping[str, Any] | None = None, **gateway: Any
+) -> GatewayPlan:
     """The gateway plan of a stack with these models and clients."""
     entry = stacks.BASE["vllm-platform:models"]["qwen3-8b"]
     entries = {
@@ -45,7 +47,8 @@ def plan_of(models: Mapping[str, Served], clients: Mapping[str, Any], **gateway:
     }
     section = {"authentication": "api-key", "clients": dict(clients)} | gateway
     secrets = {"clientKeys": {key: {"secure": "given"} for key in clients}} if section["authentication"] == "api-key" else {}
-    settings = stacks.settings({"models": None} | {f"models.{name}": one for name, one in entries.items()} | _sections(section, secrets))
+    changes = {"models": None} | {f"models.{name}": one for name, one in entries.items()} | _sections(section, secrets)
+    settings = stacks.settings(changes | ({"platform.tracing": dict(tracing)} if tracing else {}))
     plan = plan_gateway(settings, {name: one.requests_a_replica for name, one in models.items()}, dict.fromkeys(models, MAX_MODEL_LEN))
     assert plan
     return plan
@@ -122,9 +125,16 @@ class Platform:
 
 
 @contextlib.contextmanager
-def running(models: Mapping[str, Served], clients: Mapping[str, Any], *, tls: Path | None = None, **section: Any) -> Generator[Platform]:
-    """The platform of these models and clients. `section`: further settings of `gateway`, as in YAML."""
-    plan = plan_of(models, clients, **section)
+def running(
+    models: Mapping[str, Served],
+    clients: Mapping[str, Any],
+    *,
+    tls: Path | None = None,
+    tracing: Mapping[str, Any] | None = None,
+    **section: Any,
+) -> Generator[Platform]:
+    """The platform of these models and clients. `section`: further settings of `gateway`, `tracing` of `platform`, as in YAML."""
+    plan = plan_of(models, clients, tracing, **section)
     settings = [
         replace(ServerSettings(plan.models[name].names, f"{name}/{index}", enable_force_include_usage=True), **dict(one.server))
         for name, one in models.items()

@@ -17,6 +17,7 @@ from tests.unit.alert_series import (
     replica,
     requests,
 )
+from tests.unit.estimate_cases import ESTIMATES
 
 OF_MODEL = {"model": MODEL}
 _WAITING = "vllm:num_requests_waiting_by_reason"
@@ -280,4 +281,4 @@ MONITORING = {
         {"pod": "g"},
     ),
 }
-CASES = MODELS | GPUS | GATEWAY | SERVICE_LEVELS | BUDGET | MONITORING
+CASES = MODELS | ESTIMATES | GPUS | GATEWAY | SERVICE_LEVELS | BUDGET | MONITORING

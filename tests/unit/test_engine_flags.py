@@ -53,8 +53,10 @@ def _keys(model) -> dict:
 
 def _settings() -> dict:
     from config.models import Model
+    from config.platform import Platform, Tracing
 
-    return _keys(Model) | {"secrets": {"huggingFaceToken": {}}}
+    platform = _keys(Platform) | {"tracing": _keys(Tracing)}
+    return _keys(Model) | {"platform": platform, "secrets": {"huggingFaceToken": {}}}
 
 
 SETTINGS = _settings()

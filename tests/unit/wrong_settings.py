@@ -3,6 +3,15 @@
 from tests.stacks import REVISION
 from tests.unit.wrong_models import EXISTING, H100, MODEL
 
+SPEED = {
+    "gpu": "nvidia-l4",
+    "requestsInFlight": 4,
+    "promptTokens": 1155,
+    "outputTokens": 211,
+    "outputTokensPerSecond": 40,
+    "vllm": "0.33.0",
+    "date": "2026-11-01",
+}
 S3 = {"uri": "s3://acme-weights/qwen3-8b", "region": "eu-central-1"}
 HARDWARE = "nodePools.l4.hardware"
 # NVIDIA's datasheet of the L20.
@@ -29,6 +38,18 @@ EXPERTS_IN_BLOCKS = {
 
 # name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
 WRONG = {
+    "speed measured on a GPU that nobody knows": (
+        {f"{MODEL}.measuredSpeed": [SPEED | {"gpu": "nvidia-l5"}]},
+        f"{MODEL}.measuredSpeed[0].gpu",
+        "no GPU is called 'nvidia-l5'",
+        "nvidia-l4",
+    ),
+    "speed measured without load": (
+        {f"{MODEL}.measuredSpeed": [SPEED | {"requestsInFlight": 0}]},
+        f"{MODEL}.measuredSpeed[0].requestsInFlight",
+        "0",
+        "greater than 0",
+    ),
     "tool call parser that does not exist": (
         {f"{MODEL}.engine.toolCallParser": "hermess"},
         f"{MODEL}.engine.toolCallParser",

@@ -13,6 +13,7 @@ from components.serving.pod import Tier
 from config.settings import Settings
 from planning.plan import ModelPlan, Plan
 from tools.doctor.objects import Container, Object, about, is_true, labels, name, namespace, selects
+from tools.engine_log import as_text
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Snapshot:
     def last_words(self, container: Container) -> str:
         """The end of its log; if the log could not be read, the termination message in the pod's status."""
         key = (namespace(container.pod), name(container.pod), container.name)
-        return self.logs.get(key) or container.ended.get("message") or ""
+        return as_text(self.logs.get(key) or container.ended.get("message") or "")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ COLOUR = f"%CLUSTER_METADATA({_NAMESPACE}:colour)%"
 STATUS = "%RESPONSE_CODE%"
 PROMPT_TOKENS = "%DYNAMIC_METADATA(tokens:prompt)%"
 COMPLETION_TOKENS = "%DYNAMIC_METADATA(tokens:completion)%"
-_FIELDS = {
+FIELDS = {
     "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
     "request_id": "%REQ(X-REQUEST-ID)%",
     "source": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
@@ -52,6 +52,6 @@ def audit_log() -> list[Message]:
         extension(
             "envoy.access_loggers.stdout",
             "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-            log_format={"json_format": _FIELDS},
+            log_format={"json_format": FIELDS},
         )
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.gateway.envoy import certificate, clients, clusters, routes
+from components.gateway.envoy import certificate, clients, clusters, routes, tracing
 from components.gateway.envoy.listeners import front_listener, operations_listener
 from components.gateway.envoy.messages import Message, extension, socket, watched
 from planning.gateway import REFUSE_AT_HEAP, SHRINK_AT_HEAP, GatewayPlan
@@ -46,7 +46,7 @@ def bootstrap(plan: GatewayPlan, process: Process) -> Message:
                 front_listener(plan, process.address, process.port, process.folder, encrypted=process.tls_folder is not None),
                 operations_listener(process.address, process.operations_port, ADMIN_CLUSTER),
             ],
-            "clusters": [_local_cluster(*process.replicas), _admin_cluster(process.admin_port)],
+            "clusters": [_local_cluster(*process.replicas), _admin_cluster(process.admin_port), *tracing.clusters(plan.tracing)],
         },
         "overload_manager": _overload_manager(plan),
     }

@@ -1,7 +1,7 @@
 """Reads memory figures from a start-up log of vLLM 0.18 to 0.33. No I/O.
 
-Lines may have prefixes: a process (`(Worker_TP0 pid=57)`), level and time, colours, a container runtime's prefix. Of several starts in
-one log the last one counts, of several GPUs the one with the least KV cache.
+Lines may be JSON, or have prefixes: a process (`(Worker_TP0 pid=57)`), level and time, colours, a container runtime's prefix. Of several
+starts in one log the last one counts, of several GPUs the one with the least KV cache.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import ast
 import re
 from dataclasses import dataclass
 from typing import Any
+
+from tools.engine_log import as_text
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ENGINE = re.compile(r"Initializing a V1 LLM engine \(v(?P<version>\d+\.\d+[^)]*)\) with config: (?P<config>.*)")
@@ -56,7 +58,7 @@ def read(text: str) -> StartupLog:
     Raises:
         Incomplete: a line that is needed is missing, or vLLM did not start.
     """
-    before, engine, after = _last_start(_COLOUR.sub("", text))
+    before, engine, after = _last_start(_COLOUR.sub("", as_text(text)))
     config, arguments = engine["config"], _arguments(before)
     weights, kv_cache = _all(_WEIGHTS, after), _all(_KV_CACHE, after)
     if not weights:
