@@ -10,6 +10,7 @@ import pulumi
 from components.cluster.connection import create_cluster
 from components.gateway.gateway import create_gateway
 from components.images import image_reference
+from components.observability.stack import model_rules
 from components.outputs import export_outputs
 from components.platform.platform import Platform, PlatformArgs
 from components.secrets import bucket_credentials, secret
@@ -28,7 +29,7 @@ def main() -> None:
 
     cluster = create_cluster(settings, plan.pools)
     inside = pulumi.ResourceOptions(provider=cluster.provider)
-    platform = Platform("platform", PlatformArgs(settings, plan.pools, cluster), opts=inside)
+    platform = Platform("platform", PlatformArgs(settings, plan, cluster), opts=inside)
 
     token = secret(settings, "huggingFaceToken") if settings.secrets.has("huggingFaceToken") else None
     stacks = {}
@@ -42,6 +43,7 @@ def main() -> None:
             hugging_face_token=token,
             bucket_credentials=bucket_credentials(settings) if model.weights.source == "s3" else None,
             scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if platform.monitoring else None,
+            rules=model_rules(settings, plan, name),
             monitoring=platform.monitoring,
             needed=[*cluster.nodes, *platform.before_models],
             workload_identity=cluster.workload_identity,

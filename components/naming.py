@@ -29,6 +29,11 @@ def model_labels(model: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": "vllm", "app.kubernetes.io/instance": model, MODEL_LABEL: model}
 
 
+def discovered(label: str) -> str:
+    """How Prometheus and kube-state-metrics spell a Kubernetes label: everything but letters and digits is an underscore."""
+    return "".join(one if one.isalnum() and one.isascii() else "_" for one in label)
+
+
 def google_labels(cluster: str) -> dict[str, str]:
     """Resource labels of what belongs to a cluster: bills and quota reports can be split by them."""
     return {"managed-by": "pulumi", "part-of": "vllm-platform", "cluster": cluster}

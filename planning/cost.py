@@ -92,6 +92,10 @@ class CostPlan:
     """Pools whose price is not known; they count as 0."""
     prices_of: str | None
     """When the oldest of the catalogue's prices that count was read; None where all are the budget's own."""
+    node_prices: dict[str, NodePrice]
+    """Of each pool."""
+    system_node_price: float | None
+    """US dollars an hour; None where system nodes are not ours."""
 
 
 def node_price(settings: Settings, name: str, machine_type: str | None) -> NodePrice:
@@ -125,7 +129,8 @@ def plan_cost(
     cluster = _cluster_cost(settings)
     unpriced = tuple(name for name, plan in pools.items() if _is_unpriced(settings.node_pools[name], prices[name]))
     dates = [price.date for price in prices.values() if price.date]
-    return CostPlan(by_pool, by_model, cluster, sum(by_pool.values(), cluster), unpriced, min(dates, default=None))
+    total, oldest = sum(by_pool.values(), cluster), min(dates, default=None)
+    return CostPlan(by_pool, by_model, cluster, total, unpriced, oldest, prices, _system_node_price(settings))
 
 
 def _is_unpriced(pool: NodePool, price: NodePrice) -> bool:
@@ -181,10 +186,15 @@ def _cluster_cost(settings: Settings) -> Usd:
     cluster = settings.cluster
     if not isinstance(cluster, GkeCluster):
         return NOTHING
-    price = node_price(settings, "system", cluster.system_pool.machine_type).on_demand or 0.0
+    price = _system_node_price(settings) or 0.0
     fee = GKE_CLUSTER_USD_PER_HOUR * HOURS_PER_MONTH
     kept, most = (nodes * price * HOURS_PER_MONTH + fee for nodes in (cluster.system_pool.min, cluster.system_pool.max))
     return Usd(kept, kept, most, Range(kept, kept))
+
+
+def _system_node_price(settings: Settings) -> float | None:
+    cluster = settings.cluster
+    return node_price(settings, "system", cluster.system_pool.machine_type).on_demand or 0.0 if isinstance(cluster, GkeCluster) else None
 
 
 def budget_problems(cost: CostPlan, budget: Budget) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ PodMonitors, rules and dashboards, and this Prometheus picks up those of every n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +15,13 @@ from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.helm.v3 import Release
 
 from components.images import registry_address
-from components.naming import MANAGED, MODEL_LABEL, MONITORING_NAMESPACE, TIER_LABEL
+from components.naming import MANAGED, MONITORING_NAMESPACE
+from components.observability.capacity import POD_LABELS, node_labels
 from components.platform.release import helm_release, merged, own_namespace
 from config.cluster import GkeCluster
 from config.settings import Settings
-from planning.machines import CAPACITY_LABEL, POOL_LABEL
+from planning.placement import PoolPlan
+from planning.plan import Plan
 
 CHART = "kube-prometheus-stack"
 RELEASE_LABEL = {"release": CHART}
@@ -28,21 +31,12 @@ ALERTMANAGER_GIB = 5
 GRAFANA_GIB = 10
 # Prometheus stops at this share of its volume, which also holds the write-ahead log and what is being compacted.
 _RETENTION_SHARE = 0.85
-_NODE_LABELS = (
-    POOL_LABEL,
-    CAPACITY_LABEL,
-    "cloud.google.com/gke-nodepool",
-    "cloud.google.com/gke-accelerator",
-    "cloud.google.com/gke-spot",
-    "node.kubernetes.io/instance-type",
-    "topology.kubernetes.io/zone",
-)
-_POD_LABELS = (MODEL_LABEL, TIER_LABEL, *(f"app.kubernetes.io/{key}" for key in ("name", "instance", "component", "part-of")))
 
 
 @dataclass(frozen=True)
 class MonitoringArgs:
     settings: Settings
+    plan: Plan
     admin_password: pulumi.Output[str] | None
     """Grafana's. None: the chart makes one up."""
     anchor: pulumi.Resource | None
@@ -63,7 +57,7 @@ class Monitoring(pulumi.ComponentResource):
         self.release = helm_release(
             CHART,
             namespace=MONITORING_NAMESPACE,
-            values=monitoring_values(args.settings, own_admin=args.admin_password is not None),
+            values=monitoring_values(args.settings, args.plan.pools, own_admin=args.admin_password is not None),
             mirror=args.settings.platform.chart_mirror,
             timeout_seconds=TIMEOUT_SECONDS,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=needed),
@@ -79,15 +73,14 @@ class Monitoring(pulumi.ComponentResource):
         )
 
 
-def monitoring_values(settings: Settings, *, own_admin: bool) -> dict[str, Any]:
+def monitoring_values(settings: Settings, pools: Mapping[str, PoolPlan], *, own_admin: bool) -> dict[str, Any]:
     """Values of the chart `kube-prometheus-stack`. `own_admin`: Grafana's administrator is in a Secret of ours."""
     values = {
         # Else names are cut off in the middle; with it Prometheus is kps-prometheus.monitoring:9090.
         "fullnameOverride": "kps",
         "crds": {"enabled": True},
         "kube-state-metrics": {
-            # Labels that are not listed here are missing from kube_node_labels and kube_pod_labels.
-            "metricLabelsAllowlist": [f"nodes=[{','.join(_NODE_LABELS)}]", f"pods=[{','.join(_POD_LABELS)}]"],
+            "metricLabelsAllowlist": [f"nodes=[{','.join(node_labels(pools))}]", f"pods=[{','.join(POD_LABELS)}]"],
         },
         "prometheus": {"prometheusSpec": _prometheus_spec(settings)},
         "alertmanager": {

@@ -5,7 +5,6 @@ Owns the order between them and nothing else. What one model needs is `serving`;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -18,13 +17,13 @@ from components.platform.priorities import priority_classes
 from components.secrets import secret
 from config.cluster import GkeCluster
 from config.settings import Settings
-from planning.placement import PoolPlan
+from planning.plan import Plan
 
 
 @dataclass(frozen=True)
 class PlatformArgs:
     settings: Settings
-    pools: Mapping[str, PoolPlan]
+    plan: Plan
     cluster: ClusterConnection
 
 
@@ -39,7 +38,7 @@ class Platform(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:Platform", name, None, opts)
-        has_gpus = any(not plan.pool.machine.is_cpu for plan in args.pools.values())
+        has_gpus = any(not plan.pool.machine.is_cpu for plan in args.plan.pools.values())
         self.driver_installer = self._driver_installer(args) if has_gpus else None
         self.monitoring = self._monitoring(args)
         self.gpu_operator = self._gpu_operator(args) if has_gpus else None
@@ -58,7 +57,9 @@ class Platform(pulumi.ComponentResource):
         if not settings.platform.monitoring.enabled:
             return None
         password = secret(settings, "grafanaAdminPassword") if settings.secrets.has("grafanaAdminPassword") else None
-        return Monitoring("monitoring", MonitoringArgs(settings, password, args.cluster.anchor), opts=pulumi.ResourceOptions(parent=self))
+        return Monitoring(
+            "monitoring", MonitoringArgs(settings, args.plan, password, args.cluster.anchor), opts=pulumi.ResourceOptions(parent=self)
+        )
 
     def _gpu_operator(self, args: PlatformArgs) -> GpuOperator | None:
         if not args.settings.platform.gpu_operator.enabled:

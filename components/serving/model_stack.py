@@ -7,8 +7,9 @@ pure modules beside this one; here they become resources.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -19,7 +20,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.cluster.workload_identity import BucketReader, BucketReaderArgs
-from components.naming import API_PORT, MANAGED, model_host, model_labels, model_namespace
+from components.naming import API_PORT, MANAGED, MODEL_LABEL, TIER_LABEL, discovered, model_host, model_labels, model_namespace
 from components.serving import chat_template, rollout, weights
 from components.serving.isolation import network_policies
 from components.serving.pod import Tier, pod_template
@@ -40,8 +41,10 @@ class ModelStackArgs:
     """Access key and its secret, for weights by s3://."""
     scrape_interval_seconds: int | None
     """None where there is no Prometheus to scrape."""
+    rules: Mapping[str, Any]
+    """`spec` of the model's PrometheusRule."""
     monitoring: pulumi.Resource | None
-    """What brings the PodMonitor kind."""
+    """What brings the kinds PodMonitor and PrometheusRule."""
     needed: Sequence[pulumi.Resource]
     """Node pools, GPU Operator and priority classes: a replica's start-up budget begins when it can run."""
     workload_identity: tuple[str, pulumi.Input[str]] | None
@@ -165,20 +168,28 @@ class ModelStack(pulumi.ComponentResource):
     def _monitoring(self) -> None:
         if self._args.scrape_interval_seconds is None:
             return
-        CustomResource(
-            f"{self._name}-monitor",
-            api_version="monitoring.coreos.com/v1",
-            kind="PodMonitor",
-            metadata=self._metadata(self._name),
-            spec={
-                "selector": {"matchLabels": model_labels(self._name)},
-                "podTargetLabels": ["vllm-platform/model", "vllm-platform/tier"],
-                "podMetricsEndpoints": [{"port": "http", "path": "/metrics", "interval": f"{self._args.scrape_interval_seconds}s"}],
-            },
-            opts=pulumi.ResourceOptions.merge(
-                self._within, pulumi.ResourceOptions(depends_on=[self._args.monitoring] if self._args.monitoring else [])
-            ),
-        )
+        endpoint = {
+            "port": "http",
+            "path": "/metrics",
+            "interval": f"{self._args.scrape_interval_seconds}s",
+            "relabelings": [_copied_label(label, target) for label, target in ((MODEL_LABEL, "model"), (TIER_LABEL, "tier"))],
+        }
+        monitor = {"selector": {"matchLabels": model_labels(self._name)}, "podMetricsEndpoints": [endpoint]}
+        after = pulumi.ResourceOptions(depends_on=[self._args.monitoring] if self._args.monitoring else [])
+        for kind, spec in (("PodMonitor", monitor), ("PrometheusRule", self._args.rules)):
+            CustomResource(
+                f"{self._name}-{'monitor' if kind == 'PodMonitor' else 'rules'}",
+                api_version="monitoring.coreos.com/v1",
+                kind=kind,
+                metadata=self._metadata(self._name),
+                spec=spec,
+                opts=pulumi.ResourceOptions.merge(self._within, after),
+            )
+
+
+def _copied_label(label: str, target: str) -> dict[str, Any]:
+    """A relabelling that gives every series of a pod the value of the pod's label."""
+    return {"sourceLabels": [f"__meta_kubernetes_pod_label_{discovered(label)}"], "targetLabel": target}
 
 
 def _namespace_metadata(name: str) -> ObjectMetaArgsDict:

@@ -6,24 +6,30 @@ from components.gateway.envoy.api_keys import CLIENT_HEADER
 from components.gateway.envoy.messages import Message, extension, http_filter
 
 _NAMESPACE = "vllm-platform"
+CLIENT = f"%DYNAMIC_METADATA({_NAMESPACE}:client)%"
+MODEL = f"%CLUSTER_METADATA({_NAMESPACE}:model)%"
+COLOUR = f"%CLUSTER_METADATA({_NAMESPACE}:colour)%"
+STATUS = "%RESPONSE_CODE%"
+PROMPT_TOKENS = "%DYNAMIC_METADATA(tokens:prompt)%"
+COMPLETION_TOKENS = "%DYNAMIC_METADATA(tokens:completion)%"
 _FIELDS = {
     "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
     "request_id": "%REQ(X-REQUEST-ID)%",
     "source": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-    "client": f"%DYNAMIC_METADATA({_NAMESPACE}:client)%",
-    "model": f"%CLUSTER_METADATA({_NAMESPACE}:model)%",
-    "colour": f"%CLUSTER_METADATA({_NAMESPACE}:colour)%",
+    "client": CLIENT,
+    "model": MODEL,
+    "colour": COLOUR,
     "method": "%REQ(:METHOD)%",
     "path": "%PATH(NQ:PATH)%",
-    "status": "%RESPONSE_CODE%",
+    "status": STATUS,
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "duration_ms": "%DURATION%",
     "first_byte_ms": "%RESPONSE_DURATION%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "upstream": "%UPSTREAM_HOST%",
-    "prompt_tokens": "%DYNAMIC_METADATA(tokens:prompt)%",
-    "completion_tokens": "%DYNAMIC_METADATA(tokens:completion)%",
+    "prompt_tokens": PROMPT_TOKENS,
+    "completion_tokens": COMPLETION_TOKENS,
     "bytes_received": "%BYTES_RECEIVED%",
     "bytes_sent": "%BYTES_SENT%",
 }

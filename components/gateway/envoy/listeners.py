@@ -5,6 +5,7 @@ from __future__ import annotations
 from components.gateway.envoy import api_keys, certificate, clients, cors, replies, routes, scripts
 from components.gateway.envoy.audit_log import audit_log, remember_client
 from components.gateway.envoy.messages import Message, extension, header_is, header_set_to, http_filter, seconds, socket, watched
+from components.gateway.envoy.usage import usage_statistics
 from config.gateway import ANONYMOUS, Exposure
 from planning.gateway import GatewayPlan
 
@@ -48,7 +49,7 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         early_header_mutation_extensions=[_without_forged_headers(plan)],
         rds={"route_config_name": routes.ROUTES, "config_source": watched(folder, routes.FILE)},
         local_reply_config=replies.local_replies(),
-        access_log=audit_log(),
+        access_log=[*audit_log(), usage_statistics()],
         http_filters=[
             cors.cors(),
             *_authentication(plan, folder),
