@@ -52,6 +52,28 @@ def _walk(node: Any, found: set[str]) -> None:
         _walk(child, found)
 
 
+def aggregated(expression: str) -> set[tuple[str, str]]:
+    """(operation, series) wherever the expression makes one value of several: over series or over time."""
+    found: set[tuple[str, str]] = set()
+    _aggregations(promql_parser.parse(expression), (), found)
+    return found
+
+
+def _aggregations(node: Any, operations: tuple[str, ...], found: set[tuple[str, str]]) -> None:
+    if isinstance(node, promql_parser.VectorSelector):
+        found.update((operation, node.name) for operation in operations)
+    if isinstance(node, promql_parser.AggregateExpr):
+        operations = (*operations, str(node.op))
+    if isinstance(node, promql_parser.Call) and node.func.name.endswith("_over_time"):
+        operations = (*operations, node.func.name)
+    for name in ("expr", "lhs", "rhs", "vector_selector", "param"):
+        child = getattr(node, name, None)
+        if child is not None:
+            _aggregations(child, operations, found)
+    for child in getattr(node, "args", None) or ():
+        _aggregations(child, operations, found)
+
+
 def _labels(node: Any, known: Series) -> frozenset[str]:
     match node:
         case promql_parser.VectorSelector():

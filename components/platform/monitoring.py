@@ -15,7 +15,7 @@ from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.helm.v3 import Release
 
 from components.images import registry_address
-from components.naming import MANAGED, MONITORING_NAMESPACE
+from components.naming import DASHBOARD_FOLDER_ANNOTATION, DASHBOARD_LABEL, DASHBOARD_LABEL_VALUE, MANAGED, MONITORING_NAMESPACE
 from components.observability.capacity import POD_LABELS, node_labels
 from components.platform.release import helm_release, merged, own_namespace
 from config.cluster import GkeCluster
@@ -112,10 +112,10 @@ def _grafana(settings: Settings, *, own_admin: bool) -> dict[str, Any]:
     admin = {"existingSecret": GRAFANA_ADMIN_SECRET, "userKey": "admin-user", "passwordKey": "admin-password"}
     dashboards = {
         "enabled": True,
-        "label": "grafana_dashboard",
-        "labelValue": "1",
+        "label": DASHBOARD_LABEL,
+        "labelValue": DASHBOARD_LABEL_VALUE,
         "searchNamespace": "ALL",
-        "folderAnnotation": "grafana_folder",
+        "folderAnnotation": DASHBOARD_FOLDER_ANNOTATION,
         "provider": {"foldersFromFilesStructure": True, "allowUiUpdates": False},
     }
     storage_class = _storage_class(settings)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.cluster.connection import ClusterConnection
+from components.observability.observability import Observability, ObservabilityArgs
 from components.platform.driver_installer import DriverInstaller, DriverInstallerArgs
 from components.platform.gpu_operator import GpuOperator, GpuOperatorArgs
 from components.platform.monitoring import Monitoring, MonitoringArgs
@@ -57,9 +58,10 @@ class Platform(pulumi.ComponentResource):
         if not settings.platform.monitoring.enabled:
             return None
         password = secret(settings, "grafanaAdminPassword") if settings.secrets.has("grafanaAdminPassword") else None
-        return Monitoring(
-            "monitoring", MonitoringArgs(settings, args.plan, password, args.cluster.anchor), opts=pulumi.ResourceOptions(parent=self)
-        )
+        here = pulumi.ResourceOptions(parent=self)
+        monitoring = Monitoring("monitoring", MonitoringArgs(settings, args.plan, password, args.cluster.anchor), opts=here)
+        Observability("observability", ObservabilityArgs(settings, args.plan, monitoring), opts=here)
+        return monitoring
 
     def _gpu_operator(self, args: PlatformArgs) -> GpuOperator | None:
         if not args.settings.platform.gpu_operator.enabled:
