@@ -24,12 +24,11 @@ def _of_gpu(metric: str, scale: str = "") -> Query:
 
 def _now() -> list[Panel]:
     there, asked = f"sum(pool:gpus:sum{{{_OF_POOL}}})", f"sum(pool:gpus_requested:sum{{{_OF_POOL}}})"
-    idle = "sum(model:gpus_idle:count) or vector(0)"
     return [
         figure("GPUs", there, "none", "Of nodes that are there."),
         figure("Requested", asked, "none", "By pods that run or wait to start."),
         figure("Not requested", f"sum(pool:gpus_unrequested:sum{{{_OF_POOL}}})", "none", "Paid for, and no pod asks for them."),
-        figure("Idle in a pod", idle, "none", "A model has them and ran nothing for half an hour.", limits=(1, 4)),
+        figure("Idle in a pod", "sum(model:gpus_idle:count)", "none", "A model has them and ran nothing for half an hour.", limits=(1, 4)),
         figure("Hottest", "max(DCGM_FI_DEV_GPU_TEMP)", "celsius", "Hardware slows down from about 85 degrees on.", limits=(80, 87)),
         figure(
             "Row remap failures",

@@ -1,0 +1,235 @@
+"""What the platform says of itself is true: a real Prometheus with the program's own rules watches stand-in models and a real Envoy under
+load. Every recording rule and every panel has data, and the numbers are those of whoever sent the load.
+
+Of a cluster and its GPUs there is only a stand-in's word (tools/demo/metrics/cluster.py): nodes, pods, GPUs, and what is made of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import itertools
+import os
+import random
+import shutil
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import openai
+import pytest
+
+from components.gateway.envoy.clusters import Backend
+from components.gateway.envoy.routes import ModelRoute
+from components.observability.dashboards.stack import dashboards
+from config.stack_config import load_stack_file
+from planning.plan import make_plan
+from tools.demo.local_gateway import LocalGateway
+from tools.demo.metrics.cluster import cluster_metrics, exporter
+from tools.demo.metrics.panels import filled_in
+from tools.demo.metrics.prometheus import NO_PROMETHEUS, LocalPrometheus
+from tools.demo.metrics.scraped import all_rules, targets
+from tools.demo.model_server.metrics import _FIRST_TOKEN_SECONDS, _REQUEST_SECONDS
+from tools.demo.models import stand_ins
+from tools.stacks import stack_file
+
+pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None and os.environ.get("CI") != "true", reason=NO_PROMETHEUS)
+
+REQUESTS, AT_ONCE = 240, 24
+WAIT_SECONDS = 30
+MODEL = "qwen3-8b"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request, as the client saw it."""
+
+    client: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    first_token: float
+    """Seconds."""
+    whole: float
+
+
+@dataclass(frozen=True)
+class Observed:
+    prometheus: LocalPrometheus
+    settings: object
+    plan: object
+    answered: list[Answered]
+    refused: Counter
+    """Requests for models that are not the client's, by client."""
+
+    def total(self, expression, *labels):
+        """Of the newest values, by labels."""
+        found = {tuple(one.labels[label] for label in labels): one.points[0][1] for one in self.prometheus.query(expression)}
+        return {key[0] if len(key) == 1 else key: value for key, value in found.items() if value}
+
+    def counted(self, value, *by):
+        counts = Counter()
+        for one in self.answered:
+            key = tuple(getattr(one, name) for name in by)
+            counts[key[0] if len(key) == 1 else key] += value(one)
+        return dict(counts)
+
+
+@pytest.fixture(scope="module")
+def observed():
+    settings = load_stack_file(stack_file("prod"))
+    plan = make_plan(settings)
+    keys = {client: f"sk-{client}-0123456789abcdef" for client in plan.gateway.clients}
+    with stand_ins(plan) as servers, exporter(lambda: cluster_metrics(plan)) as cluster:
+        routes = [ModelRoute(model, [Backend("blue", servers[name])]) for name, model in plan.gateway.models.items()]
+        with LocalGateway(plan.gateway, routes, keys) as envoy:
+            watched = targets(servers, envoy.operations_port, cluster)
+            with LocalPrometheus(watched, all_rules(settings, plan)) as prometheus:
+                answered, refused = asyncio.run(load(plan.gateway, keys, f"{envoy.url}/v1"))
+                seen = Observed(prometheus, settings, plan, answered, refused)
+                wait_until_all_is_seen(seen)
+                yield seen
+
+
+async def load(gateway, keys, url):
+    """Every client asks every model of its own; one request in twenty is for a model that it may not use."""
+    chance = random.Random(13)  # noqa: S311
+    places = itertools.cycle([(client, model) for client, one in gateway.clients.items() for model in one.models])
+    asks = [(*next(places), chance.randint(1, 12), chance.randint(4, 24)) for _ in range(REQUESTS)]
+    waiting, answered, refused = iter(asks), [], Counter()
+
+    async def ask(client, name, model, words, tokens):
+        begun = time.monotonic()
+        stream = await client.chat.completions.create(
+            model=gateway.models[model].names[0],
+            messages=[{"role": "user", "content": "word " * words}],
+            max_tokens=tokens,
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        first, usage = None, None
+        async for chunk in stream:
+            if first is None and chunk.choices and chunk.choices[0].delta.content:
+                first = time.monotonic() - begun
+            usage = chunk.usage or usage
+        answered.append(Answered(name, model, usage.prompt_tokens, usage.completion_tokens, first, time.monotonic() - begun))
+
+    async def caller(clients):
+        for number, (name, model, words, tokens) in enumerate(waiting):
+            await ask(clients[name], name, model, words, tokens)
+            if number % 20 == 0:
+                with pytest.raises(openai.PermissionDeniedError):
+                    await ask(clients["batch"], "batch", "gemma-3-27b", 1, 1)
+                refused["batch"] += 1
+
+    clients = {name: openai.AsyncOpenAI(base_url=url, api_key=key, max_retries=0) for name, key in keys.items()}
+    await asyncio.gather(*(caller(clients) for _ in range(AT_ONCE)))
+    await asyncio.gather(*(client.close() for client in clients.values()))
+    return answered, refused
+
+
+def wait_until_all_is_seen(seen):
+    """Scraped and evaluated twice since the last request ended."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    everything = len(seen.answered) + seen.refused.total()
+    while time.monotonic() < deadline:
+        counted = seen.prometheus.query("sum(envoy_gateway_requests_total)")
+        recorded = seen.prometheus.query("model:cost_per_million_tokens:usd1h")
+        if counted and counted[0].points[0][1] == everything and len(recorded) == len(seen.plan.models):
+            time.sleep(3)
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"{everything} requests, of which Prometheus saw {counted}; {recorded}")
+
+
+def test_every_rule_is_evaluated_and_every_recording_has_data(observed):
+    names = set()
+    for group in observed.prometheus.ask("rules")["groups"]:
+        for rule in group["rules"]:
+            assert rule["health"] == "ok", f"{rule['name']}: {rule.get('lastError')}"
+            if rule["type"] == "recording":
+                names.add(rule["name"])
+    empty = [name for name in sorted(names) if not any(one.points for one in observed.prometheus.query(name))]
+    assert not empty
+    assert len(names) > 50
+
+
+def test_no_panel_is_empty_on_a_platform_that_is_well(observed):
+    empty, asked = [], 0
+    for uid, dashboard in dashboards(observed.settings, observed.plan).items():
+        for panel in dashboard["panels"]:
+            for target in panel.get("targets", ()):
+                asked += 1
+                found = observed.prometheus.query(filled_in(target["expr"], model=MODEL))
+                if not any(one.points for one in found):
+                    empty.append(f"{uid}: {panel['title']}: {target['expr']}")
+    assert not empty, "\n".join(empty)
+    assert asked > 100
+
+
+def test_variables_offer_what_is_there(observed):
+    for metric, label, expected in (
+        ("model:floor_replicas:plan", "model", set(observed.plan.models)),
+        ("client:requests:rate5m", "client", set(observed.plan.gateway.clients)),
+        ("pool:gpus:sum", "pool", set(observed.plan.pools)),
+    ):
+        assert {one.labels[label] for one in observed.prometheus.query(metric)} == expected
+
+
+def test_requests_are_counted_exactly_by_engines_and_by_the_gateway(observed):
+    by_model, by_client = observed.counted(lambda _: 1, "model"), observed.counted(lambda _: 1, "client", "model")
+    assert sum(by_model.values()) == REQUESTS
+    assert observed.total("sum by (model) (vllm:request_success_total)", "model") == by_model
+    counted = 'sum by (client, model) (envoy_gateway_requests_total{status="200"})'
+    assert observed.total(counted, "client", "model") == by_client
+    assert observed.total('sum by (client) (envoy_gateway_requests_total{status="403"})', "client") == observed.refused
+
+
+def test_tokens_are_counted_exactly_by_engines_and_by_the_gateway(observed):
+    for kind, of_engines, of_gateway in (
+        ("prompt_tokens", "vllm:prompt_tokens_total", "envoy_gateway_prompt_tokens_total"),
+        ("completion_tokens", "vllm:generation_tokens_total", "envoy_gateway_completion_tokens_total"),
+    ):
+
+        def tokens(one, kind=kind):
+            return getattr(one, kind)
+
+        assert observed.total(f"sum by (model) ({of_engines})", "model") == observed.counted(tokens, "model")
+        assert observed.total(f"sum by (client, model) ({of_gateway})", "client", "model") == observed.counted(tokens, "client", "model")
+
+
+def test_recorded_rates_are_those_of_the_load(observed):
+    """Prometheus extends what it has seen by up to one interval at either end, of the load's some ten."""
+    for record, value in (("requests", lambda _: 1), ("generation_tokens", lambda one: one.completion_tokens)):
+        rates = observed.total(f"model:{record}:rate5m", "model")
+        for model, sent in observed.counted(value, "model").items():
+            assert rates[model] * 300 == pytest.approx(sent, rel=0.15), (record, model)
+
+
+@pytest.mark.parametrize(
+    ("record", "edges", "seen"),
+    [
+        ("time_to_first_token", _FIRST_TOKEN_SECONDS, lambda one: one.first_token),
+        ("e2e_request_latency", _REQUEST_SECONDS, lambda one: one.whole),
+    ],
+)
+def test_latencies_are_those_of_the_clients_within_a_bucket(observed, record, edges, seen):
+    """A client's are longer by the way to the engine and back, which can lead over an edge."""
+    for quantile in (0.5, 0.95):
+        recorded = observed.total(f'model:{record}_seconds:quantile5m{{quantile="{quantile}"}}', "model")
+        for model in observed.plan.models:
+            of_clients = sorted(seen(one) for one in observed.answered if one.model == model)
+            theirs = of_clients[min(int(quantile * len(of_clients)), len(of_clients) - 1)]
+            buckets = bisect.bisect_left(edges, recorded[model]), bisect.bisect_left(edges, theirs)
+            assert abs(buckets[0] - buckets[1]) <= 1, f"{model}: recorded {recorded[model]:.3f} s, clients saw {theirs:.3f} s"
+
+
+def test_money_is_that_of_the_nodes_that_are_there(observed):
+    """As many nodes as the stand-in cluster has, at the plan's prices."""
+    nodes = {"l4": 3, "a100-80": 1, "h100": 1}
+    prices = observed.plan.cost.node_prices
+    hourly = observed.total("sum by (pool) (pool:cost:usd_per_hour)", "pool")
+    assert hourly == pytest.approx({pool: count * prices[pool].on_demand for pool, count in nodes.items()})
+    of_models = observed.total("sum by (pool) (model:cost:usd_per_hour)", "pool")
+    idle = observed.total("sum by (pool) (pool:idle_cost:usd_per_hour)", "pool")
+    assert {pool: of_models[pool] + idle.get(pool, 0) for pool in nodes} == pytest.approx(hourly)

@@ -1,0 +1,40 @@
+"""What Prometheus scrapes here, with the labels that the cluster's monitors would give each, and the rules that it evaluates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from components.naming import GATEWAY_NAMESPACE, model_namespace
+from components.observability.rules import prometheus_rule_spec
+from components.observability.stack import RUNBOOKS, model_groups, shared_groups
+from config.settings import Settings
+from planning.plan import Plan
+from tools.demo.metrics.prometheus import Target
+
+STATS_PATH = "/stats/prometheus?usedonly"
+
+
+def targets(servers: Mapping[str, Sequence[tuple[str, int]]], gateway_port: int, cluster_port: int) -> list[Target]:
+    """`servers`: addresses of each model's replicas, in the order of the floor's pods."""
+    models = [
+        Target(
+            f"{model_namespace(model)}/{model}",
+            port,
+            labels=_pod(model_namespace(model), f"{model}-floor-{index}", "vllm") | {"model": model, "tier": "floor"},
+        )
+        for model, addresses in servers.items()
+        for index, (_, port) in enumerate(addresses)
+    ]
+    gateway = Target("gateway/gateway", gateway_port, STATS_PATH, _pod(GATEWAY_NAMESPACE, "gateway-0", "envoy"))
+    return [*models, gateway, Target("kube-state-metrics", cluster_port, honour=True)]
+
+
+def _pod(namespace: str, pod: str, container: str) -> dict[str, str]:
+    return {"namespace": namespace, "pod": pod, "container": container}
+
+
+def all_rules(settings: Settings, plan: Plan) -> dict[str, Any]:
+    """Of the stack: those of all models, and each model's own."""
+    own = [group for model in plan.models for group in model_groups(settings, plan, model)]
+    return prometheus_rule_spec([*own, *shared_groups(settings, plan)], RUNBOOKS)
