@@ -96,6 +96,13 @@ class Slo(Section):
         description="Mean time to first token. The plan aims for as many requests in flight as meet it. Default: as many as memory holds.",
     )
     tpot_seconds: float | None = Field(default=None, gt=0, description="Mean time per output token, likewise: 0.05 is 20 tokens/s.")
+    latency_share: float = Field(
+        default=0.95,
+        gt=0,
+        lt=1,
+        description="Share of requests that must be within ttftSeconds and tpotSeconds, for error budgets and their alerts; with "
+        "monitoring both must be edges of vLLM's histograms.",
+    )
     availability: float = Field(default=0.99, gt=0, lt=1, description="Share of requests that must succeed.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from config.alerting import Alerting
 from config.names import ChartSource, ObjectName, Registry
 from config.section import Positive, Section
 
@@ -30,6 +31,7 @@ class Monitoring(Section):
         default=None, description="StorageClass of the volumes. Default: premium-rwo on GKE, else the cluster's default."
     )
     scrape_interval_seconds: int = Field(default=15, ge=5, le=120, description="Autoscaling wants 15 or less.")
+    alerting: Alerting = Field(default=Alerting(), description="Who is told of an alert.")
 
 
 class Platform(Section):

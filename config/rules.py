@@ -9,6 +9,7 @@ from itertools import combinations
 
 from config import catalog, places
 from config.accelerator import accelerator_problems
+from config.alerting_rules import alerting_rules
 from config.architecture_rules import catalogue_problems
 from config.cluster import ExistingCluster, GkeCluster
 from config.errors import Problem, suggestion
@@ -38,6 +39,7 @@ def checked(settings: Settings) -> Settings:
         *_nodes_are_counted_once(settings),
         *_served_names_are_unique(settings),
         *gateway_rules(settings),
+        *alerting_rules(settings),
         *_secret_rules(settings),
         *_prices_are_used(settings),
     ]

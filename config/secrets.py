@@ -16,7 +16,15 @@ from config.section import Name, Section
 from config.tokens import TOKEN, has_token, looks_random
 
 SecretSource = Literal["pulumi", "secret-manager"]
-SecretName = Literal["huggingFaceToken", "grafanaAdminPassword", "s3AccessKeyId", "s3SecretAccessKey"]
+SecretName = Literal[
+    "huggingFaceToken",
+    "grafanaAdminPassword",
+    "s3AccessKeyId",
+    "s3SecretAccessKey",
+    "slackWebhookUrl",
+    "pagerDutyRoutingKey",
+    "alertWebhookToken",
+]
 _KEYS = ("source", "clientKeys", *get_args(SecretName))
 
 GIVEN = "[secret]"
@@ -67,6 +75,9 @@ class Secrets(Section):
     grafana_admin_password: Secret | None = Field(default=None, description="Default: the chart makes one up and keeps it in a Secret.")
     s3_access_key_id: Secret | None = Field(default=None, description="Access key of the buckets that weights are streamed from by s3://.")
     s3_secret_access_key: Secret | None = Field(default=None, description="Its secret.")
+    slack_webhook_url: Secret | None = Field(default=None, description="Slack's incoming webhook that alerts are sent to.")
+    pager_duty_routing_key: Secret | None = Field(default=None, description="Integration key (Events API v2) of the service in PagerDuty.")
+    alert_webhook_token: Secret | None = Field(default=None, description="Bearer token of the webhook that alerts are sent to.")
 
     def has(self, name: SecretName) -> bool:
         field = next(field for field, info in type(self).model_fields.items() if info.alias == name)

@@ -26,6 +26,7 @@ from planning.memory import GIB, MemoryPlan, kv_cache, plan_limits
 from planning.parameters import count_parameters
 from planning.parsers import Parsers, plan_parsers
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
+from planning.service_levels import service_level_problems
 from planning.speculative import draft_revision, speculative_problems, speculative_warnings
 from planning.startup import StartupPlan, engine_seconds, plan_startup, startup_problems
 from planning.weights import WeightsPlan, disk_problems, plan_weights
@@ -111,6 +112,7 @@ def make_plan(settings: Settings) -> Plan:
     sized = {name: one for name, model in settings.models.items() if (one := _size(model, pools))}
     for name, one in sized.items():
         problems += _model_problems(settings, name, one)
+        problems += service_level_problems(f"models.{name}", one.model) if settings.platform.monitoring.enabled else []
     placed: dict[str, list[Placed]] = {name: [] for name in pools}
     for name, one in sized.items():
         placed[one.pool.name].append(Placed(name, one.model, one.shape))

@@ -146,6 +146,10 @@ def _model_of(expr: str, operation: str) -> str:
     return f'{operation} by (model) (label_replace({expr}, "model", "$1", "namespace", "model-(.+)"))'
 
 
-def groups(pools: Mapping[str, PoolPlan]) -> Iterable[Group]:
-    has_gpus = any(not plan.pool.machine.is_cpu for plan in pools.values())
-    return [pool_capacity(pools), model_replicas(), *([gpu_use()] if has_gpus else [])]
+def groups(pools: Mapping[str, PoolPlan], *, gpus: bool) -> Iterable[Group]:
+    """`gpus`: an exporter says something of them."""
+    return [pool_capacity(pools), model_replicas(), *([gpu_use()] if gpus else [])]
+
+
+def has_gpus(pools: Mapping[str, PoolPlan]) -> bool:
+    return any(not plan.pool.machine.is_cpu for plan in pools.values())

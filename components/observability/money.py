@@ -23,8 +23,11 @@ _HOURS_LEFT = "((days_in_month() - day_of_month() + 1) * 24 - hour() - minute() 
 
 def groups(pools: Mapping[str, PoolPlan], cost: CostPlan, budget_usd: float | None) -> list[Group]:
     """Nothing where no price is known."""
-    priced = any(_price(cost.node_prices[name], group.capacity) is not None for name, group in node_groups(pools))
-    return [cost_now(pools, cost), cost_of_month(budget_usd)] if priced else []
+    return [cost_now(pools, cost), cost_of_month(budget_usd)] if is_priced(pools, cost) else []
+
+
+def is_priced(pools: Mapping[str, PoolPlan], cost: CostPlan) -> bool:
+    return any(_price(cost.node_prices[name], group.capacity) is not None for name, group in node_groups(pools))
 
 
 def cost_now(pools: Mapping[str, PoolPlan], cost: CostPlan) -> Group:

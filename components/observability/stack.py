@@ -7,35 +7,57 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.observability import capacity, money, traffic
+from components.observability import capacity, money, slo, traffic
+from components.observability.alerts import budget, gateway, gpus, models, prometheus
 from components.observability.plan_figures import plan_figures
 from components.observability.rules import Group, prometheus_rule_spec
 from config.settings import Settings
 from planning.plan import Plan
 
-RUNBOOKS = "docs/runbooks"
-
 
 def shared_rules(settings: Settings, plan: Plan) -> dict[str, Any]:
     """`spec` of the PrometheusRule that all models share."""
-    return prometheus_rule_spec(shared_groups(settings, plan), RUNBOOKS)
+    return prometheus_rule_spec(shared_groups(settings, plan), settings.platform.monitoring.alerting.runbooks_url)
 
 
 def model_rules(settings: Settings, plan: Plan, model: str) -> dict[str, Any]:
     """`spec` of a model's own PrometheusRule."""
-    return prometheus_rule_spec(model_groups(settings, plan, model), RUNBOOKS)
+    return prometheus_rule_spec(model_groups(settings, plan, model), settings.platform.monitoring.alerting.runbooks_url)
 
 
 def shared_groups(settings: Settings, plan: Plan) -> list[Group]:
-    gateway = plan.gateway is not None
+    has_gateway = plan.gateway is not None
     return [
         traffic.model_traffic(),
-        traffic.model_errors(gateway=gateway),
-        *([traffic.gateway_traffic()] if gateway else []),
-        *capacity.groups(plan.pools),
+        traffic.model_errors(gateway=has_gateway),
+        *([traffic.gateway_traffic()] if has_gateway else []),
+        *capacity.groups(plan.pools, gpus=has_gpu_exporter(settings, plan)),
+        slo.error_budgets(),
         *money.groups(plan.pools, plan.cost, settings.budget.monthly_usd),
+        *_alerts(settings, plan),
     ]
 
 
+def has_gpu_exporter(settings: Settings, plan: Plan) -> bool:
+    """Whether the GPU Operator's DCGM exporter says something of GPUs."""
+    return settings.platform.gpu_operator.enabled and capacity.has_gpus(plan.pools)
+
+
+def _alerts(settings: Settings, plan: Plan) -> list[Group]:
+    """Only those that can fire: no alert on GPUs without a GPU."""
+    priced = settings.budget.monthly_usd is not None and money.is_priced(plan.pools, plan.cost)
+    certificate = settings.gateway is not None and settings.gateway.tls is not None
+    alerts = {
+        "models": [*models.serving(), *models.load(), *models.pods()],
+        "gpus": gpus.gpus() if has_gpu_exporter(settings, plan) else [],
+        "spot": gpus.spot() if any(one.pool.spot for one in plan.pools.values()) else [],
+        "gateway": [*(gateway.gateway() if plan.gateway else []), *(gateway.certificates() if certificate else [])],
+        "budget": budget.budget() if priced else [],
+        "monitoring": prometheus.monitoring(),
+    }
+    return [Group(f"alerts-{name}", rules) for name, rules in alerts.items() if rules]
+
+
 def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:
-    return [plan_figures(plan.models[model])]
+    has_gateway = plan.gateway is not None
+    return [plan_figures(plan.models[model]), slo.model_service_levels(model, settings.models[model], gateway=has_gateway)]

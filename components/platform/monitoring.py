@@ -16,6 +16,8 @@ from pulumi_kubernetes.helm.v3 import Release
 
 from components.images import registry_address
 from components.naming import DASHBOARD_FOLDER_ANNOTATION, DASHBOARD_LABEL, DASHBOARD_LABEL_VALUE, MANAGED, MONITORING_NAMESPACE
+from components.observability.alertmanager import SECRET, alertmanager_config, receiver_secrets
+from components.observability.alerts import prometheus
 from components.observability.capacity import POD_LABELS, node_labels
 from components.platform.release import helm_release, merged, own_namespace
 from config.cluster import GkeCluster
@@ -39,6 +41,8 @@ class MonitoringArgs:
     plan: Plan
     admin_password: pulumi.Output[str] | None
     """Grafana's. None: the chart makes one up."""
+    receivers: Mapping[str, pulumi.Output[str]]
+    """What Alertmanager shows to those that it tells, by name."""
     anchor: pulumi.Resource | None
 
 
@@ -53,7 +57,10 @@ class Monitoring(pulumi.ComponentResource):
         here = pulumi.ResourceOptions(parent=self)
         needed: list[pulumi.Resource] = [own_namespace(MONITORING_NAMESPACE, pod_security="privileged", opts=here)]
         if args.admin_password is not None:
-            needed.append(self._grafana_admin(args.admin_password, args.anchor, needed[0]))
+            admin = {"admin-user": "admin", "admin-password": args.admin_password}
+            needed.append(self._secret(GRAFANA_ADMIN_SECRET, admin, args.anchor, needed[0]))
+        if args.receivers:
+            needed.append(self._secret(SECRET, args.receivers, args.anchor, needed[0]))
         self.release = helm_release(
             CHART,
             namespace=MONITORING_NAMESPACE,
@@ -64,17 +71,21 @@ class Monitoring(pulumi.ComponentResource):
         )
         self.register_outputs({"version": self.release.version})
 
-    def _grafana_admin(self, password: pulumi.Output[str], anchor: pulumi.Resource | None, namespace: pulumi.Resource) -> Secret:
+    def _secret(
+        self, name: str, data: Mapping[str, pulumi.Input[str]], anchor: pulumi.Resource | None, namespace: pulumi.Resource
+    ) -> Secret:
         return Secret(
-            GRAFANA_ADMIN_SECRET,
-            metadata={"name": GRAFANA_ADMIN_SECRET, "namespace": MONITORING_NAMESPACE, "labels": MANAGED},
-            string_data={"admin-user": "admin", "admin-password": password},
+            name,
+            metadata={"name": name, "namespace": MONITORING_NAMESPACE, "labels": MANAGED},
+            string_data=data,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=anchor, depends_on=[namespace]),
         )
 
 
 def monitoring_values(settings: Settings, pools: Mapping[str, PoolPlan], *, own_admin: bool) -> dict[str, Any]:
     """Values of the chart `kube-prometheus-stack`. `own_admin`: Grafana's administrator is in a Secret of ours."""
+    alerting = settings.platform.monitoring.alerting
+    receivers = receiver_secrets(alerting, webhook_token=settings.secrets.has("alertWebhookToken"))
     values = {
         # Else names are cut off in the middle; with it Prometheus is kps-prometheus.monitoring:9090.
         "fullnameOverride": "kps",
@@ -83,9 +94,12 @@ def monitoring_values(settings: Settings, pools: Mapping[str, PoolPlan], *, own_
             "metricLabelsAllowlist": [f"nodes=[{','.join(node_labels(pools))}]", f"pods=[{','.join(POD_LABELS)}]"],
         },
         "prometheus": {"prometheusSpec": _prometheus_spec(settings)},
+        "defaultRules": {"disabled": dict.fromkeys(prometheus.REPLACED, True)},
         "alertmanager": {
+            "config": alertmanager_config(alerting, webhook_token="alertWebhookToken" in receivers),
             "alertmanagerSpec": {
                 "alertmanagerConfigMatcherStrategy": {"type": "None"},
+                **({"secrets": [SECRET]} if receivers else {}),
                 "storage": {"volumeClaimTemplate": {"spec": _claim(settings, ALERTMANAGER_GIB)}},
             },
         },

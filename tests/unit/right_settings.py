@@ -10,6 +10,14 @@ H200 = {"nodePools.l4.machineType": "a3-ultragpu-8g", "cluster.zones": ["us-cent
 KEYS = {"secrets.s3AccessKeyId": {"secure": "v1:x"}, "secrets.s3SecretAccessKey": {"secure": "v1:y"}}
 
 RIGHT = {
+    "an objective between two edges of vLLM's buckets that no alert watches": {
+        f"{MODEL}.slo.ttftSeconds": 3,
+        "platform.monitoring.enabled": False,
+    },
+    "an objective at an edge that the stack gives vLLM": {
+        f"{MODEL}.slo.ttftSeconds": 3,
+        f"{MODEL}.engine.extraArgs": ['--custom-histogram-buckets={"time_to_first_token": [1, 2, 3]}'],
+    },
     "n-grams of the prompt": {f"{MODEL}.engine.speculative": {"method": "ngram", "numSpeculativeTokens": 4, "promptLookupMax": 4}},
     "small model of the family": H100 | {f"{MODEL}.engine.speculative": DRAFT},
     "head that nobody knows": H100 | {f"{MODEL}.engine.speculative": DRAFT | {"method": "eagle3", "model": "AngelSlim/Qwen3-8B_eagle3"}},

@@ -7,8 +7,11 @@ import re
 
 import pytest
 
+from components.observability.alerts.prometheus import monitoring
 from components.observability.dashboards.panels import TAG, WIDTH
 from components.observability.dashboards.stack import dashboards, file_content
+from components.observability.rules import Alert
+from components.observability.stack import shared_groups
 from config.stack_config import load_stack_file
 from planning.plan import make_plan
 from tests import stacks
@@ -113,6 +116,25 @@ def test_dashboards_lead_to_one_another(name):
             for override in panel.get("fieldConfig", {}).get("overrides", ()):
                 for link in (link for entry in override["properties"] if entry["id"] == "links" for link in entry["value"]):
                     assert link["url"].removeprefix("/d/").partition("?")[0] in made
+
+
+def test_every_alert_on_what_the_platform_does_has_a_panel_that_leads_to_its_runbook():
+    address = "https://git.acme.example/llm/docs/runbooks"
+    keys = {"gateway.authentication": "api-key", "gateway.clients": {"chat": {}}, "secrets.clientKeys": {"chat": {"secure": "given"}}}
+    balanced = {"gateway.exposure": "load-balancer", "gateway.tls": {"secretName": "llm"}, **keys}
+    settings = stacks.settings({"platform.monitoring.alerting.runbooksUrl": address, "budget.monthlyUsd": 20_000, **balanced})
+    plan = make_plan(settings)
+    linked = {link["url"] for one in dashboards(settings, plan).values() for panel in one["panels"] for link in panel.get("links") or ()}
+    alerts = {rule.name for group in shared_groups(settings, plan) for rule in group.rules if isinstance(rule, Alert)}
+    of_itself = {rule.name for rule in monitoring()}
+    assert linked == {f"{address}/{alert}.md" for alert in alerts - of_itself}
+
+
+def test_where_runbooks_have_no_address_a_panel_says_their_path():
+    panel = next(panel for where, panel in panels("dev") if where == "vllm-overview: KV cache")
+    assert panel["description"].endswith("Runbooks: docs/runbooks/KvCacheSaturated.md.")
+    assert (ROOT / "docs/runbooks/KvCacheSaturated.md").is_file()
+    assert not panel.get("links")
 
 
 @pytest.mark.parametrize("name", STACKS)

@@ -18,6 +18,31 @@ WRONG = {
         "a prompt of 6000 tokens",
         "shorten traffic.promptTokens",
     ),
+    # 0.25 and 0.5 are edges of vllm:time_to_first_token_seconds, 0.05 and 0.075 of the other (tests/data/vllm_metrics.json).
+    "a time to the first token that no bucket ends at": (
+        {f"{MODEL}.slo.ttftSeconds": 3},
+        f"{MODEL}.slo.ttftSeconds",
+        "no edge of a bucket",
+        "2.5 or 5",
+    ),
+    "a time per token that no bucket ends at": (
+        {f"{MODEL}.slo.tpotSeconds": 0.12},
+        f"{MODEL}.slo.tpotSeconds",
+        "no edge of a bucket",
+        "0.1 or 0.15",
+    ),
+    "a time to the first token beyond the last bucket": (
+        {f"{MODEL}.slo.ttftSeconds": 3600},
+        f"{MODEL}.slo.ttftSeconds",
+        "no edge of a bucket",
+        "2560",
+    ),
+    "an edge of vLLM's that the stack's own buckets leave out": (
+        {f"{MODEL}.slo.ttftSeconds": 2.5, f"{MODEL}.engine.extraArgs": ['--custom-histogram-buckets={"time_to_first_token": [1, 2, 3]}']},
+        f"{MODEL}.slo.ttftSeconds",
+        "no edge of a bucket",
+        "2 or 3",
+    ),
     "range of a spot price that does not hold it": (
         {"budget.prices": {"g2-standard-12": {"spotUsdPerHour": 0.5, "spotRangeUsdPerHour": [0.6, 0.9]}}},
         "budget.prices.g2-standard-12",

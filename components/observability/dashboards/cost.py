@@ -14,7 +14,7 @@ _OF_MODEL = 'model=~"$model"'
 def cost(parts: Parts) -> dict[str, Any]:
     rows = {"Now": _now(parts), "Models": _models(), "Pools": _pools(), "Month": [_month(parts)], "Paid for and not used": _unused(parts)}
     answers = "At the prices of the plan. Not in it: network egress, load balancers, disks, logs."
-    return framed(UID, "vLLM: cost", answers, [choice("model", "Model", "model:floor_replicas:plan")], rows)
+    return framed(UID, "vLLM: cost", answers, [choice("model", "Model", "model:floor_replicas:plan")], rows, parts.runbooks)
 
 
 def _now(parts: Parts) -> list[Panel]:
@@ -80,7 +80,9 @@ def _month(parts: Parts) -> Panel:
     queries = [Query("cluster:cost_month_to_date:usd", "so far"), Query("cluster:cost_month_forecast:usd", "forecast of the whole month")]
     if parts.budget:
         queries.append(Query("cluster:budget_usd_per_month:plan", "budget", dashed=True))
-    return graph("This month", queries, "currencyUSD", "In UTC. The forecast takes the last day's cost for the days to come.", width=24)
+    answers = "In UTC. The forecast takes the last day's cost for the days to come."
+    alerts = ["BudgetSpent", "BudgetForecastExceeded", "BudgetBurn"] if parts.budget else []
+    return graph("This month", queries, "currencyUSD", answers, alerts=alerts, width=24)
 
 
 def _unused(parts: Parts) -> list[Panel]:

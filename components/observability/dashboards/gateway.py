@@ -22,22 +22,36 @@ def gateway(parts: Parts) -> dict[str, Any]:
         "The gateway itself": _itself(parts),
     }
     answers = "What clients ask of the gateway and get, by client and model; and how the gateway and the replicas behind it are."
-    return framed(UID, "vLLM: gateway and clients", answers, [choice("client", "Client", "client:requests:rate5m")], rows)
+    return framed(UID, "vLLM: gateway and clients", answers, [choice("client", "Client", "client:requests:rate5m")], rows, parts.runbooks)
 
 
 def _now(parts: Parts) -> list[Panel]:
     panels = [
         figure("Requests", "sum(gateway:requests:rate5m)", "reqps", "All that came in, refused ones too."),
         figure(
-            "Failed", "gateway:failed_requests:ratio_rate5m", "percentunit", "Share with a status of 500 and above.", limits=(0.01, 0.05)
+            "Failed",
+            "gateway:failed_requests:ratio_rate5m",
+            "percentunit",
+            "Share with a status of 500 and above.",
+            limits=(0.01, 0.05),
+            alerts=["GatewayErrorRatioHigh"],
         ),
         figure("Over their limits", "sum(client:requests_refused:rate5m)", "reqps", "Requests of clients that were told 429."),
         figure("In flight", f"sum(envoy_http_downstream_rq_active{{{_FRONT}}})", "none", "Requests that wait for an answer or read one."),
-        figure("Gateway pods", "sum(envoy_server_live)", "none", "That run and answer Prometheus."),
+        figure("Gateway pods", "sum(envoy_server_live)", "none", "That run and answer Prometheus.", alerts=["GatewayDown"]),
     ]
     if parts.tls:
         certificate = "min(envoy_server_days_until_first_cert_expiring)"
-        panels.append(figure("Certificate", certificate, "d", "Days until it expires.", limits=(21, 7)))
+        panels.append(
+            figure(
+                "Certificate",
+                certificate,
+                "d",
+                "Days until it expires.",
+                limits=(21, 7),
+                alerts=["CertificateExpiresSoon", "CertificateExpires"],
+            )
+        )
     return panels
 
 
@@ -60,6 +74,7 @@ def _clients() -> list[Panel]:
             Query(by_client("client:requests_refused:rate5m"), "{{client}}"),
             "reqps",
             "Told 429: more a minute, or more at once, than the stack lets them.",
+            alerts=["ClientOverLimit"],
         ),
         graph("Tokens of an hour", Query(written, "{{client}}"), "none", "Output tokens of the last hour: what a bill would be made of."),
         graph("Tokens read", Query(by_client("client:prompt_tokens:rate5m"), "{{client}}"), "suffix:tok/s", "Prompt tokens.", width=12),
@@ -112,8 +127,15 @@ def _replicas() -> list[Panel]:
             of_clusters("envoy_cluster_upstream_rq_pending_overflow"),
             "reqps",
             "Refused since all replicas have their fill.",
+            alerts=["GatewayShedsLoad"],
         ),
-        graph("No healthy replica", of_clusters("envoy_cluster_upstream_cx_none_healthy"), "reqps", "Refused since nobody could answer."),
+        graph(
+            "No healthy replica",
+            of_clusters("envoy_cluster_upstream_cx_none_healthy"),
+            "reqps",
+            "Refused since nobody could answer.",
+            alerts=["NoHealthyUpstream"],
+        ),
         graph(
             "Set aside",
             now("envoy_cluster_outlier_detection_ejections_active"),
@@ -133,6 +155,7 @@ def _itself(parts: Parts) -> list[Panel]:
             "percentunit",
             "From 95 % on it refuses requests.",
             limits=(0.8, 0.95),
+            alerts=["GatewayOutOfMemory"],
             most=1,
         ),
         graph("Connections", Query(f"sum by (pod) (envoy_http_downstream_cx_active{{{_FRONT}}})", "{{pod}}"), "none", "Of clients."),

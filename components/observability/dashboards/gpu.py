@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from components.observability.dashboards.panels import Panel, Query, choice, figure, framed, graph
+from components.observability.dashboards.parts import Parts
 
 UID = "vllm-gpu"
 _OF_POOL = 'pool=~"$pool"'
@@ -12,10 +13,10 @@ _EACH = "{{namespace}} {{pod}} GPU {{gpu}} of {{Hostname}}"
 _BY_GPU = "max by (Hostname, gpu, namespace, pod)"
 
 
-def gpus() -> dict[str, Any]:
+def gpus(parts: Parts) -> dict[str, Any]:
     rows = {"Now": _now(), "Use": _use(), "Health": _health(), "Paid for": _paid_for()}
     answers = "Every GPU as its driver sees it, and the GPUs of each pool. Without the GPU Operator's exporter it is empty."
-    return framed(UID, "vLLM: GPUs", answers, [choice("pool", "Pool", "pool:gpus:sum")], rows)
+    return framed(UID, "vLLM: GPUs", answers, [choice("pool", "Pool", "pool:gpus:sum")], rows, parts.runbooks)
 
 
 def _of_gpu(metric: str, scale: str = "") -> Query:
@@ -25,10 +26,17 @@ def _of_gpu(metric: str, scale: str = "") -> Query:
 def _now() -> list[Panel]:
     there, asked = f"sum(pool:gpus:sum{{{_OF_POOL}}})", f"sum(pool:gpus_requested:sum{{{_OF_POOL}}})"
     return [
-        figure("GPUs", there, "none", "Of nodes that are there."),
+        figure("GPUs", there, "none", "Of nodes that are there.", alerts=["GpuMetricsMissing"]),
         figure("Requested", asked, "none", "By pods that run or wait to start."),
         figure("Not requested", f"sum(pool:gpus_unrequested:sum{{{_OF_POOL}}})", "none", "Paid for, and no pod asks for them."),
-        figure("Idle in a pod", "sum(model:gpus_idle:count)", "none", "A model has them and ran nothing for half an hour.", limits=(1, 4)),
+        figure(
+            "Idle in a pod",
+            "sum(model:gpus_idle:count)",
+            "none",
+            "A model has them and ran nothing for half an hour.",
+            limits=(1, 4),
+            alerts=["GpuAllocatedButIdle"],
+        ),
         figure("Hottest", "max(DCGM_FI_DEV_GPU_TEMP)", "celsius", "Hardware slows down from about 85 degrees on.", limits=(80, 87)),
         figure(
             "Row remap failures",
@@ -36,6 +44,7 @@ def _now() -> list[Panel]:
             "none",
             "GPUs whose memory cannot mend itself any more.",
             limits=(1, 1),
+            alerts=["GpuRowRemapFailure"],
         ),
     ]
 
@@ -77,11 +86,17 @@ def _health() -> list[Panel]:
     )
     xid = Query(f"{_BY_GPU} (DCGM_FI_DEV_XID_ERRORS)", _EACH)
     return [
-        graph("Temperature", _of_gpu("DCGM_FI_DEV_GPU_TEMP"), "celsius", "Of the chip.", limits=(80, 87)),
+        graph("Temperature", _of_gpu("DCGM_FI_DEV_GPU_TEMP"), "celsius", "Of the chip.", limits=(80, 87), alerts=["GpuTooHot"]),
         graph(
             "Memory's temperature", _of_gpu("DCGM_FI_DEV_MEMORY_TEMP"), "celsius", "0 where the board does not tell it.", limits=(90, 95)
         ),
-        graph("Last XID", xid, "none", "Number of the driver's last error; 0: none. NVIDIA's list of XIDs says what each means."),
+        graph(
+            "Last XID",
+            xid,
+            "none",
+            "Number of the driver's last error; 0: none. NVIDIA's list of XIDs says what each means.",
+            alerts=["GpuXidError"],
+        ),
         graph(
             "Rows remapped",
             remapped,
@@ -107,7 +122,7 @@ def _paid_for() -> list[Panel]:
     nodes = Query(f"sum by (pool, capacity) (pool:nodes:count{{{_OF_POOL}}})", "{{pool}} {{capacity}}")
     return [
         graph("GPUs of a pool", by_pool, "none", "Requested by pods, beside what is there."),
-        graph("Nodes of a pool", nodes, "none", "On demand and spot."),
+        graph("Nodes of a pool", nodes, "none", "On demand and spot.", alerts=["SpotReclaimStorm"]),
         graph(
             "Idle GPU hours, a day",
             Query("cluster:gpu_idle_hours:sum1d", "last 24 hours"),

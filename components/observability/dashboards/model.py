@@ -16,6 +16,7 @@ def one_model(parts: Parts) -> dict[str, Any]:
     rows: dict[str, list[Panel]] = {
         "Now": _now(parts),
         "What users see": _latency(parts),
+        "Objectives": _objectives(),
         "Requests": _requests(parts),
         "Engines": _engines(),
         "Replicas: floor, burst and colours": _replicas(parts),
@@ -25,7 +26,14 @@ def one_model(parts: Parts) -> dict[str, Any]:
     if parts.prices:
         rows["Cost"] = _cost()
     answers = "Everything about one model. What the plan says stands beside what is measured, dashed."
-    return framed(MODEL_DASHBOARD, "vLLM: model", answers, [choice("model", "Model", "model:floor_replicas:plan", several=False)], rows)
+    return framed(
+        MODEL_DASHBOARD,
+        "vLLM: model",
+        answers,
+        [choice("model", "Model", "model:floor_replicas:plan", several=False)],
+        rows,
+        parts.runbooks,
+    )
 
 
 def _series(record: str, more: str = "") -> str:
@@ -40,7 +48,14 @@ def _now(parts: Parts) -> list[Panel]:
     firing = f'count(ALERTS{{alertstate="firing",severity=~"critical|warning",{OF_MODEL}}}) or vector(0)'
     panels = [
         figure("Alerts firing", firing, "none", "Critical and warning, of this model.", limits=(1, 5)),
-        figure("Replicas ready", _series("model:replicas_ready:count"), "none", "Pods that answer, of both tiers.", limits=(1, 0.5)),
+        figure(
+            "Replicas ready",
+            _series("model:replicas_ready:count"),
+            "none",
+            "Pods that answer, of both tiers.",
+            limits=(1, 0.5),
+            alerts=["ModelDown"],
+        ),
         figure("Requests", _series("model:requests:rate5m"), "reqps", "Finished by its engines, a second."),
         figure(
             "Failed",
@@ -48,6 +63,7 @@ def _now(parts: Parts) -> list[Panel]:
             "percentunit",
             "Share with a status of 500 and above.",
             limits=(0.01, 0.05),
+            alerts=["ErrorRatioHigh"],
         ),
         figure(
             "First token, 95%",
@@ -87,6 +103,22 @@ def _latency(parts: Parts) -> list[Panel]:
     return panels
 
 
+def _objectives() -> list[Panel]:
+    left = Query(_series("model:slo_budget_left:ratio30d"), "{{slo}}")
+    missed = [
+        Query(_series("model:slo_failures:ratio1h"), "{{slo}}, of the last hour"),
+        Query(f"1 - {_series('model:slo_objective:plan')}", "{{slo}}, allowed", dashed=True),
+    ]
+    burns = ["ErrorBudgetBurnsFast", "ErrorBudgetBurnsSlowly"]
+    answers = "Of 30 days. At 0 as many requests have missed the objective as may miss it; below, more have."
+    return [
+        graph("Error budget left", left, "percentunit", answers, alerts=burns, width=12, least=None, most=1),
+        graph(
+            "Requests that miss an objective", missed, "percentunit", "Beside the share that the objective allows.", alerts=burns, width=12
+        ),
+    ]
+
+
 def _requests(parts: Parts) -> list[Panel]:
     buckets = {kind: f"sum by (le) (rate({_series(f'vllm:request_{kind}_tokens_bucket')}[5m]))" for kind in ("prompt", "generation")}
     tokens = [
@@ -97,7 +129,13 @@ def _requests(parts: Parts) -> list[Panel]:
         ready, each = _series("model:replicas_ready:count"), _series("model:generation_tokens_per_replica:plan")
         tokens.append(Query(f"{ready} * on (model) {each}", "plan, written by these replicas", dashed=True))
     panels = [
-        graph("Tokens", tokens, "suffix:tok/s", "Read and written, beside what the plan says that these replicas can write."),
+        graph(
+            "Tokens",
+            tokens,
+            "suffix:tok/s",
+            "Read and written, beside what the plan says that these replicas can write.",
+            alerts=["EngineStuck"],
+        ),
         heat("Length of prompts", buckets["prompt"], "none", "In tokens. Compare it with engine.maxModelLen.", width=8),
         heat("Length of answers", buckets["generation"], "none", "In tokens.", width=8),
     ]
@@ -118,13 +156,14 @@ def _engines() -> list[Panel]:
             "none",
             "Requests in each engine's batch, beside what scaling aims for.",
         ),
-        graph("Waiting", _of_pods("vllm:num_requests_waiting"), "none", "Requests in each engine's queue."),
+        graph("Waiting", _of_pods("vllm:num_requests_waiting"), "none", "Requests in each engine's queue.", alerts=["QueueBacklog"]),
         graph(
             "KV cache",
             _of_pods("vllm:kv_cache_usage_perc"),
             "percentunit",
             "Of each replica. Full: requests wait, or are taken out and computed again.",
             limits=(0.9, 0.97),
+            alerts=["KvCacheSaturated"],
             most=1,
         ),
         graph(
@@ -139,12 +178,14 @@ def _engines() -> list[Panel]:
             Query(_series("model:preemptions:rate5m"), "preemptions"),
             "suffix:/s",
             "Requests that lost their KV cache to others and start anew. Should be 0.",
+            alerts=["PreemptionsHigh"],
         ),
         graph(
             "Refused by full engines",
             Query(_series("model:admission_rejections:rate5m"), "rejections"),
             "reqps",
             "Requests that found the queue at its limit.",
+            alerts=["AdmissionRejections"],
         ),
     ]
 
@@ -158,10 +199,30 @@ def _replicas(parts: Parts) -> list[Panel]:
     ]
     tiers = Query(f"sum by (tier) (rate({_series('vllm:generation_tokens_total')}[5m]))", "{{tier}}")
     restarts = Query(f"sum by (pod) (kube_pod_container_status_restarts_total{{{_NAMESPACE}}})", "{{pod}}")
+    pending = Query(f'sum(kube_pod_status_phase{{{_NAMESPACE},phase="Pending"}})', "pods")
     panels = [
-        graph("Replicas", replicas, "none", "The floor on nodes that stay, the burst on those that may be taken away."),
+        graph(
+            "Replicas",
+            replicas,
+            "none",
+            "The floor on nodes that stay, the burst on those that may be taken away.",
+            alerts=["ModelBelowFloor", "ModelAtMaxReplicas"],
+        ),
+        graph(
+            "Pending",
+            pending,
+            "none",
+            "Pods that wait for a node, for an image or for weights.",
+            alerts=["PodPendingTooLong", "StartupOverBudget"],
+        ),
+        graph(
+            "Restarts",
+            restarts,
+            "none",
+            "Of containers, since the pod exists. A step is a crash or a full memory.",
+            alerts=["PodCrashLooping", "PodOutOfMemory"],
+        ),
         graph("Tokens written by tier", tiers, "suffix:tok/s", "How much of the work the burst does.", stacked=True),
-        graph("Restarts", restarts, "none", "Of containers, since the pod exists. A step is a crash or a full memory."),
         graph(
             "On spot nodes",
             Query(_series("model:spot_replicas:ratio"), "of the replicas"),
@@ -185,7 +246,9 @@ def _replicas(parts: Parts) -> list[Panel]:
             Query(_series("model:gateway_healthy_replicas:max"), "healthy to the gateway"),
             Query(_series("model:replicas_ready:count"), "ready to Kubernetes"),
         ]
-        panels.append(graph("Healthy replicas", healthy, "none", "Both should be the same, but for some seconds."))
+        panels.append(
+            graph("Healthy replicas", healthy, "none", "Both should be the same, but for some seconds.", alerts=["ModelMetricsMissing"])
+        )
     return panels
 
 

@@ -25,7 +25,7 @@ def overview(parts: Parts) -> dict[str, Any]:
     answers = (
         "Traffic, latency, errors, saturation and cost of every model. From a model's name to its own dashboard: a click in the table."
     )
-    return framed(UID, "vLLM: overview", answers, [choice("model", "Model", "model:floor_replicas:plan")], rows)
+    return framed(UID, "vLLM: overview", answers, [choice("model", "Model", "model:floor_replicas:plan")], rows, parts.runbooks)
 
 
 def _now(parts: Parts) -> list[Panel]:
@@ -34,7 +34,13 @@ def _now(parts: Parts) -> list[Panel]:
     failed = "gateway:failed_requests:ratio_rate5m" if parts.gateway else "max(model:failed_requests:ratio_rate5m)"
     return [
         figure("Alerts firing", firing, "none", "Critical and warning. Each alert links to what to do.", limits=(1, 5)),
-        figure("Models that answer", serving, "none", "Models of which Prometheus reaches a replica."),
+        figure(
+            "Models that answer",
+            serving,
+            "none",
+            "Models of which Prometheus reaches a replica.",
+            alerts=["ModelDown", "ModelMetricsMissing"],
+        ),
         figure("Requests", "sum(model:requests:rate5m)", "reqps", "Finished by the engines, a second, over five minutes."),
         figure("Tokens written", "sum(model:generation_tokens:rate5m)", "suffix:tok/s", "By all models, over five minutes."),
         figure("Failed", failed, "percentunit", "Share of the requests with a status of 500 and above.", limits=(0.01, 0.05)),
@@ -59,6 +65,7 @@ def _models(parts: Parts) -> Panel:
         Column("KV cache used", f"max by (model) (model:kv_cache_usage:max{{{OF_MODEL}}})", "percentunit", (0.9, 0.97)),
         Column("first token, 95%", f"max by (model) (model:time_to_first_token_seconds:quantile5m{P95})", "s"),
         Column("between tokens, 95%", f"max by (model) (model:inter_token_latency_seconds:quantile5m{P95})", "s"),
+        Column("error budget left", f"min by (model) (model:slo_budget_left:ratio30d{{{OF_MODEL}}})", "percentunit", (0.25, 0)),
         Column("failed", f"max by (model) (model:failed_requests:ratio_rate5m{{{OF_MODEL}}})", "percentunit", (0.01, 0.05)),
         *([Column("$ an hour", by_model, "currencyUSD")] if parts.prices else []),
     ]
@@ -96,12 +103,14 @@ def _errors(parts: Parts) -> list[Panel]:
             "percentunit",
             "Share with a status of 500 and above. Clients that leave early do not count.",
             limits=(0.01, 0.05),
+            alerts=["ErrorRatioHigh"],
         ),
         graph(
             "Refused by full engines",
             Query(rejected, "{{model}}"),
             "reqps",
             "Requests that found a queue at its limit, and were sent to another.",
+            alerts=["AdmissionRejections"],
         ),
     ]
     if parts.gateway:
@@ -123,13 +132,20 @@ def _saturation(parts: Parts) -> list[Panel]:
             "Requests that run, of those that the plan lets run at once.",
             limits=(0.9, 1.0),
         ),
-        graph("Requests waiting", Query(f"model:requests_waiting:sum{{{OF_MODEL}}}", "{{model}}"), "none", "In the engines' queues."),
+        graph(
+            "Requests waiting",
+            Query(f"model:requests_waiting:sum{{{OF_MODEL}}}", "{{model}}"),
+            "none",
+            "In the engines' queues.",
+            alerts=["QueueBacklog"],
+        ),
         graph(
             "KV cache",
             Query(f"model:kv_cache_usage:max{{{OF_MODEL}}}", "{{model}}"),
             "percentunit",
             "Of the fullest replica. A full cache makes requests wait or be computed twice.",
             limits=(0.9, 0.97),
+            alerts=["KvCacheSaturated"],
             most=1,
         ),
     ]

@@ -40,7 +40,7 @@ class Query:
     """A limit or the plan's figure, beside what is measured."""
 
 
-def figure(title: str, expr: str, unit: str, answers: str, *, limits: Limits | None = None, runbook: str | None = None) -> Panel:
+def figure(title: str, expr: str, unit: str, answers: str, *, limits: Limits | None = None, alerts: Sequence[str] = ()) -> Panel:
     """One number, and how it came about."""
     panel = (
         stat.Panel()
@@ -57,7 +57,7 @@ def figure(title: str, expr: str, unit: str, answers: str, *, limits: Limits | N
         .span(4)
         .with_target(_target(Query(expr, "__auto"), 0))
     )
-    return panel.links(_links(runbook))
+    return panel.links(_links(alerts))
 
 
 def graph(
@@ -67,19 +67,20 @@ def graph(
     answers: str,
     *,
     limits: Limits | None = None,
-    runbook: str | None = None,
+    alerts: Sequence[str] = (),
     width: int = 8,
     stacked: bool = False,
+    least: float | None = 0,
     most: float | None = None,
 ) -> Panel:
-    """Lines over time. `most`: the end of the axis, where there is one."""
+    """Lines over time. `least` and `most`: the ends of the axis, where there are any. `alerts`: those on what is drawn; it links to
+    their runbooks."""
     listed = [queries] if isinstance(queries, Query) else list(queries)
     panel = (
         timeseries.Panel()
         .title(title)
         .description(answers)
         .unit(unit)
-        .min(0)
         .no_value(NOTHING)
         .line_width(2)
         .fill_opacity(30 if stacked else 8)
@@ -92,6 +93,8 @@ def graph(
     )
     if stacked:
         panel = panel.stacking(common.StackingConfig().mode(shapes.StackingMode.NORMAL))
+    if least is not None:
+        panel = panel.min(least)
     if most is not None:
         panel = panel.max(most)
     if limits:
@@ -101,7 +104,7 @@ def graph(
         panel = panel.with_target(_target(query, index))
         if query.dashed:
             panel = panel.override_by_query(_letter(index), _dashes())
-    return panel.links(_links(runbook))
+    return panel.links(_links(alerts))
 
 
 def heat(title: str, histogram: str, unit: str, answers: str, *, width: int = 12) -> Panel:
@@ -169,9 +172,15 @@ def choice(name: str, title: str, metric: str, *, several: bool = True) -> Build
 
 
 def framed(
-    uid: str, title: str, answers: str, variables: Sequence[Builder[model.VariableModel]], rows: Mapping[str, Sequence[Panel]]
+    uid: str,
+    title: str,
+    answers: str,
+    variables: Sequence[Builder[model.VariableModel]],
+    rows: Mapping[str, Sequence[Panel]],
+    runbooks: str,
 ) -> dict[str, Any]:
-    """The dashboard as Grafana reads it. `rows`: panels by the heading above them."""
+    """The dashboard as Grafana reads it. `rows`: panels by the heading above them. `runbooks`: where their folder is, which a link leads
+    to if it is an address and a panel's description names in any case."""
     source = dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus")
     others = dashboard.DashboardLink("vLLM platform").type(model.DashboardLinkType.DASHBOARDS).tags([TAG])
     frame = (
@@ -194,6 +203,13 @@ def framed(
     built: dict[str, Any] = json.loads(json.dumps(frame.build(), cls=JSONEncoder))
     for number, panel in enumerate(built["panels"], 1):
         panel["id"] = number  # links to a panel name it
+        if pages := [link["url"] for link in panel.get("links") or ()]:
+            panel["description"] += f"\n\nRunbooks: {', '.join(f'{runbooks}/{page}' for page in pages)}."
+        if runbooks.startswith("http"):
+            for link in panel.get("links") or ():
+                link["url"] = f"{runbooks}/{link['url']}"
+        else:
+            panel.pop("links", None)
     return built
 
 
@@ -205,8 +221,8 @@ def _letter(index: int) -> str:
     return chr(ord("A") + index)
 
 
-def _links(runbook: str | None) -> list[Builder[model.DashboardLink]]:
-    return [dashboard.DashboardLink("What to do").url(runbook).target_blank(target_blank=True)] if runbook else []
+def _links(alerts: Sequence[str]) -> list[Builder[model.DashboardLink]]:
+    return [dashboard.DashboardLink(f"Runbook of {alert}").url(f"{alert}.md").target_blank(target_blank=True) for alert in alerts]
 
 
 def _legend() -> common.VizLegendOptions:

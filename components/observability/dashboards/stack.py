@@ -22,7 +22,7 @@ def dashboards(settings: Settings, plan: Plan) -> dict[str, dict[str, Any]]:
     parts = parts_of(settings, plan)
     made = [overview(parts), one_model(parts)]
     if parts.gpus:
-        made.append(gpus())
+        made.append(gpus(parts))
     if parts.gateway:
         made.append(gateway(parts))
     if parts.prices:

@@ -114,7 +114,8 @@ def _pods(replicas: list[Replica]) -> Iterator[str]:
         yield _line("kube_pod_info", 1, **pod, node=one.node)
         yield _line("kube_pod_labels", 1, **pod, **_kubernetes(labels))
         yield _line("kube_pod_start_time", started, **pod)
-        yield _line("kube_pod_status_phase", 1, **pod, phase="Running")
+        for phase in ("Pending", "Running", "Succeeded", "Failed", "Unknown"):
+            yield _line("kube_pod_status_phase", phase == "Running", **pod, phase=phase)
         yield _line("kube_pod_status_ready", 1, **pod, condition="true")
         yield _line("kube_pod_status_scheduled", 1, **pod, condition="true")
         yield _line("kube_pod_container_status_restarts_total", 0, **container)

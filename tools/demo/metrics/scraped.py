@@ -7,7 +7,7 @@ from typing import Any
 
 from components.naming import GATEWAY_NAMESPACE, model_namespace
 from components.observability.rules import prometheus_rule_spec
-from components.observability.stack import RUNBOOKS, model_groups, shared_groups
+from components.observability.stack import model_groups, shared_groups
 from config.settings import Settings
 from planning.plan import Plan
 from tools.demo.metrics.prometheus import Target
@@ -37,4 +37,4 @@ def _pod(namespace: str, pod: str, container: str) -> dict[str, str]:
 def all_rules(settings: Settings, plan: Plan) -> dict[str, Any]:
     """Of the stack: those of all models, and each model's own."""
     own = [group for model in plan.models for group in model_groups(settings, plan, model)]
-    return prometheus_rule_spec([*own, *shared_groups(settings, plan)], RUNBOOKS)
+    return prometheus_rule_spec([*own, *shared_groups(settings, plan)], settings.platform.monitoring.alerting.runbooks_url)

@@ -1,0 +1,78 @@
+"""Every alert fires on its fault, is silent on what looks like it, and ends with it: Prometheus' own evaluation says so."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from components.observability.rules import Alert, Group, Recording, prometheus_rule_spec
+from components.observability.stack import model_groups, shared_groups
+from planning.plan import make_plan
+from tests import prometheus_tools
+from tests.stacks import settings
+from tests.unit.alert_cases import CASES
+from tests.unit.alert_series import MODEL, STACK, Case, Series
+
+
+@cache
+def groups() -> list[Group]:
+    stack = settings(STACK)
+    plan = make_plan(stack)
+    return [*model_groups(stack, plan, MODEL), *shared_groups(stack, plan)]
+
+
+def needed(alert: str) -> list[Group]:
+    """The alert and what it is made of, in their groups: to evaluate all that a stack has takes seconds a case."""
+    rules = [rule for group in groups() for rule in group.rules]
+    (wanted,) = (rule for rule in rules if isinstance(rule, Alert) and rule.name == alert)
+    kept: list[Alert | Recording] = [wanted]
+    for one in kept:
+        kept += [rule for rule in rules if isinstance(rule, Recording) and rule not in kept and rule.record in one.expr]
+    return [Group(group.name, rules) for group in groups() if (rules := [rule for rule in group.rules if rule in kept])]
+
+
+def alerts() -> list[str]:
+    return [rule.name for group in groups() for rule in group.rules if isinstance(rule, Alert)]
+
+
+def firing(alert: str, at: str, labels: dict[str, str], *, expected: bool) -> dict[str, Any]:
+    matchers = ",".join(f'{name}="{value}"' for name, value in {"alertname": alert, "alertstate": "firing", **labels}.items())
+    samples = [{"labels": "{}", "value": 1}] if expected else []
+    return {"expr": f"count(ALERTS{{{matchers}}})", "eval_time": at, "exp_samples": samples}
+
+
+def scenario(name: str, step: str, series: Series, *expectations: dict[str, Any]) -> dict[str, Any]:
+    given = [{"series": one, "values": values} for one, values in series.items()]
+    return {"name": name, "interval": step, "input_series": given, "promql_expr_test": list(expectations)}
+
+
+def scenarios(name: str, case: Case) -> list[dict[str, Any]]:
+    alert, _, _ = name.partition(" ")
+    fires, ends = (firing(alert, at, case.labels, expected=at == case.fires) for at in (case.fires, case.resolved))
+    silent = [firing(alert, at, {}, expected=False) for at in (case.fires, case.resolved)]
+    return [
+        scenario("the fault", case.step, case.fault, fires, ends),
+        scenario("the near miss", case.step, case.fault | case.near_miss, *silent),
+    ]
+
+
+def test_every_alert_is_tried():
+    assert {name.partition(" ")[0] for name in CASES} == set(alerts())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_alert_fires_on_its_fault_alone_and_ends_with_it(name, tmp_path):
+    case = CASES[name]
+    rules = needed(name.partition(" ")[0])
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(prometheus_rule_spec(rules, "docs/runbooks")))
+    test = {
+        "rule_files": ["rules.yaml"],
+        "evaluation_interval": case.step,
+        "group_eval_order": [group.name for group in rules],
+        "tests": scenarios(name, case),
+    }
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(test))
+    prometheus_tools.run("promtool", "test", "rules", tmp_path / "test.yaml")
