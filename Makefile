@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help preview check demo doctor describe-model truth fit calibrate schema reference test test-cluster test-mutations test-engine lint types lock bench-plan bench-preview bench-gateway clean
+.PHONY: help preview check demo doctor describe-model truth fit calibrate schema reference test test-cluster test-mutations test-engine lint types pictures lock bench-plan bench-preview bench-gateway clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -69,8 +69,11 @@ lint: $(READY) ## Format check, lint, layers
 types: $(READY) ## Type check
 	@$(BIN)/ty check --python $(VENV)
 
-demo: $(READY) ## Run the gateway of a stack here, with stand-ins for its models: STACK=dev PORT=8080 MODEL_SERVER=vllm
-	@$(BIN)/python -m tools.demo $(STACK) --port $(PORT) --models $(MODEL_SERVER)
+demo: $(READY) ## Run the gateway of a stack here, with stand-ins for its models: STACK=dev PORT=8080 MODEL_SERVER=vllm METRICS=1
+	@$(BIN)/python -m tools.demo $(STACK) --port $(PORT) --models $(MODEL_SERVER) $(if $(METRICS),--metrics)
+
+pictures: $(READY) ## Draw docs/images/ anew from a watched demonstration (needs prometheus; takes some minutes)
+	@$(BIN)/python -m tools.demo.metrics
 
 lock: $(READY) ## Pin requirements*.in, with what they pull in
 	@for name in requirements requirements-dev; do \

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import itertools
+import json
 import os
 import random
 import shutil
@@ -17,7 +18,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-import openai
+import aiohttp
 import pytest
 
 from components.gateway.envoy.clusters import Backend
@@ -26,10 +27,9 @@ from components.observability.dashboards.stack import dashboards
 from config.stack_config import load_stack_file
 from planning.plan import make_plan
 from tools.demo.local_gateway import LocalGateway
-from tools.demo.metrics.cluster import cluster_metrics, exporter
 from tools.demo.metrics.panels import filled_in
 from tools.demo.metrics.prometheus import NO_PROMETHEUS, LocalPrometheus
-from tools.demo.metrics.scraped import all_rules, targets
+from tools.demo.metrics.scraped import watching
 from tools.demo.models import stand_ins
 from tools.stacks import stack_file
 
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None and os.enviro
 # vllm/v1/metrics/buckets.py 0.33.0.
 _TTFT_EDGES = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _REQUEST_SECONDS = (0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10)
-REQUESTS, AT_ONCE = 240, 12
+REQUESTS, AT_ONCE = 120, 8
 WAIT_SECONDS = 30
 MODEL = "qwen3-8b"
 
@@ -82,56 +82,58 @@ class Observed:
 def observed():
     settings = load_stack_file(stack_file("prod"))
     plan = make_plan(settings)
+    assert plan.gateway
     keys = {client: f"sk-{client}-0123456789abcdef" for client in plan.gateway.clients}
-    with stand_ins(plan) as servers, exporter(lambda: cluster_metrics(plan)) as cluster:
+    with stand_ins(plan) as servers:
         routes = [ModelRoute(model, [Backend("blue", servers[name])]) for name, model in plan.gateway.models.items()]
-        with LocalGateway(plan.gateway, routes, keys) as envoy:
-            watched = targets(servers, envoy.operations_port, cluster)
-            with LocalPrometheus(watched, all_rules(settings, plan)) as prometheus:
-                answered, refused = asyncio.run(load(plan.gateway, keys, f"{envoy.url}/v1"))
-                seen = Observed(prometheus, settings, plan, answered, refused)
-                wait_until_all_is_seen(seen)
-                yield seen
+        with (
+            LocalGateway(plan.gateway, routes, keys) as envoy,
+            watching(settings, plan, servers, envoy.operations_port, every_seconds=1) as prometheus,
+        ):
+            answered, refused = asyncio.run(load(plan.gateway, keys, f"{envoy.url}/v1"))
+            seen = Observed(prometheus, settings, plan, answered, refused)
+            wait_until_all_is_seen(seen)
+            yield seen
 
 
 async def load(gateway, keys, url):
     """Every client asks every model of its own; some requests are for a model that it may not use, or that is not there."""
     chance = random.Random(13)  # noqa: S311
     places = itertools.cycle([(client, model) for client, one in gateway.clients.items() for model in one.models])
-    asks = [(*next(places), chance.randint(1, 12), chance.randint(4, 24)) for _ in range(REQUESTS)]
+    asks = [(*next(places), chance.randint(1, 12), chance.randint(4, 16)) for _ in range(REQUESTS)]
     waiting, answered, refused = iter(asks), [], Counter()
 
-    async def ask(client, name, model, words, tokens):
-        begun = time.monotonic()
-        stream = await client.chat.completions.create(
-            model=gateway.models[model].names[0] if model in gateway.models else model,
-            messages=[{"role": "user", "content": "word " * words}],
-            max_tokens=tokens,
-            stream=True,
-            stream_options={"include_usage": True},
-        )
-        first, usage = None, None
-        async for chunk in stream:
-            if first is None and chunk.choices and chunk.choices[0].delta.content:
-                first = time.monotonic() - begun
-            usage = chunk.usage or usage
-        answered.append(Answered(name, model, usage.prompt_tokens, usage.completion_tokens, first, time.monotonic() - begun))
+    async def ask(session, client, model, words, tokens):
+        """Reads no more of a stream than it must: a client that is slow sees latencies of its own."""
+        body = {
+            "model": gateway.models[model].names[0] if model in gateway.models else model,
+            "messages": [{"role": "user", "content": "word " * words}],
+            "max_tokens": tokens,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        begun, first, last = time.monotonic(), 0.0, b""
+        async with session.post(f"{url}/chat/completions", json=body, headers={"Authorization": f"Bearer {keys[client]}"}) as answer:
+            if answer.status != 200:
+                refused[client, str(answer.status)] += 1
+                return
+            async for line in answer.content:
+                if not first and b'"content":"' in line and b'"content":""' not in line:
+                    first = time.monotonic() - begun
+                last = line if line.startswith(b"data: {") else last
+        usage = json.loads(last.removeprefix(b"data: "))["usage"]
+        whole = time.monotonic() - begun
+        answered.append(Answered(client, model, usage["prompt_tokens"], usage["completion_tokens"], first, whole))
 
-    async def caller(clients):
-        for number, (name, model, words, tokens) in enumerate(waiting):
-            await ask(clients[name], name, model, words, tokens)
-            if number % 20 == 0:
-                with pytest.raises(openai.PermissionDeniedError):
-                    await ask(clients["batch"], "batch", "gemma-3-27b", 1, 1)
-                refused["batch", "403"] += 1
+    async def caller(session):
+        for number, one in enumerate(waiting):
+            await ask(session, *one)
+            if number % 10 == 0:
+                await ask(session, "batch", "gemma-3-27b", 1, 1)
+                await ask(session, "chat", "absent", 1, 1)
 
-    clients = {name: openai.AsyncOpenAI(base_url=url, api_key=key, max_retries=0) for name, key in keys.items()}
-    for name, client in clients.items():  # whose first request takes long, since it imports what it needs
-        with pytest.raises(openai.NotFoundError):
-            await ask(client, name, "absent", 1, 1)
-        refused[name, "404"] += 1
-    await asyncio.gather(*(caller(clients) for _ in range(AT_ONCE)))
-    await asyncio.gather(*(client.close() for client in clients.values()))
+    async with aiohttp.ClientSession() as session:
+        await asyncio.gather(*(caller(session) for _ in range(AT_ONCE)))
     return answered, refused
 
 
@@ -174,6 +176,10 @@ def test_no_panel_is_empty_on_a_platform_that_is_well(observed):
     assert asked > 100
 
 
+def test_no_alert_so_much_as_waits_on_a_platform_that_is_well(observed):
+    assert not [one["labels"]["alertname"] for one in observed.prometheus.ask("alerts")["alerts"]]
+
+
 def test_variables_offer_what_is_there(observed):
     for metric, label, expected in (
         ("model:floor_replicas:plan", "model", set(observed.plan.models)),
@@ -190,6 +196,7 @@ def test_requests_are_counted_exactly_by_engines_and_by_the_gateway(observed):
     counted = 'sum by (client, model) (envoy_gateway_requests_total{status="200"})'
     assert observed.total(counted, "client", "model") == by_client
     assert observed.total('sum by (client, status) (envoy_gateway_requests_total{status=~"4.."})', "client", "status") == observed.refused
+    assert observed.refused.keys() == {("batch", "403"), ("chat", "404")}
 
 
 def test_tokens_are_counted_exactly_by_engines_and_by_the_gateway(observed):
@@ -221,7 +228,7 @@ def test_recorded_rates_are_those_of_the_load(observed):
     ],
 )
 def test_latencies_are_those_of_the_clients_within_a_bucket(observed, latency, edges, seen):
-    """A client's are longer by the way to the engine and back, which can lead over an edge."""
+    """A client's are longer by the way to the engine and back, which can lead over an edge; the slowest on a busy machine by far more."""
 
     def bucket(seconds):
         return bisect.bisect_left(edges, seconds)
@@ -231,8 +238,7 @@ def test_latencies_are_those_of_the_clients_within_a_bucket(observed, latency, e
         median = statistics.median(seen(one) for one in observed.answered if one.model == model)
         assert abs(bucket(halves[model]) - bucket(median)) <= 1, f"{model}: recorded {halves[model]:.3f} s, clients saw {median:.3f} s"
     (of_all,) = observed.prometheus.query(f"histogram_quantile(0.95, sum by (le) (rate(vllm:{latency}_seconds_bucket[5m])))")
-    of_clients = statistics.quantiles(map(seen, observed.answered), n=20)[-1]
-    assert abs(bucket(of_all.points[0][1]) - bucket(of_clients)) <= 1
+    assert bucket(of_all.points[0][1]) <= bucket(statistics.quantiles(map(seen, observed.answered), n=20)[-1])
 
 
 def test_money_is_that_of_the_nodes_that_are_there(observed):

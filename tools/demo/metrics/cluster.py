@@ -5,6 +5,7 @@ Every floor's replicas run on as few of their pool's on-demand nodes as hold the
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -166,7 +167,8 @@ def exporter(text: Callable[[], str]) -> Generator[int]:
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # it waits no longer, or has ended
+                self.wfile.write(body)
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the library's name
             """Says nothing."""

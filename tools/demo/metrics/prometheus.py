@@ -53,11 +53,13 @@ class LocalPrometheus:
         RuntimeError: there is no Prometheus, or it does not scrape; the message ends with its log.
     """
 
-    def __init__(self, targets: Sequence[Target], rules: Mapping[str, Any], *, every_seconds: int = 1) -> None:
+    def __init__(self, targets: Sequence[Target], rules: Mapping[str, Any], *, every_seconds: int) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="prometheus-")
         self._folder = Path(self._scratch.name)
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
+        self.until: float | None = None
+        """The moment that is asked for, in Unix time. None: now."""
         self._targets = len(targets)
         self._write("rules.yml", {"groups": [_at_once(group) for group in rules["groups"]]})
         self._write("prometheus.yml", _configuration(targets, every_seconds))
@@ -111,17 +113,20 @@ class LocalPrometheus:
         except urllib.error.HTTPError as error:
             raise ValueError(error.read().decode()) from None
 
+    @property
+    def moment(self) -> float:
+        return time.time() if self.until is None else self.until
+
     def query(self, expression: str) -> list[Series]:
         """Its series now."""
-        found = self.ask("query", query=expression)
+        found = self.ask("query", query=expression, time=self.moment)
         if found["resultType"] == "scalar":
             return [Series({}, _numbers([found["result"]]))]
         return [Series(one["metric"], _numbers([one["value"]])) for one in found["result"]]
 
     def query_range(self, expression: str, seconds: float, step: float) -> list[Series]:
         """Its series over the last `seconds`."""
-        now = time.time()
-        found = self.ask("query_range", query=expression, start=now - seconds, end=now, step=step)
+        found = self.ask("query_range", query=expression, start=self.moment - seconds, end=self.moment, step=step)
         return [Series(one["metric"], _numbers(one["values"])) for one in found["result"]]
 
 

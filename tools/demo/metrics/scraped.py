@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from components.naming import GATEWAY_NAMESPACE, model_namespace
@@ -10,13 +11,30 @@ from components.observability.rules import prometheus_rule_spec
 from components.observability.stack import model_groups, shared_groups
 from config.settings import Settings
 from planning.plan import Plan
-from tools.demo.metrics.prometheus import Target
+from tools.demo.metrics.cluster import cluster_metrics, exporter
+from tools.demo.metrics.prometheus import LocalPrometheus, Target
 
 STATS_PATH = "/stats/prometheus?usedonly"
+Addresses = Mapping[str, Sequence[tuple[str, int]]]
 
 
-def targets(servers: Mapping[str, Sequence[tuple[str, int]]], gateway_port: int, cluster_port: int) -> list[Target]:
-    """`servers`: addresses of each model's replicas, in the order of the floor's pods."""
+@contextmanager
+def watching(
+    settings: Settings, plan: Plan, servers: Addresses, gateway_port: int, *, every_seconds: int = 3
+) -> Generator[LocalPrometheus]:
+    """A Prometheus that scrapes all of it. `servers`: of each model's replicas, in the order of the floor's pods. `gateway_port`: where
+    Envoy tells its statistics.
+
+    Raises:
+        RuntimeError: there is no Prometheus, or it does not scrape.
+    """
+    with exporter(lambda: cluster_metrics(plan)) as cluster_port:
+        targets = _targets(servers, gateway_port, cluster_port)
+        with LocalPrometheus(targets, _all_rules(settings, plan), every_seconds=every_seconds) as prometheus:
+            yield prometheus
+
+
+def _targets(servers: Addresses, gateway_port: int, cluster_port: int) -> list[Target]:
     models = [
         Target(
             f"{model_namespace(model)}/{model}",
@@ -34,7 +52,7 @@ def _pod(namespace: str, pod: str, container: str) -> dict[str, str]:
     return {"namespace": namespace, "pod": pod, "container": container}
 
 
-def all_rules(settings: Settings, plan: Plan) -> dict[str, Any]:
+def _all_rules(settings: Settings, plan: Plan) -> dict[str, Any]:
     """Of the stack: those of all models, and each model's own."""
     own = [group for model in plan.models for group in model_groups(settings, plan, model)]
     return prometheus_rule_spec([*own, *shared_groups(settings, plan)], settings.platform.monitoring.alerting.runbooks_url)
