@@ -21,6 +21,5 @@ def tool(name: str) -> str:
 def run(name: str, *arguments: str | Path) -> str:
     """What the tool prints; fails the test where it does not accept what it is given."""
     done = subprocess.run([tool(name), *map(str, arguments)], capture_output=True, text=True, check=False)
-    output = f"{done.stdout}{done.stderr}"
-    assert done.returncode == 0, output[-12000:]
-    return output
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"[-12000:]
+    return done.stdout

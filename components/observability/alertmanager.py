@@ -26,11 +26,8 @@ INHIBITIONS: dict[str, list[tuple[str, list[str]]]] = {
     "GatewayDown": [("GatewayErrorRatioHigh|NoHealthyUpstream|ErrorBudgetBurns.*|ErrorRatioHigh|MetricsTargetDown", [])],
     "GatewayErrorRatioHigh": [("ErrorBudgetBurns.*|ErrorRatioHigh", [])],
     "ModelDown": [
-        (
-            "ModelBelowFloor|NoHealthyUpstream|ErrorBudgetBurns.*|ErrorRatioHigh|PodPendingTooLong|StartupOverBudget|ModelMetricsMissing"
-            "|QueueBacklog|EngineStuck|MetricsTargetDown",
-            ["model"],
-        ),
+        ("ModelBelowFloor|NoHealthyUpstream|ErrorBudgetBurns.*|ErrorRatioHigh|QueueBacklog|EngineStuck", ["model"]),
+        ("PodPendingTooLong|StartupOverBudget|ModelMetricsMissing|MetricsTargetDown", ["model"]),
         ("GatewayErrorRatioHigh", []),
     ],
     "NoHealthyUpstream": [("ErrorBudgetBurns.*|ErrorRatioHigh", ["model"]), ("GatewayErrorRatioHigh", [])],
@@ -49,6 +46,7 @@ INHIBITIONS: dict[str, list[tuple[str, list[str]]]] = {
 
 def alertmanager_config(alerting: Alerting, *, webhook_token: bool) -> dict[str, Any]:
     """The chart's `alertmanager.config`."""
+    receivers = [{"name": one, **_receiver(alerting, one, webhook_token=webhook_token)} for one in get_args(Severity)]
     return {
         "route": {
             "receiver": _NOBODY,
@@ -63,19 +61,12 @@ def alertmanager_config(alerting: Alerting, *, webhook_token: bool) -> dict[str,
             ],
         },
         "inhibit_rules": [
-            *(_inhibition(cause, explained, equal) for cause, rows in INHIBITIONS.items() for explained, equal in rows),
+            *(_rule(f'alertname="{cause}"', f'alertname=~"{explained}"', equal) for cause, explained, equal in _inhibitions()),
             # As the chart's own configuration has it, for its own alerts.
-            {
-                "source_matchers": ['severity="critical"'],
-                "target_matchers": ['severity=~"warning|info"'],
-                "equal": ["namespace", "alertname"],
-            },
-            {"source_matchers": ['alertname="InfoInhibitor"'], "target_matchers": ['severity="info"'], "equal": ["namespace"]},
+            _rule('severity="critical"', 'severity=~"warning|info"', ["namespace", "alertname"]),
+            _rule('alertname="InfoInhibitor"', 'severity="info"', ["namespace"]),
         ],
-        "receivers": [
-            {"name": _NOBODY},
-            *({"name": severity, **_receiver(alerting, severity, webhook_token=webhook_token)} for severity in get_args(Severity)),
-        ],
+        "receivers": [{"name": _NOBODY}, *receivers],
     }
 
 
@@ -89,9 +80,12 @@ def receiver_secrets(alerting: Alerting, *, webhook_token: bool) -> list[SecretN
     return [name for name, is_wanted in wanted if is_wanted]
 
 
-def _inhibition(cause: str, explained: str, equal: list[str]) -> dict[str, Any]:
-    rule: dict[str, Any] = {"source_matchers": [f'alertname="{cause}"'], "target_matchers": [f'alertname=~"{explained}"']}
-    return rule | ({"equal": equal} if equal else {})
+def _inhibitions() -> list[tuple[str, str, list[str]]]:
+    return [(cause, explained, equal) for cause, rows in INHIBITIONS.items() for explained, equal in rows]
+
+
+def _rule(source: str, target: str, equal: list[str]) -> dict[str, Any]:
+    return {"source_matchers": [source], "target_matchers": [target], **({"equal": equal} if equal else {})}
 
 
 def _receiver(alerting: Alerting, severity: Severity, *, webhook_token: bool) -> dict[str, Any]:

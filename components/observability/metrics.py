@@ -72,16 +72,15 @@ _VLLM: Mapping[str, tuple[Kind, str]] = {
     "vllm:request_queue_time_seconds": ("histogram", ""),
     "vllm:request_prefill_time_seconds": ("histogram", ""),
     "vllm:request_decode_time_seconds": ("histogram", ""),
-    "vllm:cache_config_info": (
-        "gauge",
-        "block_size cache_dtype enable_prefix_caching gpu_memory_utilization kv_cache_max_concurrency kv_cache_size_tokens num_gpu_blocks",
-    ),
 }
 # Those that do not say which engine they are of, or which model.
 _VLLM_PROCESS: Mapping[str, tuple[Kind, str]] = {
     "vllm:admission_rejections_total": ("counter", "model_name reason"),
     "http_requests_total": ("counter", "handler method status"),
-    "process_start_time_seconds": ("gauge", ""),
+    "vllm:cache_config_info": (
+        "gauge",
+        "engine block_size cache_dtype enable_prefix_caching kv_cache_max_concurrency kv_cache_size_tokens num_gpu_blocks",
+    ),
 }
 # Default counters of the DCGM exporter 4 (etc/default-counters.csv). `honorLabels` is on: namespace, pod and container are those of the
 # pod that has the GPU, and the exporter's own where none has.

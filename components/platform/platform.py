@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.cluster.connection import ClusterConnection
+from components.observability.alertmanager import receiver_secrets
 from components.observability.observability import Observability, ObservabilityArgs
 from components.platform.driver_installer import DriverInstaller, DriverInstallerArgs
 from components.platform.gpu_operator import GpuOperator, GpuOperatorArgs
@@ -58,8 +59,11 @@ class Platform(pulumi.ComponentResource):
         if not settings.platform.monitoring.enabled:
             return None
         password = secret(settings, "grafanaAdminPassword") if settings.secrets.has("grafanaAdminPassword") else None
+        names = receiver_secrets(settings.platform.monitoring.alerting, webhook_token=settings.secrets.has("alertWebhookToken"))
+        receivers: dict[str, pulumi.Output[str]] = {name: secret(settings, name) for name in names}
         here = pulumi.ResourceOptions(parent=self)
-        monitoring = Monitoring("monitoring", MonitoringArgs(settings, args.plan, password, args.cluster.anchor), opts=here)
+        arguments = MonitoringArgs(settings, args.plan, password, receivers, args.cluster.anchor)
+        monitoring = Monitoring("monitoring", arguments, opts=here)
         Observability("observability", ObservabilityArgs(settings, args.plan, monitoring), opts=here)
         return monitoring
 

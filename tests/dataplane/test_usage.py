@@ -8,9 +8,11 @@ from collections import Counter
 
 import pytest
 
+from components.observability.metrics import SCRAPED, Source
 from tests.dataplane.gateway_under_test import WAIT_SECONDS, Served, running
 from tests.dataplane.wire import chat, request, send
 
+TARGET = {"namespace", "pod", "container", "endpoint", "instance", "job"}
 _SAMPLE = re.compile(r"envoy_gateway_(\w+)_total\{(.*)\} (\d+)")
 
 
@@ -60,3 +62,25 @@ def test_what_is_refused_is_counted_and_what_a_caller_writes_makes_no_series(pla
 
     platform.gateway.wait_until(lambda: {"404", "403", "401"} <= statuses().keys(), WAIT_SECONDS, "not all are counted")
     assert "tulips" not in str(scraped(platform))
+
+
+def test_envoy_exposes_what_the_catalogue_says_of_it(platform):
+    ask(platform, "team-a", "small")
+    address = f"http://127.0.0.1:{platform.gateway.operations_port}/stats/prometheus"
+    ours = {metric.name: metric for metric in SCRAPED if metric.source is Source.ENVOY}
+
+    def exposed():
+        with urllib.request.urlopen(address, timeout=WAIT_SECONDS) as answer:
+            text = answer.read().decode()
+        kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+        labels = {name: set(re.findall(r'(\w+)="', found)) for name, found in re.findall(r"^(\w+)\{(.*)\}", text, re.MULTILINE)}
+        return kinds, labels
+
+    platform.gateway.wait_until(
+        lambda: ours.keys() <= exposed()[0].keys(), WAIT_SECONDS, f"not exposed: {ours.keys() - exposed()[0].keys()}"
+    )
+    kinds, labels = exposed()
+    for name, metric in ours.items():
+        assert kinds[name] == metric.kind
+        series = f"{name}_count" if metric.kind == "histogram" else name
+        assert labels[series] == metric.labels - TARGET, name

@@ -10,6 +10,16 @@ H200 = {"nodePools.l4.machineType": "a3-ultragpu-8g", "cluster.zones": ["us-cent
 KEYS = {"secrets.s3AccessKeyId": {"secure": "v1:x"}, "secrets.s3SecretAccessKey": {"secure": "v1:y"}}
 
 RIGHT = {
+    "alerts to everybody": {
+        "platform.monitoring.alerting": {
+            "slack": {"channel": "#llm-alerts", "severities": ["warning"]},
+            "pagerDuty": {},
+            "webhook": {"url": "https://alerts.acme.example/hook"},
+        },
+        "secrets.slackWebhookUrl": {"secure": "v1:x"},
+        "secrets.pagerDutyRoutingKey": {"secure": "v1:x"},
+        "secrets.alertWebhookToken": {"secure": "v1:x"},
+    },
     "an objective between two edges of vLLM's buckets that no alert watches": {
         f"{MODEL}.slo.ttftSeconds": 3,
         "platform.monitoring.enabled": False,

@@ -12,6 +12,7 @@ from components.observability.rules import Alert, Group, Recording, prometheus_r
 from components.observability.stack import model_groups, shared_groups
 from planning.plan import make_plan
 from tests import prometheus_tools
+from tests.program.conftest import ROOT
 from tests.stacks import settings
 from tests.unit.alert_cases import CASES
 from tests.unit.alert_series import MODEL, STACK, Case, Series
@@ -57,6 +58,12 @@ def scenarios(name: str, case: Case) -> list[dict[str, Any]]:
         scenario("the fault", case.step, case.fault, fires, ends),
         scenario("the near miss", case.step, case.fault | case.near_miss, *silent),
     ]
+
+
+def test_every_alert_is_listed_for_those_who_are_told():
+    text = (ROOT / "docs" / "alerts.md").read_text()
+    assert [name for name in alerts() if f"(runbooks/{name}.md)" not in text] == []
+    assert {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")} == set(alerts())
 
 
 def test_every_alert_is_tried():

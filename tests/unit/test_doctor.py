@@ -9,7 +9,7 @@ import pytest
 from tests.faults import DONE, FAULTS, ago, crashing, ended, pod_status, running, waiting
 from tests.program.conftest import ROOT
 from tests.unit.snapshots import MODEL, SPACE, World, deployment, event, node, of, pod, serving, unschedulable
-from tools.doctor.findings import Cause
+from tools.doctor.findings import RUNBOOKS, Cause, fault
 from tools.doctor.nodes import GPU
 
 EXISTING_POOL = {
@@ -239,3 +239,11 @@ def test_a_budget_blocks_only_if_no_health_satisfies_it(healthy, desired, blocks
 def test_every_cause_is_explained_in_the_documents():
     text = (ROOT / "docs" / "troubleshooting.md").read_text()
     assert [cause for cause in Cause if f"`{cause}`" not in text] == []
+
+
+def test_a_fault_that_an_alert_fires_for_names_the_page_of_it():
+    for alert in RUNBOOKS.values():
+        assert (ROOT / "docs" / "runbooks" / f"{alert}.md").exists()
+    found = fault("qwen3-8b", Cause.CRASH_LOOP, "it ends again and again", "read its log")
+    assert found.runbook == "docs/runbooks/PodCrashLooping.md"
+    assert fault("qwen3-8b", Cause.POD_SECURITY, "refused", "change it").runbook is None

@@ -22,6 +22,30 @@ PASTED = ("looks like a token or password", "go under `secrets`")
 
 # name: (changes to a stack that works, path of the problem, words of the reason, words of the fix)
 WRONG = {
+    "a channel of Slack without its webhook": (
+        {"platform.monitoring.alerting": {"slack": {"channel": "#llm-alerts"}}},
+        "platform.monitoring.alerting.slack",
+        "it needs secrets.slackWebhookUrl",
+        "pulumi config set --secret --path 'secrets.slackWebhookUrl'",
+    ),
+    "a service of PagerDuty without its key": (
+        {"platform.monitoring.alerting": {"pagerDuty": {}}},
+        "platform.monitoring.alerting.pagerDuty",
+        "it needs secrets.pagerDutyRoutingKey",
+        "pulumi config set --secret",
+    ),
+    "a webhook's token without the webhook": (
+        {"secrets.alertWebhookToken": {"secure": "v1:x"}},
+        "secrets.alertWebhookToken",
+        "nothing uses it",
+        "give platform.monitoring.alerting.webhook",
+    ),
+    "a webhook's token in its address": (
+        {"platform.monitoring.alerting": {"webhook": {"url": "https://alerts.acme.example/hook?token=tulips"}}},
+        "platform.monitoring.alerting.webhook.url",
+        "no address, or one with a user or a query",
+        "secrets.alertWebhookToken",
+    ),
     "token in the clear": ({"secrets.huggingFaceToken": TOKEN}, "secrets.huggingFaceToken", *CLEAR),
     "password in the clear": ({"secrets.grafanaAdminPassword": "correct horse"}, "secrets.grafanaAdminPassword", *CLEAR),
     "password of digits in the clear": ({"secrets.grafanaAdminPassword": 20261128}, "secrets.grafanaAdminPassword", *CLEAR),

@@ -53,6 +53,25 @@ class Cause(StrEnum):
     SPOT_WAITING = "spot-waiting"
 
 
+# The alert that fires for a cause, whose page says what to do step by step.
+RUNBOOKS = {
+    Cause.GATEWAY_NOT_READY: "GatewayDown",
+    Cause.OPERATOR_NOT_READY: "GpuMetricsMissing",
+    Cause.GPU_UNUSABLE: "GpuXidError",
+    Cause.OUT_OF_MEMORY: "PodOutOfMemory",
+    Cause.CUDA_OUT_OF_MEMORY: "PodCrashLooping",
+    Cause.CRASH_LOOP: "PodCrashLooping",
+    Cause.READINESS_LOST: "ModelDown",
+    Cause.ROLLOUT_STUCK: "ModelBelowFloor",
+    Cause.SPOT_WAITING: "SpotReclaimStorm",
+    **dict.fromkeys((Cause.STARTUP_EXCEEDED, Cause.WEIGHTS_SLOW, Cause.IMAGE_SLOW), "StartupOverBudget"),
+    **dict.fromkeys(
+        (Cause.CLOUD_QUOTA, Cause.NO_CLOUD_CAPACITY, Cause.POOL_EMPTY, Cause.NO_ROOM, Cause.UNSCHEDULABLE, Cause.TAINT_NOT_TOLERATED),
+        "PodPendingTooLong",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Finding:
     """`message` and `advice` name no single pod, so that the same cause reads the same everywhere; `subjects` do."""
@@ -67,6 +86,12 @@ class Finding:
     @property
     def is_fault(self) -> bool:
         return self.severity is Severity.FAULT
+
+    @property
+    def runbook(self) -> str | None:
+        """The page of the alert that fires for it."""
+        alert = RUNBOOKS.get(self.cause)
+        return f"docs/runbooks/{alert}.md" if alert else None
 
 
 def fault(about: str, cause: Cause, message: str, advice: str, *subjects: str) -> Finding:

@@ -37,6 +37,8 @@ def _print(console: Console, finding: Finding) -> None:
     subjects = f" [{_listed(finding.subjects)}]" if finding.subjects else ""
     text = Text.assemble("  ", (finding.cause, style), f": {finding.message}; {finding.advice}", (subjects, "dim"))
     console.print(text, soft_wrap=True)
+    if finding.is_fault and finding.runbook:
+        console.print(Text(f"    step by step: {finding.runbook}", style="dim"), soft_wrap=True)
 
 
 def _listed(words: tuple[str, ...]) -> str:
