@@ -176,6 +176,21 @@ def test_no_panel_is_empty_on_a_platform_that_is_well(observed):
     assert asked > 100
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("nvidia_gpu_utilization", "DCGM_FI_DEV_GPU_UTIL"),
+        (
+            "histogram_quantile(0.95, rate(vllm_request_duration_seconds_bucket[5m]))",
+            'model:e2e_request_latency_seconds:quantile5m{quantile="0.95"}',
+        ),
+    ],
+)
+def test_names_of_public_guides_that_no_program_exposes_find_nothing(observed, theirs, ours):
+    assert observed.prometheus.query(theirs) == []
+    assert observed.prometheus.query(ours)
+
+
 def test_no_alert_so_much_as_waits_on_a_platform_that_is_well(observed):
     assert not [one["labels"]["alertname"] for one in observed.prometheus.ask("alerts")["alerts"]]
 
