@@ -9,8 +9,8 @@ from components.observability.dashboards.parts import Parts
 
 UID = "vllm-gpu"
 _OF_POOL = 'pool=~"$pool"'
-_EACH = "{{namespace}} {{pod}} GPU {{gpu}} of {{Hostname}}"
-_BY_GPU = "max by (Hostname, gpu, namespace, pod)"
+_EACH = "{{Hostname}} GPU {{gpu}}, {{pod}}"
+_BY_GPU = "max by (Hostname, gpu, pod)"
 
 
 def gpus(parts: Parts) -> dict[str, Any]:

@@ -200,6 +200,7 @@ def _replicas(parts: Parts) -> list[Panel]:
     tiers = Query(f"sum by (tier) (rate({_series('vllm:generation_tokens_total')}[5m]))", "{{tier}}")
     restarts = Query(f"sum by (pod) (kube_pod_container_status_restarts_total{{{_NAMESPACE}}})", "{{pod}}")
     pending = Query(f'sum(kube_pod_status_phase{{{_NAMESPACE},phase="Pending"}})', "pods")
+    width = 6 if parts.gateway else 12
     panels = [
         graph(
             "Replicas",
@@ -222,12 +223,13 @@ def _replicas(parts: Parts) -> list[Panel]:
             "Of containers, since the pod exists. A step is a crash or a full memory.",
             alerts=["PodCrashLooping", "PodOutOfMemory"],
         ),
-        graph("Tokens written by tier", tiers, "suffix:tok/s", "How much of the work the burst does.", stacked=True),
+        graph("Tokens written by tier", tiers, "suffix:tok/s", "How much of the work the burst does.", width=width, stacked=True),
         graph(
             "On spot nodes",
             Query(_series("model:spot_replicas:ratio"), "of the replicas"),
             "percentunit",
             "Replicas that disappear when spot capacity is reclaimed.",
+            width=width,
             most=1,
         ),
     ]
@@ -239,6 +241,7 @@ def _replicas(parts: Parts) -> list[Panel]:
                 colours,
                 "reqps",
                 "Where the gateway sends them while weights change from blue to green.",
+                width=width,
                 stacked=True,
             )
         )
@@ -247,7 +250,14 @@ def _replicas(parts: Parts) -> list[Panel]:
             Query(_series("model:replicas_ready:count"), "ready to Kubernetes"),
         ]
         panels.append(
-            graph("Healthy replicas", healthy, "none", "Both should be the same, but for some seconds.", alerts=["ModelMetricsMissing"])
+            graph(
+                "Healthy replicas",
+                healthy,
+                "none",
+                "Both should be the same, but for some seconds.",
+                alerts=["ModelMetricsMissing"],
+                width=width,
+            )
         )
     return panels
 

@@ -124,6 +124,7 @@ def _saturation(parts: Parts) -> list[Panel]:
         f"model:requests_running:sum{{{OF_MODEL}}} / on (model) "
         f"(model:replicas_ready:count{{{OF_MODEL}}} * on (model) model:requests_in_flight:plan > 0)"
     )
+    width = 6 if parts.gpus else 8
     panels = [
         graph(
             "Load",
@@ -131,6 +132,7 @@ def _saturation(parts: Parts) -> list[Panel]:
             "percentunit",
             "Requests that run, of those that the plan lets run at once.",
             limits=(0.9, 1.0),
+            width=width,
         ),
         graph(
             "Requests waiting",
@@ -138,6 +140,7 @@ def _saturation(parts: Parts) -> list[Panel]:
             "none",
             "In the engines' queues.",
             alerts=["QueueBacklog"],
+            width=width,
         ),
         graph(
             "KV cache",
@@ -147,12 +150,15 @@ def _saturation(parts: Parts) -> list[Panel]:
             limits=(0.9, 0.97),
             alerts=["KvCacheSaturated"],
             most=1,
+            width=width,
         ),
     ]
     if parts.gpus:
         used = f"model:gpu_utilization:avg{{{OF_MODEL}}}"
         panels.append(
-            graph("GPUs busy", Query(used, "{{model}}"), "percentunit", "Time in which a kernel ran on the model's GPUs.", most=1)
+            graph(
+                "GPUs busy", Query(used, "{{model}}"), "percentunit", "Time in which a kernel ran on the model's GPUs.", most=1, width=width
+            )
         )
     return panels
 

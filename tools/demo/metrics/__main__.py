@@ -65,7 +65,8 @@ def main() -> int:
                 prometheus.until = time.time()
             made = dashboards(settings, plan)
             for name, (uid, rows) in PICTURES.items():
-                _write(FOLDER / f"{name}.png", drawn(made[uid], prometheus, seconds, {"model": MODEL}, rows))
+                chosen = {"model": MODEL} if uid == MODEL_DASHBOARD else {}
+                _write(FOLDER / f"{name}.png", drawn(made[uid], prometheus, seconds, chosen, rows))
     return 0
 
 
