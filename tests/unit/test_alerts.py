@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,12 +26,11 @@ def groups() -> list[Group]:
     return [*model_groups(stack, plan, MODEL), *shared_groups(stack, plan)]
 
 
-def needed(alert: str) -> list[Group]:
-    """The alert and what it is made of, in their groups: to evaluate all that a stack has takes seconds a case."""
+def needed(expression: str) -> list[Group]:
+    """The rules that an expression or an alert of that name is made of, in their groups: to evaluate all of a stack's takes long."""
     rules = [rule for group in groups() for rule in group.rules]
-    (wanted,) = (rule for rule in rules if isinstance(rule, Alert) and rule.name == alert)
-    kept: list[Alert | Recording] = [wanted]
-    for one in kept:
+    kept = [rule for rule in rules if (rule.name == expression if isinstance(rule, Alert) else rule.record in expression)]
+    for one in kept:  # grows while it is gone through
         kept += [rule for rule in rules if isinstance(rule, Recording) and rule not in kept and rule.record in one.expr]
     return [Group(group.name, rules) for group in groups() if (rules := [rule for rule in group.rules if rule in kept])]
 
@@ -60,6 +60,15 @@ def scenarios(name: str, case: Case) -> list[dict[str, Any]]:
     ]
 
 
+def evaluated(folder: Path, rules: list[Group], step: str, *tests: dict[str, Any]) -> None:
+    """Has promtool evaluate the rules in the scenarios; fails the test where they result in something else."""
+    (folder / "rules.yaml").write_text(yaml.safe_dump(prometheus_rule_spec(rules, "docs/runbooks")))
+    order = [group.name for group in rules]
+    content = {"rule_files": ["rules.yaml"], "evaluation_interval": step, "group_eval_order": order, "tests": list(tests)}
+    (folder / "test.yaml").write_text(yaml.safe_dump(content))
+    prometheus_tools.run("promtool", "test", "rules", folder / "test.yaml")
+
+
 def test_every_alert_is_listed_for_those_who_are_told():
     text = (ROOT / "docs" / "alerts.md").read_text()
     assert [name for name in alerts() if f"(runbooks/{name}.md)" not in text] == []
@@ -73,13 +82,4 @@ def test_every_alert_is_tried():
 @pytest.mark.parametrize("name", CASES)
 def test_an_alert_fires_on_its_fault_alone_and_ends_with_it(name, tmp_path):
     case = CASES[name]
-    rules = needed(name.partition(" ")[0])
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(prometheus_rule_spec(rules, "docs/runbooks")))
-    test = {
-        "rule_files": ["rules.yaml"],
-        "evaluation_interval": case.step,
-        "group_eval_order": [group.name for group in rules],
-        "tests": scenarios(name, case),
-    }
-    (tmp_path / "test.yaml").write_text(yaml.safe_dump(test))
-    prometheus_tools.run("promtool", "test", "rules", tmp_path / "test.yaml")
+    evaluated(tmp_path, needed(name.partition(" ")[0]), case.step, *scenarios(name, case))
