@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import prometheus_tools
 from tests.model_servers import DEADLINE_SECONDS, wait_for
 from tests.pasted import needs_curl, pasted
 from tools.demo import __main__ as demo
@@ -132,8 +133,8 @@ def test_a_vllm_that_is_installed_answers_for_every_model(start, tmp_path):
     assert demo.leftovers == []
 
 
-@pytest.mark.skipif(shutil.which("prometheus") is None and os.environ.get("CI") != "true", reason=NO_PROMETHEUS)
 def test_watched_it_shows_its_dashboards_on_a_page_and_the_end_leaves_nothing(start):
+    prometheus_tools.tool("prometheus")
     if os.environ.get("CI") != "true":
         pytest.importorskip("matplotlib", reason="matplotlib of requirements-dev.txt is not installed")
     demo = start("local", "--port", str(free_port()), "--metrics")

@@ -10,9 +10,7 @@ import asyncio
 import bisect
 import itertools
 import json
-import os
 import random
-import shutil
 import statistics
 import time
 from collections import Counter
@@ -26,14 +24,13 @@ from components.gateway.envoy.routes import ModelRoute
 from components.observability.dashboards.stack import dashboards
 from config.stack_config import load_stack_file
 from planning.plan import make_plan
+from tests import prometheus_tools
 from tools.demo.local_gateway import LocalGateway
 from tools.demo.metrics.panels import filled_in
-from tools.demo.metrics.prometheus import NO_PROMETHEUS, LocalPrometheus
+from tools.demo.metrics.prometheus import LocalPrometheus
 from tools.demo.metrics.scraped import watching
 from tools.demo.models import stand_ins
 from tools.stacks import stack_file
-
-pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None and os.environ.get("CI") != "true", reason=NO_PROMETHEUS)
 
 # vllm/v1/metrics/buckets.py 0.33.0.
 _TTFT_EDGES = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -80,6 +77,7 @@ class Observed:
 
 @pytest.fixture(scope="module")
 def observed():
+    prometheus_tools.tool("prometheus")
     settings = load_stack_file(stack_file("prod"))
     plan = make_plan(settings)
     assert plan.gateway
