@@ -233,33 +233,21 @@ def _replicas(parts: Parts) -> list[Panel]:
             most=1,
         ),
     ]
-    if parts.gateway:
-        colours = Query(f"sum by (colour) (rate({_series('envoy_gateway_requests_total')}[5m]))", "{{colour}}")
-        panels.append(
-            graph(
-                "Requests by colour",
-                colours,
-                "reqps",
-                "Where the gateway sends them while weights change from blue to green.",
-                width=width,
-                stacked=True,
-            )
-        )
-        healthy = [
-            Query(_series("model:gateway_healthy_replicas:max"), "healthy to the gateway"),
-            Query(_series("model:replicas_ready:count"), "ready to Kubernetes"),
-        ]
-        panels.append(
-            graph(
-                "Healthy replicas",
-                healthy,
-                "none",
-                "Both should be the same, but for some seconds.",
-                alerts=["ModelMetricsMissing"],
-                width=width,
-            )
-        )
-    return panels
+    return [*panels, *(_at_the_gateway(width) if parts.gateway else [])]
+
+
+def _at_the_gateway(width: int) -> list[Panel]:
+    colours = Query(f"sum by (colour) (rate({_series('envoy_gateway_requests_total')}[5m]))", "{{colour}}")
+    healthy = [
+        Query(_series("model:gateway_healthy_replicas:max"), "healthy to the gateway"),
+        Query(_series("model:replicas_ready:count"), "ready to Kubernetes"),
+    ]
+    answers = "Where the gateway sends them while weights change from blue to green."
+    same, alerts = "Both should be the same, but for some seconds.", ["ModelMetricsMissing"]
+    return [
+        graph("Requests by colour", colours, "reqps", answers, width=width, stacked=True),
+        graph("Healthy replicas", healthy, "none", same, alerts=alerts, width=width),
+    ]
 
 
 def _gpus() -> list[Panel]:
