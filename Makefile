@@ -97,8 +97,11 @@ lint: $(READY) ## Format check, lint, layers
 types: $(READY) ## Type check
 	@$(BIN)/ty check --python $(VENV)
 
-demo: $(READY) ## Run the gateway of a stack here, with stand-ins for its models: STACK=dev PORT=8080 MODEL_SERVER=vllm
-	@$(BIN)/python -m tools.demo $(STACK) --port $(PORT) --models $(MODEL_SERVER)
+demo: $(READY) ## Run the gateway of a stack here, with stand-ins for its models: STACK=dev PORT=8080 MODEL_SERVER=vllm METRICS=1
+	@$(BIN)/python -m tools.demo $(STACK) --port $(PORT) --models $(MODEL_SERVER) $(if $(METRICS),--metrics)
+
+pictures: $(READY) ## Draw docs/images/ anew from a watched demonstration (needs prometheus; takes some minutes)
+	@$(BIN)/python -m tools.demo.metrics
 
 lock: $(READY) ## Pin requirements*.in, with what they pull in
 	@for name in requirements requirements-dev; do \

@@ -8,6 +8,9 @@ API_PORT = 8000
 GATEWAY_NAMESPACE = "gateway"
 CLIENT_NAMESPACE_LABEL = "vllm-platform/client"
 MONITORING_NAMESPACE = "monitoring"
+# What Grafana's sidecar looks for in every namespace, and where it puts it.
+DASHBOARD_LABEL, DASHBOARD_LABEL_VALUE = "grafana_dashboard", "1"
+DASHBOARD_FOLDER_ANNOTATION = "grafana_folder"
 
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi", "app.kubernetes.io/part-of": "vllm-platform"}
 MODEL_LABEL = "vllm-platform/model"

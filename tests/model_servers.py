@@ -52,8 +52,8 @@ def post(server, path, body, content_type="application/json"):
         return error.code, json.load(error)
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + DEADLINE_SECONDS
+def wait_for(condition, seconds=DEADLINE_SECONDS):
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(0.005)

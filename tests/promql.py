@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import pytest
@@ -36,20 +36,26 @@ def labels_of(expression: str, known: Series) -> frozenset[str]:
 
 def selected(expression: str) -> set[str]:
     """The names of the series that the expression selects."""
-    found: set[str] = set()
-    _walk(promql_parser.parse(expression), found)
-    return found
+    return {name for name, _ in _selections(promql_parser.parse(expression), ())}
 
 
-def _walk(node: Any, found: set[str]) -> None:
+def aggregated(expression: str) -> set[tuple[str, str]]:
+    """(operation, series) wherever the expression makes one value of several: over series or over time."""
+    return {(operation, name) for name, operations in _selections(promql_parser.parse(expression), ()) for operation in operations}
+
+
+def _selections(node: Any, operations: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every selected series, with the operations around it."""
     if isinstance(node, promql_parser.VectorSelector):
-        found.add(node.name)
-    for name in ("expr", "lhs", "rhs", "vector_selector", "param"):
-        child = getattr(node, name, None)
+        yield node.name, operations
+    if isinstance(node, promql_parser.AggregateExpr):
+        operations = (*operations, str(node.op))
+    if isinstance(node, promql_parser.Call) and node.func.name.endswith("_over_time"):
+        operations = (*operations, node.func.name)
+    children = [getattr(node, name, None) for name in ("expr", "lhs", "rhs", "vector_selector", "param")]
+    for child in [*children, *(getattr(node, "args", None) or ())]:
         if child is not None:
-            _walk(child, found)
-    for child in getattr(node, "args", None) or ():
-        _walk(child, found)
+            yield from _selections(child, operations)
 
 
 def _labels(node: Any, known: Series) -> frozenset[str]:

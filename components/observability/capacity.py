@@ -133,11 +133,10 @@ def gpu_use() -> Group:
         "gpu-use",
         [
             Recording("model:gpu_utilization:avg", _model_of(f"DCGM_FI_DEV_GPU_UTIL{{{_MODEL_NAMESPACE}}} / 100", "avg"), ("model",)),
-            Recording("model:gpus_idle:count", _model_of(idle, "count"), ("model",)),
-            Recording(
-                "cluster:gpu_idle_hours:sum1d",
-                "sum_over_time((sum(pool:gpus_unrequested:sum) + (sum(model:gpus_idle:count) or vector(0)))[1d:10m]) / 6",
-            ),
+            Recording("model:gpus_idle:count", f"{_model_of(idle, 'count')} or 0 * model:gpu_utilization:avg", ("model",)),
+            Recording("cluster:gpus_idle:count", "sum(pool:gpus_unrequested:sum) + sum(model:gpus_idle:count)"),
+            # Over less than a day where Prometheus knows no more of it.
+            Recording("cluster:gpu_idle_hours:sum1d", "24 * avg_over_time(cluster:gpus_idle:count[1d])"),
         ],
     )
 

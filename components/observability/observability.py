@@ -1,6 +1,6 @@
-"""The rules that all models share, as one PrometheusRule beside Prometheus.
+"""The rules that all models share, as one PrometheusRule beside Prometheus, and the dashboards, as ConfigMaps beside Grafana.
 
-Owns that object. What a rule says is decided by the pure modules here; a model's own rules are objects of its `ModelStack`.
+Owns those objects. What they say is decided by the pure modules here; a model's own rules are objects of its `ModelStack`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import ConfigMap
 
-from components.naming import MANAGED, MONITORING_NAMESPACE
+from components.naming import DASHBOARD_FOLDER_ANNOTATION, DASHBOARD_LABEL, DASHBOARD_LABEL_VALUE, MANAGED, MONITORING_NAMESPACE
+from components.observability.dashboards.stack import FOLDER, dashboards, file_content
 from components.observability.stack import shared_rules
 from config.settings import Settings
 from planning.plan import Plan
@@ -40,4 +42,16 @@ class Observability(pulumi.ComponentResource):
             spec=shared_rules(args.settings, args.plan),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.monitoring]),
         )
+        for uid, dashboard in dashboards(args.settings, args.plan).items():
+            ConfigMap(
+                f"dashboard-{uid}",
+                metadata={
+                    "name": f"dashboard-{uid}",
+                    "namespace": MONITORING_NAMESPACE,
+                    "labels": MANAGED | {DASHBOARD_LABEL: DASHBOARD_LABEL_VALUE},
+                    "annotations": {DASHBOARD_FOLDER_ANNOTATION: FOLDER},
+                },
+                data=file_content(dashboard),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[args.monitoring]),
+            )
         self.register_outputs({})

@@ -31,7 +31,7 @@ def shared_groups(settings: Settings, plan: Plan) -> list[Group]:
         traffic.model_traffic(),
         traffic.model_errors(gateway=has_gateway),
         *([traffic.gateway_traffic()] if has_gateway else []),
-        *capacity.groups(plan.pools, gpus=_exporter(settings, plan)),
+        *capacity.groups(plan.pools, gpus=has_gpu_exporter(settings, plan)),
         slo.error_budgets(),
         *money.groups(plan.pools, plan.cost, settings.budget.monthly_usd),
         reconciliation.reconciliation(
@@ -41,7 +41,7 @@ def shared_groups(settings: Settings, plan: Plan) -> list[Group]:
     ]
 
 
-def _exporter(settings: Settings, plan: Plan) -> bool:
+def has_gpu_exporter(settings: Settings, plan: Plan) -> bool:
     """Whether the GPU Operator's DCGM exporter says something of GPUs."""
     return settings.platform.gpu_operator.enabled and capacity.has_gpus(plan.pools)
 
@@ -53,7 +53,7 @@ def _alerts(settings: Settings, plan: Plan) -> list[Group]:
     alerts = {
         "models": [*models.serving(), *models.load(), *models.pods()],
         "estimates": reconciliation.estimates(),
-        "gpus": gpus.gpus() if _exporter(settings, plan) else [],
+        "gpus": gpus.gpus() if has_gpu_exporter(settings, plan) else [],
         "spot": gpus.spot() if any(one.pool.spot for one in plan.pools.values()) else [],
         "gateway": [*(gateway.gateway() if plan.gateway else []), *(gateway.certificates() if certificate else [])],
         "budget": budget.budget() if priced else [],

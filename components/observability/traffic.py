@@ -69,7 +69,11 @@ def gateway_traffic() -> Group:
                 Recording(record, f'sum by (client, model) (rate({metric}{{client!=""}}[5m]))', ("client", "model"))
                 for record, metric in tokens.items()
             ),
-            Recording("client:requests_refused:rate5m", f"sum by (client) (rate({refused}[5m]))", ("client",)),
+            Recording(
+                "client:requests_refused:rate5m",
+                f"sum by (client) (rate({refused}[5m])) or 0 * sum by (client) (client:requests:rate5m)",
+                ("client",),
+            ),
             Recording("model:gateway_requests:rate5m", 'sum by (model) (rate(envoy_gateway_requests_total{model!=""}[5m]))', ("model",)),
             Recording("gateway:requests:rate5m", "sum by (status) (rate(envoy_gateway_requests_total[5m]))", ("status",)),
             Recording("gateway:failed_requests:ratio_rate5m", failure_ratio("5m", by=None)),

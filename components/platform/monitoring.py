@@ -15,7 +15,7 @@ from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.helm.v3 import Release
 
 from components.images import registry_address
-from components.naming import MANAGED, MONITORING_NAMESPACE
+from components.naming import DASHBOARD_FOLDER_ANNOTATION, MANAGED, MONITORING_NAMESPACE
 from components.observability.alertmanager import SECRET, alertmanager_config, receiver_secrets
 from components.observability.alerts import prometheus
 from components.observability.capacity import POD_LABELS, node_labels
@@ -158,7 +158,7 @@ def _grafana(settings: Settings, *, own_admin: bool) -> dict[str, Any]:
         **({"admin": {"existingSecret": GRAFANA_ADMIN_SECRET}} if own_admin else {}),
         "resources": _resources(GRAFANA),
         "persistence": {"enabled": True, "type": "sts", **({"storageClassName": storage_class} if storage_class else {})},
-        "sidecar": {"dashboards": {"folderAnnotation": "grafana_folder", "provider": {"foldersFromFilesStructure": True}}},
+        "sidecar": {"dashboards": {"folderAnnotation": DASHBOARD_FOLDER_ANNOTATION, "provider": {"foldersFromFilesStructure": True}}},
         # Its pods have no way out to ask for updates or to report.
         "grafana.ini": {"analytics": {"check_for_updates": False, "check_for_plugin_updates": False, "reporting_enabled": False}},
     }

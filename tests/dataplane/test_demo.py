@@ -3,23 +3,28 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests import prometheus_tools
 from tests.model_servers import DEADLINE_SECONDS, wait_for
 from tests.pasted import needs_curl, pasted
 from tools.demo import __main__ as demo
 from tools.demo import models as demo_models
 from tools.demo.client_lines import QUESTION
 from tools.demo.local_gateway import NO_ENVOY, free_port
+from tools.demo.metrics.prometheus import NO_PROMETHEUS
 
 ROOT = Path(__file__).parent.parent.parent
+START_SECONDS = 60
 LAST_WORDS = "Ctrl-C ends it."
 VLLM = f"""#!{sys.executable}
 import os, sys
@@ -46,7 +51,7 @@ class Demo:
         return self.output.read_text().splitlines()
 
     def wait_until_it_serves(self):
-        wait_for(lambda: LAST_WORDS in self.output.read_text() or self.process.poll() is not None)
+        wait_for(lambda: LAST_WORDS in self.output.read_text() or self.process.poll() is not None, START_SECONDS)
         assert self.process.poll() is None, self.output.read_text()
 
     def example(self, client, contains):
@@ -162,6 +167,28 @@ def test_a_vllm_that_dies_is_reported_at_once_and_with_its_cause(tmp_path, monke
     assert lines[-1] == "the cache has 1 GiB", "the end of its log, and a cache that fits a machine in use"
 
 
+def test_watched_it_shows_its_dashboards_on_a_page_and_the_end_leaves_nothing(start):
+    prometheus_tools.tool("prometheus")
+    if os.environ.get("CI") != "true":
+        pytest.importorskip("matplotlib", reason="matplotlib of requirements-dev.txt is not installed")
+    demo = start("local", "--port", str(free_port()), "--metrics")
+    address = next(line for line in demo.lines if "The dashboards: " in line).rpartition(" ")[2]
+
+    def get(path):
+        with urllib.request.urlopen(address + path, timeout=60) as answer:
+            return answer.read()
+
+    first = get("").decode()
+    uids = re.findall(r"<a href='/([\w-]+)'", first)
+    assert uids == ["vllm-overview", "vllm-model", "vllm-gateway"]
+    for uid in uids:
+        assert f"src='/{uid}.png?" in get(uid).decode()
+        assert get(f"{uid}.png").startswith(b"\x89PNG")
+    assert demo.audit_log == []
+    assert demo.interrupt() == 0
+    assert demo.leftovers == []
+
+
 def ran(monkeypatch, capfd, *arguments):
     monkeypatch.setattr(sys, "argv", ["demo", *arguments])
     monkeypatch.setattr(signal, "signal", lambda *_: None)
@@ -176,6 +203,9 @@ def test_what_is_missing_is_said_in_a_line(monkeypatch, capfd, tmp_path):
     with monkeypatch.context() as patched:
         patched.setattr(demo, "envoy_binary", lambda: None)
         assert ran(patched, capfd, "dev") == (2, NO_ENVOY)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "which", lambda name: None if name == "prometheus" else name)
+        assert ran(patched, capfd, "dev", "--metrics") == (2, NO_PROMETHEUS)
     stack = tmp_path / "Pulumi.bare.yaml"
     lines = (ROOT / "Pulumi.local.yaml").read_text().splitlines()
     begin = next(index for index, line in enumerate(lines) if "vllm-platform:gateway" in line)

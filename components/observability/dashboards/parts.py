@@ -1,0 +1,39 @@
+"""Which parts a stack has: a dashboard shows only what can have data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from components.observability import money
+from components.observability.stack import has_gpu_exporter
+from config.settings import Settings
+from planning.plan import Plan
+
+
+@dataclass(frozen=True)
+class Parts:
+    gateway: bool
+    tls: bool
+    """The gateway has a certificate."""
+    gpus: bool
+    """There are some, and an exporter that tells of them."""
+    prices: bool
+    """At least one pool's."""
+    budget: bool
+    runbooks: str
+    """Where their folder is."""
+    speed: bool
+    """The plan says how fast at least one model is."""
+
+
+def parts_of(settings: Settings, plan: Plan) -> Parts:
+    prices = money.is_priced(plan.pools, plan.cost)
+    return Parts(
+        gateway=plan.gateway is not None,
+        tls=plan.gateway is not None and plan.gateway.settings.tls is not None,
+        gpus=has_gpu_exporter(settings, plan),
+        prices=prices,
+        budget=prices and settings.budget.monthly_usd is not None,
+        runbooks=settings.platform.monitoring.alerting.runbooks_url.rstrip("/"),
+        speed=any(model.capacity.speed for model in plan.models.values()),
+    )
