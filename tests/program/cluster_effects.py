@@ -83,7 +83,7 @@ EFFECTS = {
     f"{HARDWARE}.gpus": Effect(2, ("Deployment spec.template.spec.containers.resources.requests.memory",), EXISTING),
     f"{ACCELERATOR}.name": Effect("acme-gpu", ("plan pools.l4.pool.machine",), PLANNED),
     f"{ACCELERATOR}.memoryGiB": Effect(40, ("plan models.qwen3-8b.memory.kv_cache",), PLANNED),
-    f"{ACCELERATOR}.computeCapability": Effect(7.5, ("outputs warnings",), PLANNED),
+    f"{ACCELERATOR}.computeCapability": Effect(7.5, ("plan warnings",), PLANNED),
     f"{ACCELERATOR}.memoryBandwidthGBps": Effect(500, SPEED, PLANNED),
     f"{ACCELERATOR}.bf16Tflops": Effect(60, SPEED, PLANNED),
     f"{ACCELERATOR}.fp8Tflops": Effect(60, SPEED, PLANNED | {f"{MODEL}.source": "Qwen/Qwen3-8B-FP8"}),

@@ -71,7 +71,7 @@ EFFECTS = {
     "gateway.drainSeconds": Effect(120, (f"{POD}.args=120", f"{POD}.lifecycle.preStop.exec.command=120",
                                          "Deployment spec.template.spec.terminationGracePeriodSeconds")),
     "budget.monthlyUsd": Effect(1, ("refused: budget.monthlyUsd",)),
-    "budget.onExceed": Effect("warn", ("-refused: budget.monthlyUsd", "outputs warnings"), {"budget.monthlyUsd": 1}),
+    "budget.onExceed": Effect("warn", ("-refused: budget.monthlyUsd", "plan warnings"), {"budget.monthlyUsd": 1}),
     "budget.expectedBurst": Effect(1.0, ("outputs usdPerMonth.expected", "outputs models.qwen3-8b.usdPerMonth")),
     f"{PRICE}.onDemandUsdPerHour": Effect(9.0, ("outputs usdPerMonth.floor", "outputs usdPerMonth.expected")),
     f"{PRICE}.spotUsdPerHour": Effect(9.0, ("outputs usdPerMonth.ceiling", "outputs usdPerMonth.expected")),
@@ -80,7 +80,7 @@ EFFECTS = {
         {"budget.prices": {"g2-standard-12": {"spotUsdPerHour": 2.0}}},
     ),
     "secrets.source": Effect(
-        "secret-manager", ("Cluster secretManagerConfig.enabled=True",), beside={"secrets.huggingFaceToken": "token-id"}
+        "secret-manager", ("Secret stringData.token",), beside={"secrets.huggingFaceToken": "token-id"}
     ),
     "secrets.huggingFaceToken": Effect(
         KEY, ("Secret metadata.name=hugging-face", "Deployment spec.template.spec.initContainers.env.name=HF_TOKEN")

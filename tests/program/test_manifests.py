@@ -74,7 +74,15 @@ def test_custom_resources_match_their_definitions(program, name):
             checked[manifest["kind"]] += 1
     assert checked["PodMonitor"], "every stack has a monitored model"
     if name == "prod":
-        assert checked.keys() == {"PodMonitor", "PrometheusRule", "Gateway", "HTTPRoute", "HealthCheckPolicy", "GCPBackendPolicy"}
+        assert checked.keys() == {
+            "NetworkLogging",
+            "PodMonitor",
+            "PrometheusRule",
+            "Gateway",
+            "HTTPRoute",
+            "HealthCheckPolicy",
+            "GCPBackendPolicy",
+        }
 
 
 @pytest.mark.parametrize("name", [*STACKS, *GENERATED])
