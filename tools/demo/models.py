@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from planning.plan import ModelPlan, Plan
-from tools.demo.local_gateway import free_port
 from tools.demo.model_server import ServerSettings, fleet
+from tools.ports import free_port
 
 HOST = "127.0.0.1"
 Addresses = dict[str, list[tuple[str, int]]]
