@@ -11,7 +11,6 @@ import ctypes
 import os
 import secrets
 import signal
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -25,6 +24,7 @@ from pathlib import Path
 import yaml
 
 from tests.cluster import binaries
+from tools.ports import free_ports
 
 KWOK_ANNOTATION = "kwok.x-k8s.io/node"
 # Annotation of a pod whose status the test sets instead of kwok.
@@ -102,9 +102,10 @@ def control_plane() -> Generator[ControlPlane]:
     folder = binaries.build()
     with tempfile.TemporaryDirectory(prefix="control-plane-") as scratch, contextlib.ExitStack() as stack:
         home = Path(scratch)
-        etcd = f"http://127.0.0.1:{_free_port()}"
-        stack.enter_context(_process(_etcd(folder, home, etcd), home / "etcd.log"))
-        plane = _describe(home)
+        clients, peers, api_server = free_ports(3)
+        etcd = f"http://127.0.0.1:{clients}"
+        stack.enter_context(_process(_etcd(folder, home, etcd, f"http://127.0.0.1:{peers}"), home / "etcd.log"))
+        plane = _describe(home, api_server)
         stack.enter_context(_process(_api_server(folder, home, etcd, plane), home / "kube-apiserver.log"))
         _wait_until_ready(plane)
         for name, extra in (
@@ -117,8 +118,7 @@ def control_plane() -> Generator[ControlPlane]:
         yield plane
 
 
-def _etcd(folder: Path, home: Path, address: str) -> list[str | Path]:
-    peers = f"http://127.0.0.1:{_free_port()}"
+def _etcd(folder: Path, home: Path, address: str, peers: str) -> list[str | Path]:
     return [
         folder / "etcd",
         f"--data-dir={home}/etcd",
@@ -131,10 +131,10 @@ def _etcd(folder: Path, home: Path, address: str) -> list[str | Path]:
     ]
 
 
-def _describe(home: Path) -> ControlPlane:
+def _describe(home: Path, port: int) -> ControlPlane:
     plane = ControlPlane(
         kubeconfig=home / "kubeconfig",
-        address=f"127.0.0.1:{_free_port()}",
+        address=f"127.0.0.1:{port}",
         token=secrets.token_hex(16),
         ca=home / "certificates" / "apiserver.crt",
         logs=home,
@@ -205,12 +205,6 @@ def _die_with_parent() -> None:
     """Makes the kernel kill the process with its parent (PR_SET_PDEATHSIG). Linux only; elsewhere a killed test run leaves processes."""
     if os.uname().sysname == "Linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _tail(log: Path, lines: int = 20) -> str:

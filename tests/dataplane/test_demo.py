@@ -20,8 +20,9 @@ from tests.pasted import needs_curl, pasted
 from tools.demo import __main__ as demo
 from tools.demo import models as demo_models
 from tools.demo.client_lines import QUESTION
-from tools.demo.local_gateway import NO_ENVOY, free_port
+from tools.demo.local_gateway import NO_ENVOY
 from tools.demo.metrics.prometheus import NO_PROMETHEUS
+from tools.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 60

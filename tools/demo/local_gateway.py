@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sysconfig
 import tempfile
@@ -27,6 +26,7 @@ from components.gateway.envoy.bootstrap import Process, bootstrap, watched_files
 from components.gateway.envoy.routes import ModelRoute
 from components.gateway.pod import BOOTSTRAP_FILE, drain_command, envoy_arguments
 from planning.gateway import GatewayPlan
+from tools.ports import free_ports
 
 START_SECONDS = 30
 # Flush interval of the audit log, shorter than in a pod because people and tests wait for its lines.
@@ -64,7 +64,8 @@ class LocalGateway:
         self.plan, self.routes, self.keys = plan, routes, keys
         self._scratch = tempfile.TemporaryDirectory(prefix="gateway-")
         self.folder = Path(self._scratch.name)
-        self.port, self.operations_port, self.admin_port = port or free_port(), free_port(), free_port()
+        api_port, self.operations_port, self.admin_port = free_ports(3)
+        self.port = port or api_port
         self._tls_folder = tls_folder
         self._log_flush_milliseconds = log_flush_milliseconds
         self._audit: list[dict[str, Any]] = []
@@ -184,10 +185,3 @@ def swap_files(folder: Path, files: Mapping[str, str]) -> None:
     link = folder / f"{fresh.name}-link"
     link.symlink_to(fresh.name)
     os.replace(link, folder / "..data")  # noqa: PTH105 - of a link, not of what it leads to
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

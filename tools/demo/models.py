@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planning.plan import ModelPlan, Plan
-from tools.demo.local_gateway import free_port
 from tools.demo.model_server import ServerSettings, fleet
+from tools.ports import free_port
 
 HOST = "127.0.0.1"
 # Slow enough to see a stream, and not to wait for it.

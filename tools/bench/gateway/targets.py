@@ -24,7 +24,8 @@ from components.gateway.pod import LOG_FLUSH_MILLISECONDS
 from config.gateway import Gateway
 from config.models import Affinity
 from planning.gateway import GatewayPlan, RoutedClient, RoutedModel
-from tools.demo.local_gateway import LocalGateway, envoy_binary, free_port
+from tools.demo.local_gateway import LocalGateway, envoy_binary
+from tools.ports import free_port, free_ports
 from tools.stacks import ROOT
 
 VLLM_ROUTER = "vllm-router==0.1.17"
@@ -77,7 +78,7 @@ def tcp_proxy(upstream_port: int) -> Generator[Target]:
 @contextmanager
 def vllm_router(upstream_port: int) -> Generator[Target]:
     """Raises: RuntimeError: it did not become ready."""
-    port, metrics_port = free_port(), free_port()
+    port, metrics_port = free_ports(2)
     command = [str(ROUTER_FOLDER / "bin" / "vllm-router"), "--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
     options = ["--worker-urls", f"http://127.0.0.1:{upstream_port}", "--policy", "round_robin", "--prometheus-port", str(metrics_port)]
     with _process([*command, *options], port) as process:
