@@ -11,7 +11,7 @@ from config.errors import rule
 
 # Grammar of image references (distribution/reference): [registry/]repository[:tag][@digest].
 _PART = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_REGISTRY = r"(?:[A-Za-z0-9.-]+(?::\d{1,5})?/)?"
+_REGISTRY = r"(?:[A-Za-z0-9.-]+(?::[0-9]{1,5})?/)?"
 _PATTERN = rf"{_REGISTRY}{_PART}(?:/{_PART})*(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}))?(?:@(?P<digest>sha256:[0-9a-f]{{64}}))?"
 _ADVICE = "write registry/repository:tag, or registry/repository@sha256:<64 hexadecimal digits>"
 

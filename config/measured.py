@@ -8,7 +8,7 @@ from pydantic import Field
 
 from config.section import Form, Positive, Section
 
-Day = Annotated[str, Form(r"\d{4}-\d{2}-\d{2}", "a day", "write YYYY-MM-DD")]
+Day = Annotated[str, Form(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "a day", "write YYYY-MM-DD")]
 
 
 class Measured(Section):

@@ -52,16 +52,26 @@ HostName = Annotated[
         "write it as in llm.example.com: lower-case, labels of at most 63 letters, no address and no wildcard",
     ),
 ]
+
+
+def _with_a_port_that_exists(value: str) -> str:
+    port = value.rstrip("/").rpartition(":")[2]
+    if port.isdigit() and not 0 < int(port) < 2**16:
+        raise rule(f"'{value}' has a port that no server has", "give one between 1 and 65535")
+    return value
+
+
 Endpoint = Annotated[
     str,
     Form(
-        r"https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?/?",
+        r"https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?/?",
         "the address of a server",
         "write https://host or http://host:port",
     ),
+    AfterValidator(_with_a_port_that_exists),
 ]
 # distribution/reference: a first part with a dot, a port or `localhost` is a registry.
-_DOMAIN = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:))(?::\d{1,5})?"
+_DOMAIN = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:))(?::[0-9]{1,5})?"
 _REPOSITORY = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _REGISTRY = rf"artifact-registry|{_DOMAIN}(?:/{_REPOSITORY})*/?"
 
@@ -78,8 +88,16 @@ def _chart_source(value: str) -> str:
     scheme, separator, rest = value.partition("://")
     if separator and scheme not in ("oci", "https", "http"):
         raise rule(f"Helm cannot read charts from '{value}'", "give oci://..., https://... or a folder of .tgz files")
+<<<<<<< HEAD
     if separator and not re.fullmatch(r"(?:\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:/[^\s?#]*)?", rest):
         raise rule(f"'{value}' has no host, or characters that a URL cannot have", "write it as in oci://registry.example.com/charts")
+||||||| facc654
+    if separator and not re.fullmatch(r"(?:\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:/[^\s?#]*)?", rest):
+        raise rule(f"'{value}' has no host, or holds what no address does", "write it as in oci://registry.example.com/charts")
+=======
+    if separator and not re.fullmatch(r"(?:\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?(?:/[^\s?#]*)?", rest):
+        raise rule(f"'{value}' has no host, or holds what no address does", "write it as in oci://registry.example.com/charts")
+>>>>>>> operate
     if not value.strip() or value != value.strip() or not value.isprintable():
         raise rule(f"'{value}' is not a folder", "give the path of a folder of .tgz files, without blanks around it")
     return value

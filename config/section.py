@@ -50,7 +50,7 @@ class Form:
         return {"type": "string", "pattern": f"^{self.pattern}$"}
 
     def _checked(self, value: str) -> str:
-        if not re.fullmatch(self.pattern, value):
+        if not re.fullmatch(self.pattern, value, re.ASCII):
             raise rule(f"'{value}' is not {self.what}", self.advice)
         return value
 

@@ -16,7 +16,7 @@ from components.observability.alertmanager import INHIBITIONS, alertmanager_conf
 from config.alerting import Alerting
 from tests import prometheus_tools
 from tests.unit.test_alerts import alerts
-from tools.demo.local_gateway import free_port
+from tools.ports import free_port
 
 EVERYTHING = {
     "slack": {"channel": "#llm-alerts"},

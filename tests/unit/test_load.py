@@ -61,7 +61,7 @@ def test_requests_are_the_typical_ones_as_far_as_the_context_holds_them():
 
 def test_objectives_are_those_of_the_model():
     assert asked().slo == {}
-    assert asked({f"{MODEL}.slo": {"ttftSeconds": 3, "tpotSeconds": 0.2}}).slo == {"ttft": 3, "tpot": 0.2}
+    assert asked({f"{MODEL}.slo": {"ttftSeconds": 2.5, "tpotSeconds": 0.2}}).slo == {"ttft": 2.5, "tpot": 0.2}
 
 
 def test_the_client_is_the_first_whom_no_limit_holds_back():

@@ -42,6 +42,18 @@ WRONG = {
         "address of a server",
         "http://host:port",
     ),
+    "traces to a port that does not exist": (
+        {"platform.tracing": {"endpoint": "http://otel.tracing.svc:99999"}},
+        "platform.tracing.endpoint",
+        "port that no server has",
+        "65535",
+    ),
+    "traces to a port in other digits": (
+        {"platform.tracing": {"endpoint": "http://otel.tracing.svc:٤٣١٨"}},
+        "platform.tracing.endpoint",
+        "address of a server",
+        "http://host:port",
+    ),
     "traces without a scheme": (
         {"platform.tracing": {"endpoint": "otel.tracing.svc:4318"}},
         "platform.tracing.endpoint",

@@ -44,6 +44,12 @@ WRONG = {
         "no GPU is called 'nvidia-l5'",
         "nvidia-l4",
     ),
+    "weights from a port that does not exist": (
+        {f"{MODEL}.weights": S3 | {"endpoint": "http://minio.storage.svc:0"}},
+        f"{MODEL}.weights.endpoint",
+        "port that no server has",
+        "65535",
+    ),
     "speed measured without load": (
         {f"{MODEL}.measuredSpeed": [SPEED | {"requestsInFlight": 0}]},
         f"{MODEL}.measuredSpeed[0].requestsInFlight",

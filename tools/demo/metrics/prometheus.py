@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tools.demo.local_gateway import free_port
+from tools.ports import free_port
 
 HOST = "127.0.0.1"
 START_SECONDS = 60
