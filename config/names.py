@@ -88,16 +88,8 @@ def _chart_source(value: str) -> str:
     scheme, separator, rest = value.partition("://")
     if separator and scheme not in ("oci", "https", "http"):
         raise rule(f"Helm cannot read charts from '{value}'", "give oci://..., https://... or a folder of .tgz files")
-<<<<<<< HEAD
-    if separator and not re.fullmatch(r"(?:\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:/[^\s?#]*)?", rest):
-        raise rule(f"'{value}' has no host, or characters that a URL cannot have", "write it as in oci://registry.example.com/charts")
-||||||| facc654
-    if separator and not re.fullmatch(r"(?:\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:/[^\s?#]*)?", rest):
-        raise rule(f"'{value}' has no host, or holds what no address does", "write it as in oci://registry.example.com/charts")
-=======
     if separator and not re.fullmatch(r"(?:\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?(?:/[^\s?#]*)?", rest):
-        raise rule(f"'{value}' has no host, or holds what no address does", "write it as in oci://registry.example.com/charts")
->>>>>>> operate
+        raise rule(f"'{value}' has no host, or characters that a URL cannot have", "write it as in oci://registry.example.com/charts")
     if not value.strip() or value != value.strip() or not value.isprintable():
         raise rule(f"'{value}' is not a folder", "give the path of a folder of .tgz files, without blanks around it")
     return value

@@ -63,7 +63,9 @@ ARGUMENTS = {
     f"{ENGINE}.reasoningParser": Arguments("deepseek_r1", {"--reasoning-parser=deepseek_r1"}, {"--reasoning-parser=qwen3"}),
     f"{ENGINE}.chatTemplate": Arguments("{{ messages }}", {"--chat-template=/etc/vllm/chat-template.jinja"}),
     f"{ENGINE}.environment": Arguments({"NCCL_DEBUG": "INFO"}, set()),  # no argument; the container's variable is in the other table
-    f"{ENGINE}.extraArgs": Arguments(["--seed=7"], {"--seed=7"}),
+    f"{ENGINE}.extraArgs": Arguments(
+        ["--seed=7", '--additional-config={"home": "$(HOME)"}'], {"--seed=7", '--additional-config={"home": "$$(HOME)"}'}
+    ),
     f"{ENGINE}.ropeScaling.factor": Arguments(3, {rope(122880, factor=3.0)}, {rope(81920)}, STRETCHED),
     f"{ENGINE}.ropeScaling.ropeType": Arguments(
         "linear", {config("hf-overrides", rope_parameters={"rope_type": "linear", "factor": 2.0})}, {rope(81920)}, STRETCHED
