@@ -129,6 +129,6 @@ class Cluster:
             yield f"{metadata['namespace']}/{metadata['name']} {status.get('phase')} on {pod['spec'].get('nodeName')} {' '.join(reasons)}"
 
 
-def is_ready(pod: Mapping[str, Any]) -> bool:
-    conditions = pod.get("status", {}).get("conditions", ())
+def is_ready(pod_or_node: Mapping[str, Any]) -> bool:
+    conditions = pod_or_node.get("status", {}).get("conditions", ())
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)

@@ -49,15 +49,22 @@ class Deployed:
         return self.cluster.get("Deployment", f"{model}-{tier}", model_namespace(model), api="apps/v1")
 
 
-def deploy(cluster: Cluster, config: Mapping[str, Any], name: str = "test") -> Deployed:
-    """Applies the program's manifests for `config` in the offline preview's order, and stand-ins for its charts. Adds no node."""
+def deploy(cluster: Cluster, config: Mapping[str, Any], name: str = "test", *, on_nodes: bool = False) -> Deployed:
+    """Applies the program's manifests for `config` in the offline preview's order, and stand-ins for its charts.
+
+    With `on_nodes` the minimum nodes of its pools are Ready before anything is applied, as `pulumi up` makes the pools before the
+    models; else it adds no node. The order matters to spreading: the scheduler spreads over the zones of the nodes that it knows.
+    """
     settings = parse(without_secret_values(config))
     recording = offline.run(config, name, known=True)
-    objects = manifests(recording)
+    objects, groups = manifests(recording), node_groups(settings, recording)
+    if on_nodes:
+        cluster.add_nodes(node for group in groups.values() for node in group.nodes())
+        cluster.wait_for("nodes ready", lambda: all(is_ready(node) for node in cluster.list("Node")))
     applied = [cluster.apply(one) for one in objects]
     for one in gpu_operator(recording):
         cluster.apply(one)
-    return Deployed(cluster, settings, make_plan(settings), node_groups(settings, recording), objects, applied)
+    return Deployed(cluster, settings, make_plan(settings), groups, objects, applied)
 
 
 def _complete(deployment: Object, replicas: int) -> bool:

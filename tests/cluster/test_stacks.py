@@ -27,9 +27,7 @@ CREATED = [name for name in NAMES if configuration(name)["vllm-platform:cluster"
 def deployed(request) -> Iterator[Deployed]:
     """The stack on the minimum nodes of its pools, floors ready."""
     with any_cluster() as cluster:
-        stack = deploy(cluster, configuration(request.param), request.param)
-        for group in stack.groups.values():
-            cluster.add_nodes(group.nodes())
+        stack = deploy(cluster, configuration(request.param), request.param, on_nodes=True)
         cluster.wait_for("floors ready on the pools' minimum", stack.floors_ready)
         yield stack
 
