@@ -29,6 +29,7 @@ from planning.parameters import count_parameters
 from planning.parsers import Parsers, plan_parsers
 from planning.performance import Performance
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
+from planning.scaling import ScalingTarget, plan_scaling
 from planning.service_levels import service_level_problems
 from planning.speculative import draft_revision, speculative_problems, speculative_warnings
 from planning.startup import StartupPlan, engine_seconds, plan_startup, startup_problems
@@ -52,6 +53,8 @@ class ModelPlan:
     weights: WeightsPlan
     startup: StartupPlan
     capacity: CapacityPlan
+    scaling: ScalingTarget | None
+    """None where speed is not planned: such a model scales by its requests in flight alone."""
     rollout: Rollout
     floor: int
     burst: int
@@ -104,10 +107,7 @@ def performance_of(settings: Settings, plan: Plan, name: str) -> Performance | N
     """How fast a replica of a model is planned to be, under any load; None where that is not planned."""
     model, planned = settings.models[name], plan.models[name]
     sized = _size(model, {model.node_pool: planned.pool})
-    if sized is None:
-        return None
-    cache = kv_cache(sized.architecture, model, sized.limits)
-    return plan_performance(model, sized.architecture, cache, planned.pool.machine, sized.capacity.requests_in_flight)
+    return _performance(sized) if sized else None
 
 
 def make_plan(settings: Settings) -> Plan:
@@ -243,6 +243,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         weights=plan_weights(model, sized.memory.weights_bytes),
         startup=startup,
         capacity=sized.capacity,
+        scaling=_scaling(sized, startup),
         rollout=plan_rollout(pool, one),
         floor=model.scaling.floor,
         burst=one.burst,
@@ -254,6 +255,19 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         tracing=settings.platform.tracing,
         cost=costs.models[one.name],
     )
+
+
+def _scaling(one: _Sized, startup: StartupPlan) -> ScalingTarget | None:
+    performance = _performance(one)
+    if performance is None:
+        return None
+    cache = kv_cache(one.architecture, one.model, one.limits)
+    return plan_scaling(one.model, cache, one.memory, one.limits, one.capacity, performance, startup.expected)
+
+
+def _performance(one: _Sized) -> Performance | None:
+    cache = kv_cache(one.architecture, one.model, one.limits)
+    return plan_performance(one.model, one.architecture, cache, one.pool.machine, one.capacity.requests_in_flight)
 
 
 def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], sized: dict[str, _Sized]) -> Iterator[Problem]:
