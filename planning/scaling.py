@@ -198,13 +198,15 @@ def work(target: ScalingTarget, load: Load, requests: float, prompts: float) -> 
     return load.correction * seconds / replica(target, load.prompt_tokens, load.output_tokens, load.correction).busy
 
 
-def wanted_replicas(target: ScalingTarget, load: Load) -> float:
+def wanted_replicas(
+    target: ScalingTarget, load: Load, *, headroom: float = HEADROOM, trend: float = TREND, spread: float = SPREAD
+) -> float:
     """Of both tiers, before rounding up and before floor and ceiling."""
     can = replica(target, load.prompt_tokens, load.output_tokens, load.correction)
     now, before = work(target, load, load.requests, load.prompts), work(target, load, load.requests_before, load.prompts_before)
-    ahead = now + TREND * max(0.0, now - before) / TREND_SECONDS * (target.startup_seconds + REACTION_SECONDS)
+    ahead = now + trend * max(0.0, now - before) / TREND_SECONDS * (target.startup_seconds + REACTION_SECONDS)
     backlog = max(0.0, load.waiting - WAITING_PER_REPLICA * load.ready) / (BACKLOG_SECONDS * can.requests_per_second)
-    return max(HEADROOM * ahead + SPREAD * load.spread + backlog, (load.running + load.waiting) / can.in_flight)
+    return max(headroom * ahead + spread * load.spread + backlog, (load.running + load.waiting) / can.in_flight)
 
 
 @dataclass(frozen=True)
