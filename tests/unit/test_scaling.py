@@ -89,7 +89,7 @@ def _served(slower: float, requests: float) -> Served:
     """What a replica does whose every second takes `slower` seconds, in equilibrium."""
     busy = requests * slower * request_seconds(LLM_D, 4000, 1000)
     step = slower * LLM_D.step_seconds / (1 - busy)
-    return Served(requests * 4000, requests, requests * 1000, step, requests * 1000 * step, 4000, 1000)
+    return Served(1 / step, requests * 4000, requests, requests * 1000, requests * 1000 * step, 4000, 1000)
 
 
 @given(st.floats(LEAST_CORRECTION, MOST_CORRECTION), st.floats(1.1, 1.25))
@@ -98,9 +98,8 @@ def test_what_steps_really_take_is_learnt_from_the_counters(slower, requests):
 
 
 def test_the_correction_is_bounded_and_silent_when_idle():
-    assert correction(LLM_D, replace(_served(1.0, 1.0), inter_token_seconds=9.0)) == MOST_CORRECTION
+    assert correction(LLM_D, replace(_served(1.0, 1.2), steps_per_second=0.0, generation_tokens_per_second=0.0)) == MOST_CORRECTION
     assert correction(LLM_D, replace(_served(1.0, 1.0), running=1.0)) is None
-    assert correction(LLM_D, replace(_served(1.0, 1.0), inter_token_seconds=0.0)) is None
 
 
 @given(st.floats(LEAST_CORRECTION, MOST_CORRECTION), st.floats(10, 30_000), st.floats(1, 5000))

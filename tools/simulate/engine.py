@@ -61,8 +61,7 @@ class Counters:
     finished: int = 0
     finished_prompt_tokens: int = 0
     finished_output_tokens: int = 0
-    inter_token_seconds: float = 0.0
-    inter_tokens: int = 0
+    steps: int = 0
     busy_seconds: float = 0.0
     preemptions: int = 0
 
@@ -137,13 +136,12 @@ class Engine:
         now, steps, decoding = self.end, self._steps, self._decoding
         count, counters = len(decoding), self.counters
         counters.busy_seconds += now - self._start
+        counters.steps += steps
         if count:
             self._step += steps
             self._kv += count * steps
             self._context += count * steps
             counters.generation_tokens += count * steps
-            counters.inter_tokens += count * steps
-            counters.inter_token_seconds += count * (now - self._start)
             while decoding and decoding[0][0] <= self._step:
                 self._finish(now, heappop(decoding)[2])
         for request, tokens in self._chunks:

@@ -223,7 +223,9 @@ class Fleet:
             one.node.empty_since = now
 
     def _remove_nodes(self, now: float) -> None:
-        self.nodes = [one for one in self.nodes if one.replicas or now - one.empty_since < (LINGER_SECONDS if self.site.node_seconds else 0)]
+        self.nodes = [
+            one for one in self.nodes if one.replicas or now - one.empty_since < (LINGER_SECONDS if self.site.node_seconds else 0)
+        ]
 
 
 def _goes_last(one: Replica) -> tuple[bool, bool, float]:

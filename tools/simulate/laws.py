@@ -103,10 +103,10 @@ class Ours:
     def _learn(self, samples: Samples, prompt: float, output: float) -> None:
         ready = max(1.0, samples.average("ready", 300))
         served = Served(
+            steps_per_second=samples.rate("steps", 300) / ready,
             prompt_tokens_per_second=samples.rate("read", 300) / ready,
             requests_per_second=samples.rate("finished", 300) / ready,
             generation_tokens_per_second=samples.rate("made", 300) / ready,
-            inter_token_seconds=samples.ratio("inter_token_seconds", "inter_tokens", 300, 0.0),
             running=samples.average("running", 300) / ready,
             prompt_tokens=prompt,
             output_tokens=output,

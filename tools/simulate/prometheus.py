@@ -32,8 +32,7 @@ class Sample:
     finished: int
     finished_prompt_tokens: int
     finished_output_tokens: int
-    inter_token_seconds: float
-    inter_tokens: int
+    steps: int
     busy_seconds: float
 
 

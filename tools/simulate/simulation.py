@@ -184,8 +184,7 @@ class Simulation:
                 sum(one.finished for one in counters),
                 sum(one.finished_prompt_tokens for one in counters),
                 sum(one.finished_output_tokens for one in counters),
-                sum(one.inter_token_seconds for one in counters),
-                sum(one.inter_tokens for one in counters),
+                sum(one.steps for one in counters),
                 sum(one.busy_seconds for one in counters),
             )
         )

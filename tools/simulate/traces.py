@@ -103,7 +103,7 @@ def lengths_of(trace: Trace) -> list[tuple[int, int]]:
 
 def day(mean: float, seed: int = 0, hours: float = 24.0, lengths: list[tuple[int, int]] | None = None) -> Trace:
     """Three times as much by day as by night, with noise of 10 % that lasts minutes."""
-    return poisson(f"day of {mean:g}/s", noisy(daily(mean), hours * 3600, seed), hours * 3600, seed, lengths)
+    return poisson(f"day of {mean:g}/s", noisy(daily(mean, hours * 3600), hours * 3600, seed), hours * 3600, seed, lengths)
 
 
 def week(mean: float, seed: int = 0, lengths: list[tuple[int, int]] | None = None) -> Trace:
@@ -127,7 +127,7 @@ def bursts(
     lengths: list[tuple[int, int]] | None = None,
 ) -> Trace:
     """A day with sudden bursts."""
-    base = noisy(daily(mean), hours * 3600, seed)
+    base = noisy(daily(mean, hours * 3600), hours * 3600, seed)
     starts = burst_starts(hours, number)
 
     def rate(now: float) -> float:
@@ -140,9 +140,9 @@ def burst_starts(hours: float = 24.0, number: int = 3) -> list[float]:
     return [hours * 3600 * (index + 0.7) / (number + 0.4) for index in range(number)]
 
 
-def daily(mean: float) -> Rate:
-    """Least at the start and at the end, three times as much at noon."""
-    return lambda now: mean * (1 - 0.5 * math.cos(2 * math.pi * now / DAY))
+def daily(mean: float, length: float = DAY) -> Rate:
+    """Least at the start and at the end, three times as much at noon. `length`: of a day, which may be a short one."""
+    return lambda now: mean * (1 - 0.5 * math.cos(2 * math.pi * now / length))
 
 
 def noisy(rate: Rate, seconds: float, seed: int, share: float = 0.1, step: float = 60.0) -> Rate:
