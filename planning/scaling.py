@@ -39,9 +39,9 @@ from planning.memory import GIB, MemoryPlan
 from planning.performance import Performance
 
 # One setting for all models; `make bench-policy` shows what it was chosen on and judged on.
-HEADROOM = 1.2
+HEADROOM = 1.0
 TREND = 0.3
-SPREAD = 0.5
+SPREAD = 1.5
 BACKLOG_SECONDS = 60
 WAITING_PER_REPLICA = 2
 # From a change of the load to the answer: scrape, rule and poll, and half the window of the rate.

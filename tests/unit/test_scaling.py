@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planning.scaling import (
+    HEADROOM,
     LEAST_CORRECTION,
     MOST_CORRECTION,
+    SPREAD,
     Load,
     ScalingTarget,
     Served,
@@ -55,9 +57,10 @@ def test_a_replica_of_llm_d_s_benchmark_takes_what_they_measured():
     assert request_seconds(LLM_D, 4000, 1000) == pytest.approx(0.50, abs=0.02)
 
 
-def test_a_steady_load_gets_what_it_needs_and_the_headroom():
+def test_a_steady_load_gets_what_it_needs_and_headroom_for_its_spread():
     can = replica(LLM_D, 4000, 1000)
-    assert wanted_replicas(LLM_D, STEADY) == pytest.approx(1.2 * 7.1 / can.requests_per_second, rel=0.01)
+    assert wanted_replicas(LLM_D, STEADY) == pytest.approx(HEADROOM * 7.1 / can.requests_per_second, rel=0.01)
+    assert wanted_replicas(LLM_D, replace(STEADY, spread=0.4)) == pytest.approx(wanted_replicas(LLM_D, STEADY) + SPREAD * 0.4)
 
 
 def test_longer_prompts_than_the_mean_count_before_they_are_read():

@@ -21,7 +21,7 @@ from config.settings import Settings
 from config.stack_config import load_stack_file
 from planning.plan import Plan, make_plan
 from tools.simulate import report, traces
-from tools.simulate.planned import Changes, begin_with, for_trace, objective_of, site_of
+from tools.simulate.planned import Changes, for_trace, objective_of, site_of
 from tools.simulate.policies import POLICIES, Setting
 from tools.simulate.runs import Run, run
 from tools.simulate.traces import Trace
@@ -44,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_problems(console, f"Stack {given.stack} cannot be simulated", error.problems, "red")
         return 2
     keys = list(POLICIES) if given.policy == "all" else given.policy.split(",")
-    title = f"{name}, {trace.name}: {len(trace.times):,} requests in {trace.seconds / 3600:.1f} h, from {one.site.floor} to {one.site.ceiling}"
+    title = (
+        f"{name}, {trace.name}: {len(trace.times):,} requests in {trace.seconds / 3600:.1f} h, from {one.site.floor} to {one.site.ceiling}"
+    )
     within = f"within {one.objective.ttft:.2g} s and {one.objective.tpot * 1000:.0f} ms"
     with ProcessPoolExecutor() as pool:
         outcomes = dict(zip(keys, pool.map(partial(run, one), keys), strict=True))
@@ -87,7 +89,7 @@ def _run(settings: Settings, plan: Plan, name: str, trace: Trace, given: argpars
         target = replace(target, tpot_seconds=given.tpot or target.tpot_seconds)
     setting = Setting(site, target, trace, planned.capacity.target_in_flight)
     known = replace(setting, target=for_trace(target, trace))
-    return Run(site, setting, known, objective, begin_with(target, trace, site), given.seed)
+    return Run(site, setting, known, objective, given.seed)
 
 
 def _model(settings: Settings, plan: Plan, wanted: str | None) -> str:

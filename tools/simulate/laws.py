@@ -12,7 +12,6 @@ from planning import scaling
 from planning.scaling import Behaviour, Load, ScalingTarget, Served
 from tools.simulate.prometheus import SCRAPE_SECONDS, TPOT_EDGES, TTFT_EDGES, Histogram, Samples
 
-
 # What an HPA does whose `behavior` is left out, with its tolerance.
 PLAIN = Behaviour(up_pods=4, up_percent=100, tolerance=0.1)
 _AT_ONCE = Behaviour(up_pods=10_000, down_window=0)
@@ -147,10 +146,13 @@ class SloAware:
     name: str = "llm-d slo-aware"
     behaviour: Behaviour = _SLO_AWARE
     predicts: bool = True
+    """The latencies that the endpoint picker predicts for arriving requests; else those of the ones that have ended."""
+    bias: float = 1.0
     _signals: deque[float] = field(default_factory=lambda: deque(maxlen=3))  # 45 s
 
     def wanted(self, now: float, seen: Seen, current: int) -> float:
-        ttft, tpot = seen.ttft.quantile(now, 0.9), seen.tpot.quantile(now, 0.9)
+        scraped = seen.samples.last.time
+        ttft, tpot = seen.ttft.quantile(scraped, 0.9), seen.tpot.quantile(scraped, 0.9)
         latest = max((ttft or 0.0) / seen.objective.ttft, (tpot or 0.0) / seen.objective.tpot)
         self._signals.append(min(latest, 2.0))
         signal = sum(self._signals) / len(self._signals)

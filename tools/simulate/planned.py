@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 from config.errors import Problem, StackError
 from config.settings import Settings
-from planning import scaling
 from planning.plan import ModelPlan, Plan, performance_of
-from planning.scaling import Load, ScalingTarget
+from planning.scaling import ScalingTarget
 from tools.simulate.engine import EngineShape
 from tools.simulate.fleet import Site
 from tools.simulate.laws import Objective
@@ -18,8 +17,6 @@ from tools.simulate.traces import Trace
 
 # Where the stack gives no objective: this many times what the plan promises at its target.
 _TIMES_PLANNED = 2.0
-# What a simulation begins with is what this much of the trace needs: a trace begins where something ran before.
-_BEGIN_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -93,12 +90,3 @@ def for_trace(target: ScalingTarget, trace: Trace) -> ScalingTarget:
     """With the trace's mean lengths instead of the plan's: what the counters know after ten minutes."""
     number = max(1, len(trace.times))
     return replace(target, prompt_tokens=sum(trace.prompts) / number, output_tokens=sum(trace.outputs) / number)
-
-
-def begin_with(target: ScalingTarget, trace: Trace, site: Site) -> int:
-    known = for_trace(target, trace)
-    first = [index for index, at in enumerate(trace.times) if at < _BEGIN_SECONDS]
-    seconds = min(_BEGIN_SECONDS, trace.seconds or 1.0)
-    requests, prompts = len(first) / seconds, sum(trace.prompts[index] for index in first) / seconds
-    load = Load(requests, requests, prompts, prompts, known.prompt_tokens, known.output_tokens, 0, 0, 0, 1)
-    return min(site.ceiling, max(site.floor, math.ceil(scaling.wanted_replicas(target, load))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from rich.table import Table
 
@@ -45,8 +46,8 @@ def compared(title: str, outcomes: Mapping[str, Outcome], gpus: int) -> Table:
 
 def turns(moments: Sequence[Moment]) -> int:
     """How often the number of replicas changed its direction."""
-    steps = [after.active - before.active for before, after in zip(moments, moments[1:], strict=False) if after.active != before.active]
-    return sum((one > 0) != (other > 0) for one, other in zip(steps, steps[1:], strict=False))
+    steps = [after.active - before.active for before, after in pairwise(moments) if after.active != before.active]
+    return sum((one > 0) != (other > 0) for one, other in pairwise(steps))
 
 
 def over_time(name: str, outcome: Outcome) -> Table:

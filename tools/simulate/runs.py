@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tools.simulate.fleet import Site
-from tools.simulate.laws import Known, Objective, Static
+from tools.simulate.laws import Objective, Seen, Static
 from tools.simulate.policies import POLICIES, Setting
 from tools.simulate.simulation import Outcome, Simulation
 
@@ -20,18 +20,13 @@ class Run:
     known: Setting
     """With the mean lengths of the trace."""
     objective: Objective
-    begin: int
-    """Replicas that are ready when the trace begins."""
     seed: int = 0
     choices: int | None = 2
 
 
 def run(one: Run, key: str, knob: float | None = None) -> Outcome:
+    """Every policy begins with the replicas of perfect knowledge: a trace begins where something ran before."""
     law = POLICIES[key].law(one.known if key in _TOLD else one.setting, knob)
-    begin = one.begin
-    if isinstance(law, Static):
-        begin = law.replicas
-    elif isinstance(law, Known):
-        begin = law.schedule[0]
-    begin = min(one.site.ceiling, max(one.site.floor, begin))
+    begin = law.replicas if isinstance(law, Static) else POLICIES["known"].law(one.known).wanted(0.0, Seen(one.objective), 0)
+    begin = min(one.site.ceiling, max(one.site.floor, int(begin)))
     return Simulation(one.site, law, one.setting.trace, one.objective, begin=begin, seed=one.seed, choices=one.choices).run()
