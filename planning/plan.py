@@ -29,6 +29,7 @@ from planning.parameters import count_parameters
 from planning.parsers import Parsers, plan_parsers
 from planning.performance import Performance
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
+from planning.scaling import ScalingTarget, plan_scaling
 from planning.service_levels import service_level_problems
 from planning.speculative import draft_revision, speculative_problems, speculative_warnings
 from planning.startup import StartupPlan, engine_seconds, plan_startup, startup_problems
@@ -52,11 +53,17 @@ class ModelPlan:
     weights: WeightsPlan
     startup: StartupPlan
     capacity: CapacityPlan
+    scaling: ScalingTarget | None
+    """None where speed is not planned: requests in flight alone decide on the number of replicas."""
     rollout: Rollout
     floor: int
     burst: int
     floor_drain: Drain
     burst_drain: Drain
+    autoscaled: bool
+    """Whether KEDA scales the burst."""
+    has_stand_ins: bool
+    """Whether on-demand replicas stand in for burst replicas that find no spot node."""
     hf_overrides: dict[str, Any]
     """--hf-overrides for `engine.ropeScaling`."""
     force_include_usage: bool
@@ -106,8 +113,20 @@ def performance_of(settings: Settings, plan: Plan, name: str) -> Performance | N
     sized = _size(model, {model.node_pool: planned.pool})
     if sized is None:
         return None
-    cache = kv_cache(sized.architecture, model, sized.limits)
-    return plan_performance(model, sized.architecture, cache, planned.pool.machine, sized.capacity.requests_in_flight)
+    return _performance(sized)
+
+
+def _scaling(sized: _Sized, startup: float) -> ScalingTarget | None:
+    performance = _performance(sized)
+    if performance is None:
+        return None
+    cache = kv_cache(sized.architecture, sized.model, sized.limits)
+    return plan_scaling(sized.model, cache, sized.memory, sized.limits, sized.capacity, performance, startup)
+
+
+def _performance(sized: _Sized) -> Performance | None:
+    cache = kv_cache(sized.architecture, sized.model, sized.limits)
+    return plan_performance(sized.model, sized.architecture, cache, sized.pool.machine, sized.capacity.requests_in_flight)
 
 
 def make_plan(settings: Settings) -> Plan:
@@ -222,7 +241,7 @@ def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
 
 def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, costs: CostPlan) -> ModelPlan:
     model = one.model
-    burst_drain = drain(settings.cluster, model.scaling.burst)
+    burst_drain = drain(settings.cluster, model.scaling.burst_capacity)
     streamed = bool(settings.node_pools[pool.pool.name].image_streaming and settings.cluster.provider == "gke")
     floor_drain = drain(settings.cluster, "on-demand")
     startup = plan_startup(
@@ -243,11 +262,14 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         weights=plan_weights(model, sized.memory.weights_bytes),
         startup=startup,
         capacity=sized.capacity,
+        scaling=_scaling(sized, startup.expected),
         rollout=plan_rollout(pool, one),
         floor=model.scaling.floor,
         burst=one.burst,
         floor_drain=floor_drain,
         burst_drain=burst_drain,
+        autoscaled=one.burst > 0 and settings.platform.autoscaler.enabled and settings.platform.monitoring.enabled,
+        has_stand_ins=model.scaling.has_stand_ins,
         hf_overrides=long_context.hf_overrides(sized.checkpoint, model.engine.rope_scaling),
         force_include_usage=settings.gateway is not None and settings.gateway.count_streamed_tokens,
         log_format=settings.platform.log_format,
