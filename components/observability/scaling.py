@@ -122,15 +122,14 @@ class _Rules:
         return self._one(record, f"{total} / ({count} >= {_FEWEST_ANSWERS})", f"or {self._held(record)}", f"or vector({planned:g})")
 
     def _tokens_per_byte(self) -> Recording:
-        """The gateway counts bytes as they arrive; how many tokens they are the engines tell, a little later."""
+        """The gateway counts bytes as they arrive. How many tokens a request has the engines tell: means of each, so that neither's absence
+        shows in the ratio."""
         record, window = "model:prompt_tokens_per_byte:ratio", f"{self.pace.means}s"
-        sent = f"sum(increase(envoy_cluster_upstream_cx_tx_bytes_total{{{self._clusters}}}[{window}]))"
-        return self._one(
-            record,
-            f"sum(increase(vllm:prompt_tokens_total{{{self._own}}}[{window}])) / ({sent} > 0)",
-            f"  and sum(increase(vllm:request_prompt_tokens_count{{{self._own}}}[{window}])) >= {_FEWEST_ANSWERS}",
-            f"or {self._held(record)}",
+        sent, requests = (
+            f"sum(increase(envoy_cluster_upstream_{one}_total{{{self._clusters}}}[{window}]))" for one in ("cx_tx_bytes", "rq")
         )
+        tokens = f"{self.of('model:prompt_tokens:mean')} * {requests}"
+        return self._one(record, f"{tokens} / ({sent} > 0) and {requests} >= {_FEWEST_ANSWERS}", f"or {self._held(record)}")
 
     def _correction(self, target: ScalingTarget) -> list[Recording]:
         """How many times longer steps take than planned: `correction()` of planning/scaling.py, over all replicas."""
@@ -240,7 +239,12 @@ class _Rules:
         paid = self.of("model:burst_replicas:budget")
         desired = [f"{self.of(burst)} < {paid}", f"or {paid}", f"or {self.of(burst)}"] if budget else [self.of(burst)]
         return [
-            self._one(wanted, f"clamp(ceil({self.of('model:replicas_for:law')}), {plan.floor or 1}, {plan.floor + plan.burst})"),
+            self._one(
+                wanted,
+                f"clamp(ceil({self.of('model:replicas_for:law')}), {plan.floor or 1}, {plan.floor + plan.burst})",
+                # Rates need two samples: without them the lower bounds alone would take replicas away.
+                *([f"and {self.of('model:replicas_for:law', reason='arrivals')}"] if plan.scaling else []),
+            ),
             self._one(ready, floor, f"or {self._held(ready)}", f"or vector({plan.floor})"),
             self._one(
                 burst,

@@ -28,6 +28,10 @@ _REPOSITORY_PORTS = (80, 443)
 # The chart's metrics server and its admission webhook.
 _KEDA_PORTS = (6443, 9443)
 KEDA_OPERATOR = "keda-operator"
+_KEDA: NetworkPolicyPeerArgsDict = {
+    **namespace_named(KEDA_NAMESPACE),
+    "pod_selector": {"match_labels": {"app.kubernetes.io/name": KEDA_OPERATOR}},
+}
 _KUBELET_PORT = 10250
 _ANYWHERE_INSIDE: NetworkPolicyPeerArgsDict = {"namespace_selector": {}}
 
@@ -54,7 +58,7 @@ def monitoring_policies(settings: Settings) -> dict[str, NetworkPolicySpecArgsDi
         "allow-autoscaler": {
             "pod_selector": {"match_labels": {"app.kubernetes.io/name": "prometheus"}},
             "policy_types": ["Ingress"],
-            "ingress": [{"from_": [namespace_named(KEDA_NAMESPACE)], "ports": tcp(PROMETHEUS_PORT)}],
+            "ingress": [{"from_": [_KEDA], "ports": tcp(PROMETHEUS_PORT)}],
         },
         "allow-scraping": _egress("prometheus", [{"to": [_ANYWHERE_INSIDE]}, {"ports": tcp(*nodes)}]),
         "allow-receivers": _egress("alertmanager", [{"to": [_ANYWHERE_INSIDE]}, {"ports": tcp(*_RECEIVER_PORTS)}]),
