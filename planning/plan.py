@@ -54,7 +54,7 @@ class ModelPlan:
     startup: StartupPlan
     capacity: CapacityPlan
     scaling: ScalingTarget | None
-    """None where speed is not planned: requests in flight alone decide on the number of replicas."""
+    """None where speed is not planned: such a model scales by its requests in flight alone."""
     rollout: Rollout
     floor: int
     burst: int
@@ -111,22 +111,7 @@ def performance_of(settings: Settings, plan: Plan, name: str) -> Performance | N
     """How fast a replica of a model is planned to be, under any load; None where that is not planned."""
     model, planned = settings.models[name], plan.models[name]
     sized = _size(model, {model.node_pool: planned.pool})
-    if sized is None:
-        return None
-    return _performance(sized)
-
-
-def _scaling(sized: _Sized, startup: float) -> ScalingTarget | None:
-    performance = _performance(sized)
-    if performance is None:
-        return None
-    cache = kv_cache(sized.architecture, sized.model, sized.limits)
-    return plan_scaling(sized.model, cache, sized.memory, sized.limits, sized.capacity, performance, startup)
-
-
-def _performance(sized: _Sized) -> Performance | None:
-    cache = kv_cache(sized.architecture, sized.model, sized.limits)
-    return plan_performance(sized.model, sized.architecture, cache, sized.pool.machine, sized.capacity.requests_in_flight)
+    return _performance(sized) if sized else None
 
 
 def make_plan(settings: Settings) -> Plan:
@@ -262,7 +247,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         weights=plan_weights(model, sized.memory.weights_bytes),
         startup=startup,
         capacity=sized.capacity,
-        scaling=_scaling(sized, startup.expected),
+        scaling=_scaling(sized, startup),
         rollout=plan_rollout(pool, one),
         floor=model.scaling.floor,
         burst=one.burst,
@@ -276,6 +261,19 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         tracing=settings.platform.tracing,
         cost=costs.models[one.name],
     )
+
+
+def _scaling(one: _Sized, startup: StartupPlan) -> ScalingTarget | None:
+    performance = _performance(one)
+    if performance is None:
+        return None
+    cache = kv_cache(one.architecture, one.model, one.limits)
+    return plan_scaling(one.model, cache, one.memory, one.limits, one.capacity, performance, startup.expected)
+
+
+def _performance(one: _Sized) -> Performance | None:
+    cache = kv_cache(one.architecture, one.model, one.limits)
+    return plan_performance(one.model, one.architecture, cache, one.pool.machine, one.capacity.requests_in_flight)
 
 
 def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], sized: dict[str, _Sized]) -> Iterator[Problem]:

@@ -80,6 +80,9 @@ class ScalingTarget:
     """On a new node."""
     prompt_tokens: float
     output_tokens: float
+    """Means of the plan's `traffic`."""
+    engines: int = 1
+    """Batches that a replica has at once: data parallel ranks times pipeline stages. Each makes steps of its own."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,7 @@ def _linear(
         startup_seconds=startup,
         prompt_tokens=prompt_tokens,
         output_tokens=output_tokens,
+        engines=divided,
     )
 
 
@@ -198,43 +202,48 @@ def work(target: ScalingTarget, load: Load, requests: float, prompts: float) -> 
     return load.correction * seconds / replica(target, load.prompt_tokens, load.output_tokens, load.correction).busy
 
 
-def wanted_replicas(target: ScalingTarget, load: Load) -> float:
+def wanted_replicas(
+    target: ScalingTarget, load: Load, *, headroom: float = HEADROOM, trend: float = TREND, spread: float = SPREAD
+) -> float:
     """Of both tiers, before rounding up and before floor and ceiling."""
     can = replica(target, load.prompt_tokens, load.output_tokens, load.correction)
     now, before = work(target, load, load.requests, load.prompts), work(target, load, load.requests_before, load.prompts_before)
-    ahead = now + TREND * max(0.0, now - before) / TREND_SECONDS * (target.startup_seconds + REACTION_SECONDS)
+    ahead = now + trend * max(0.0, now - before) / TREND_SECONDS * (target.startup_seconds + REACTION_SECONDS)
     backlog = max(0.0, load.waiting - WAITING_PER_REPLICA * load.ready) / (BACKLOG_SECONDS * can.requests_per_second)
-    return max(HEADROOM * ahead + SPREAD * load.spread + backlog, (load.running + load.waiting) / can.in_flight)
+    return max(headroom * ahead + spread * load.spread + backlog, (load.running + load.waiting) / can.in_flight)
 
 
 @dataclass(frozen=True)
 class Served:
-    """What a model's ready replicas did over 5 m, one replica on average: rates of vLLM's token counters, the mean of its inter-token
-    latency (_sum / _count: a step's duration, as often as it made a token), and the mean number of running requests."""
+    """What a model's ready replicas did over 5 m, one replica on average: rates of vLLM's counters and the mean number of running
+    requests. Steps are vllm:iteration_tokens_total_count."""
 
+    steps_per_second: float
     prompt_tokens_per_second: float
     requests_per_second: float
     generation_tokens_per_second: float
-    inter_token_seconds: float
     running: float
     prompt_tokens: float
     output_tokens: float
 
 
 def correction(target: ScalingTarget, served: Served) -> float | None:
-    """How many times longer steps take than the plan says for the same work; None where too little runs to tell.
+    """How many times longer the work takes than the plan says; None where too little runs to tell.
 
-    in_flight = that of `replica()` without a correction, for the plan's `traffic`
-    planned = step_seconds + inter_token_seconds * (seconds of work done per second, by the plan)
-    correction = inter_token_seconds / planned      within LEAST_CORRECTION and MOST_CORRECTION
+        in_flight  = that of `replica()` without a correction, for the plan's `traffic`
+        planned    = seconds of steps and of work done per second, by the plan
+        correction = 1 / planned      within LEAST_CORRECTION and MOST_CORRECTION
+
+    A replica with several requests has no second without a step. So what it did in a second should have taken a second. Latencies would
+    say less: their means weigh steps by their tokens, and a load that changes makes them too long.
     """
-    planned = replica(target, target.prompt_tokens, target.output_tokens)
-    if served.running < LEAST_RUNNING * planned.in_flight or served.inter_token_seconds <= 0:
+    most = replica(target, target.prompt_tokens, target.output_tokens).in_flight
+    if served.running < LEAST_RUNNING * most:
         return None
-    done = (
-        target.prompt_token_seconds * served.prompt_tokens_per_second
+    planned = (
+        target.step_seconds / target.engines * served.steps_per_second
+        + target.prompt_token_seconds * served.prompt_tokens_per_second
         + target.prompt_seconds * served.requests_per_second
         + _per_output(target, served.prompt_tokens, served.output_tokens) * served.generation_tokens_per_second
     )
-    measured = served.inter_token_seconds / (target.step_seconds + served.inter_token_seconds * done)
-    return min(MOST_CORRECTION, max(LEAST_CORRECTION, measured))
+    return min(MOST_CORRECTION, max(LEAST_CORRECTION, 1 / planned if planned else MOST_CORRECTION))

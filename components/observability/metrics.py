@@ -64,6 +64,7 @@ _VLLM: Mapping[str, tuple[Kind, str]] = {
     "vllm:generation_tokens_total": ("counter", ""),
     "vllm:request_success_total": ("counter", "finished_reason"),
     "vllm:request_prompt_tokens": ("histogram", ""),
+    "vllm:iteration_tokens_total": ("histogram", ""),
     "vllm:request_generation_tokens": ("histogram", ""),
     "vllm:time_to_first_token_seconds": ("histogram", ""),
     "vllm:inter_token_latency_seconds": ("histogram", ""),

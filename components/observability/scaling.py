@@ -132,26 +132,25 @@ class _Rules:
         return self._one(record, f"{tokens} / ({sent} > 0) and {requests} >= {_FEWEST_ANSWERS}", f"or {self._held(record)}")
 
     def _correction(self, target: ScalingTarget) -> list[Recording]:
-        """How many times longer steps take than planned: `correction()` of planning/scaling.py, over all replicas."""
-        own, window = self._own, f"{self.pace.served}s"
-        replicas = f"count(sum by (namespace, pod) (vllm:num_requests_running{{{own}}}))"
-        planned = law.replica(target, target.prompt_tokens, target.output_tokens)
-        latency = "vllm:inter_token_latency_seconds"
-        step = f"(sum(rate({latency}_sum{{{own}}}[{window}])) / (sum(rate({latency}_count{{{own}}}[{window}])) > 0))"
-        done = joined(
-            f"({target.prompt_token_seconds:.6g} * sum(rate(vllm:prompt_tokens_total{{{own}}}[{window}]))",
-            f"    + {target.prompt_seconds:.6g} * sum(rate(vllm:request_success_total{{{own}}}[{window}]))",
-            f"    + {self._per_output(target)} * sum(rate(vllm:generation_tokens_total{{{own}}}[{window}]))) / {replicas}",
-        )
-        enough = (
-            f"sum(avg_over_time(vllm:num_requests_running{{{own}}}[{window}])) / {replicas} >= {law.LEAST_RUNNING * planned.in_flight:g}"
-        )
+        """How many times longer the work takes than planned: `correction()` of planning/scaling.py, over all replicas."""
+        window, planned = f"{self.pace.served}s", law.replica(target, target.prompt_tokens, target.output_tokens)
+
+        def rate(metric: str) -> str:
+            return f"sum(rate({metric}{{{self._own}}}[{window}]))"
+
+        running = f"sum(avg_over_time(vllm:num_requests_running{{{self._own}}}[{window}])) / {self._answering}"
         ratio = "model:step_time:ratio"
         return [
             self._one(
                 ratio,
-                f"clamp({step} / ({target.step_seconds:.6g} + {step} * {done}), {law.LEAST_CORRECTION:g}, {law.MOST_CORRECTION:g})",
-                f"and {enough}",
+                "clamp(",
+                f"  {self._answering} / (",
+                f"    {target.step_seconds / target.engines:.6g} * {rate('vllm:iteration_tokens_total_count')}",
+                f"    + {target.prompt_token_seconds:.6g} * {rate('vllm:prompt_tokens_total')}",
+                f"    + {target.prompt_seconds:.6g} * {rate('vllm:request_success_total')}",
+                f"    + {self._per_output(target)} * {rate('vllm:generation_tokens_total')}",
+                f"  ), {law.LEAST_CORRECTION:g}, {law.MOST_CORRECTION:g}",
+                f") and {running} >= {law.LEAST_RUNNING * planned.in_flight:.6g}",
             ),
             self._one("model:step_correction:avg", f"{self._over('avg_over_time', ratio, self.pace.means)} or vector(1)"),
         ]
@@ -188,13 +187,11 @@ class _Rules:
         hits, asked = (f"sum(rate(vllm:prefix_cache_{one}_total{{{self._own}}}[{self.pace.means}s]))" for one in ("hits", "queries"))
         by_gateway, by_bytes = [], []
         if self.gateway:
-            requested, sent = (
-                f"sum(rate(envoy_cluster_upstream_{one}_total{{{self._clusters}}}[{window}s]))" for one in ("rq", "cx_tx_bytes")
-            )
+            requested, sent = (_seen(f"envoy_cluster_upstream_{one}_total{{{self._clusters}}}", window) for one in ("rq", "cx_tx_bytes"))
             by_gateway, by_bytes = [f"{requested} or"], [f"{sent} * {self.of('model:prompt_tokens_per_byte:ratio')} or"]
         busy = f"({self.of('model:replica_requests:law')} * {self.of('model:request_seconds:law')})"
         return [
-            self._one(arrivals, *by_gateway, f"sum(rate(vllm:request_success_total{{{self._own}}}[{window}s]))", span=span),
+            self._one(arrivals, *by_gateway, _seen(f"vllm:request_success_total{{{self._own}}}", window), span=span),
             self._one(prompts, "(", *by_bytes, f"{requests} * {prompt}", f") * (1 - ({hits} / ({asked} > 0) or vector(0)))", span=span),
             self._one(
                 "model:work:rate",
@@ -271,3 +268,8 @@ class _Rules:
             self._one(ready, self._pods(BURST, f"({POD_IS_READY})")),
             self._one(record, f"{kept} > {starved} or {starved}"),
         ]
+
+
+def _seen(counters: str, window: int) -> str:
+    """The rate of counters that the last scrape has seen: of those that end inside the window it would fall bit by bit."""
+    return f"(sum(rate({counters}[{window}s])) and sum({counters}))"

@@ -73,7 +73,7 @@ def without(series: Series, *names: str) -> Series:
 
 def stops(series: Series, steps: int, *names: str) -> Series:
     """Scraped for so many steps and no more."""
-    return {one: values.replace(EVER, f"x{steps}") if one.startswith(names) else values for one, values in series.items()}
+    return {one: f"{values.replace(EVER, f'x{steps}')} stale" if one.startswith(names) else values for one, values in series.items()}
 
 
 def cluster(*ready: str, lost: Sequence[str] = ()) -> Series:

@@ -155,18 +155,16 @@ def grown(values: str) -> str:
 
 @pytest.mark.parametrize("slower", [1.25, 0.8])
 def test_replicas_that_are_slower_or_faster_than_planned_correct_the_plan(slower, tmp_path):
-    """Their inter-token latency tells, at the work that they do."""
+    """Their steps tell: they are busy all the time with fewer or more of them than planned."""
     target = planned()[0].scaling
     assert target
     per_pod, load = 1.5, Load(3, running=50)
     per_output = target.sequence_seconds + target.context_seconds * (load.prompt + load.answer / 2)
-    done = per_pod * (target.prompt_seconds + target.prompt_token_seconds * load.prompt + load.answer * per_output)
-    latency = slower * target.step_seconds / (1 - slower * done)
+    each = slower * (target.prompt_seconds + target.prompt_token_seconds * load.prompt + load.answer * per_output)
+    steps = (1 - per_pod * each) / (slower * target.step_seconds)
     measured: Series = {}
     for pod in load.pods:
-        tokens = per_pod * load.answer
-        measured |= engine("vllm:inter_token_latency_seconds_sum", counter(tokens * latency), pod=pod)
-        measured |= engine("vllm:inter_token_latency_seconds_count", counter(tokens), pod=pod)
+        measured |= engine("vllm:iteration_tokens_total_count", counter(steps), pod=pod)
     correction = f'round(max(model:step_correction:avg{{model="{MODEL}"}}), 0.001)'
     checks = [value(correction, "25m", slower), value(DESIRED, "25m", by_formula(load, correction=slower) - FLOOR)]
     evaluated(tmp_path, [*planned()[1]], "15s", scenario("correction", "15s", WELL | load.series() | measured, *checks))
