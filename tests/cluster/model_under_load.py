@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -33,9 +33,9 @@ class ModelUnderLoad:
     silent: bool = False
     arrived: float = 0
     waiting: float = 0
-    answered: Counter[str] = field(default_factory=Counter)
+    answered: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Requests, by replica."""
-    steps: Counter[str] = field(default_factory=Counter)
+    steps: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     served: float = 0
     """Requests a second of each ready replica."""
     _now: float = field(default_factory=time.monotonic)
