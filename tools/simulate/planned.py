@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from config.errors import Problem, StackError
 from config.settings import Settings
-from planning.plan import ModelPlan, Plan, performance_of
+from planning.plan import Plan, performance_of
 from planning.scaling import ScalingTarget
 from tools.simulate.engine import EngineShape
 from tools.simulate.fleet import Site
@@ -51,7 +51,7 @@ def site_of(settings: Settings, plan: Plan, name: str, changes: Changes) -> Site
             planned.capacity.most_in_flight,
         ),
         floor=planned.floor,
-        ceiling=_ceiling(settings, plan, planned, changes),
+        ceiling=changes.ceiling or planned.floor + planned.burst,  # budget.hourlyUsd has cut it
         node_seconds=startup.node + changes.node_seconds,
         start_seconds=startup.expected - startup.node,
         replicas_per_node=max(1, machine.slots // planned.shape.slots),
@@ -63,17 +63,6 @@ def site_of(settings: Settings, plan: Plan, name: str, changes: Changes) -> Site
         floor_usd=share * (price.on_demand or 0.0),
         burst_node_usd=(price.spot if spot else price.on_demand) or 0.0,
     )
-
-
-def _ceiling(settings: Settings, plan: Plan, planned: ModelPlan, changes: Changes) -> int:
-    """The plan's ceiling, or what is asked for; cut to what the hourly budget leaves beside all floors."""
-    ceiling = changes.ceiling or planned.floor + planned.burst
-    budget, price = settings.budget.monthly_usd, plan.cost.node_prices[planned.pool.name]
-    each = (price.spot or price.on_demand or 0.0) * planned.shape.slots / planned.pool.machine.slots
-    if changes.ceiling or budget is None or not each:
-        return ceiling
-    left = (budget - plan.cost.total.floor) / 730
-    return min(ceiling, planned.floor + max(0, int(left / each)))
 
 
 def objective_of(settings: Settings, plan: Plan, name: str) -> Objective:
