@@ -64,6 +64,7 @@ _VLLM: Mapping[str, tuple[Kind, str]] = {
     "vllm:generation_tokens_total": ("counter", ""),
     "vllm:request_success_total": ("counter", "finished_reason"),
     "vllm:request_prompt_tokens": ("histogram", ""),
+    "vllm:iteration_tokens_total": ("histogram", ""),
     "vllm:request_generation_tokens": ("histogram", ""),
     "vllm:time_to_first_token_seconds": ("histogram", ""),
     "vllm:inter_token_latency_seconds": ("histogram", ""),
@@ -106,6 +107,9 @@ _ENVOY: Mapping[str, tuple[Kind, str]] = {
     "envoy_gateway_completion_tokens_total": ("counter", "client model colour"),
     "envoy_cluster_membership_healthy": ("gauge", "envoy_cluster_name"),
     "envoy_cluster_membership_total": ("gauge", "envoy_cluster_name"),
+    # Counted when a request is sent on, and when its bytes are: what arrives, not what was answered.
+    "envoy_cluster_upstream_rq_total": ("counter", "envoy_cluster_name"),
+    "envoy_cluster_upstream_cx_tx_bytes_total": ("counter", "envoy_cluster_name"),
     "envoy_cluster_upstream_rq_active": ("gauge", "envoy_cluster_name"),
     "envoy_cluster_upstream_rq_retry": ("counter", "envoy_cluster_name"),
     "envoy_cluster_upstream_rq_pending_overflow": ("counter", "envoy_cluster_name"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.observability import capacity, money, reconciliation, slo, traffic
+from components.observability import capacity, money, reconciliation, scaling, slo, spending, traffic
 from components.observability.alerts import budget, gateway, gpus, models, prometheus
 from components.observability.plan_figures import plan_figures
 from components.observability.rules import Group, prometheus_rule_spec
@@ -33,6 +33,7 @@ def shared_groups(settings: Settings, plan: Plan) -> list[Group]:
         *([traffic.gateway_traffic()] if has_gateway else []),
         *capacity.groups(plan.pools, gpus=has_gpu_exporter(settings, plan)),
         slo.error_budgets(),
+        *spending.burst_budgets(settings, plan),
         *money.groups(plan.pools, plan.cost, settings.budget.monthly_usd),
         reconciliation.reconciliation(
             priced=money.is_priced(plan.pools, plan.cost), timed=any(one.capacity.speed for one in plan.models.values())
@@ -65,4 +66,12 @@ def _alerts(settings: Settings, plan: Plan) -> list[Group]:
 def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:
     has_gateway = plan.gateway is not None
     claims = reconciliation.model_claims(settings.models[model], plan.models[model])
-    return [plan_figures(plan.models[model]), claims, slo.model_service_levels(model, settings.models[model], gateway=has_gateway)]
+    levels = slo.model_service_levels(model, settings.models[model], gateway=has_gateway)
+    return [plan_figures(plan.models[model]), claims, levels, *_scaling(settings, plan, model)]
+
+
+def _scaling(settings: Settings, plan: Plan, model: str) -> list[Group]:
+    if not plan.models[model].autoscaled:
+        return []
+    gpu_percent, limited = settings.models[model].scaling.triggers.gpu_percent, spending.is_limited(plan, model)
+    return [scaling.model_scaling(plan.models[model], gateway=plan.gateway is not None, gpu_percent=gpu_percent, budget=limited)]
