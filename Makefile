@@ -35,6 +35,9 @@ preview: $(PROGRAM) ## Plan the stack and show what would be created: STACK=dev
 check: $(PROGRAM) ## Plan only, in under a second: STACK=dev
 	@$(BIN)/python -m tools.preview $(STACK) --plan-only
 
+diff: $(PROGRAM) ## What the working tree changes against BASE=<git ref>: STACK=dev, or STACK="dev prod" (FORMAT=markdown or json)
+	@$(BIN)/python -m tools.review $(STACK) --base "$(BASE)" $(if $(FORMAT),--format $(FORMAT))
+
 answers: $(READY) ## Ask a real vLLM what the stand-in is held to (needs a `vllm` on PATH that serves here)
 	@$(BIN)/python -m tools.pinned_vllm answers
 
