@@ -127,6 +127,9 @@ bench-policy: $(READY) ## Compare the scaling policies on traces that they were 
 bench-preview: $(PROGRAM) ## Time and memory of the offline preview, by number of models
 	@$(BIN)/python -m tools.bench preview
 
+bench-diff: $(PROGRAM) ## Time and memory of `make diff` for one changed model, by number of models
+	@$(BIN)/python -m tools.bench diff
+
 bench-gateway: $(READY) ## Latency and throughput of the gateway against none, a TCP proxy and vllm-router (needs wrk; QUICK=1)
 	@$(BIN)/python -m tools.bench.gateway $(if $(QUICK),--quick)
 

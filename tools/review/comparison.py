@@ -63,7 +63,7 @@ def _resources(before: Snapshot, after: Snapshot) -> list[ResourceChange]:
         elif urn in reasons or was["inputs"] != becomes["inputs"]:
             fields = tuple(changed_fields(was["inputs"], becomes["inputs"]))
             found.append(_change("replace" if urn in reasons else "update", becomes, was, fields, tuple(reasons.get(urn, ()))))
-    return found
+    return sorted(found, key=lambda one: (one.type, one.namespace, one.name))
 
 
 def _change(
@@ -76,13 +76,15 @@ def _change(
 
 
 def _replacements(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[str]]:
-    """Reasons by URN. What stands in a replaced cluster, or on a replaced provider, is replaced with it. Each resource comes after what it needs."""
+    """Reasons by URN. What stands in a replaced cluster or on a replaced provider is replaced with it; it comes after them."""
     reasons: dict[str, list[str]] = {}
     for urn, one in new.items():
         if urn not in old:
             continue
         found = replace_only(one["type"], old[urn]["inputs"], one["inputs"])
-        found += [f"{_short(on)} is replaced" for on in _stands_on(one) if on in reasons]
+        found += [f"{_short(on)} is replaced" for on in _stands_on(one) if on in reasons][:1]
+        if old[urn]["provider"] != one["provider"]:
+            found.append("another provider, so another cluster")
         if found:
             reasons[urn] = found
     return reasons

@@ -36,7 +36,7 @@ def comment(review: Review) -> str:
 
 
 def _problems(problems: Iterable[Triple]) -> list[str]:
-    return [f"- `{path}`: {_cell(message)}; {_cell(fix)}" for path, message, fix in problems]
+    return ["- `" + path.replace("`", "'") + f"`: {_cell(message)}; {_cell(fix)}" for path, message, fix in problems]
 
 
 def _table(headings: Sequence[str], found: Iterable[Sequence[str]]) -> list[str]:

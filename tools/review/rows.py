@@ -113,18 +113,22 @@ def counts(review: Review) -> str:
 def verdict(review: Review) -> list[str]:
     """What a reviewer must not miss, most severe first."""
     said = []
+    if protected := [one.name for one in review.resources if one.protected]:
+        said.append(f"`pulumi up` will refuse: protected and to be deleted or replaced: {', '.join(protected)}")
     replaced = [one for one in review.resources if one.kind == "replace"]
-    for one in [one for one in replaced if one.type.startswith(("gcp:", "pulumi:"))]:
-        said.append(f"{one.type.rpartition(':')[2]} {one.name} is replaced: {', '.join(one.because)}")
+    causes = [one for one in replaced if one.type.startswith("gcp:") and not any(why.endswith("is replaced") for why in one.because)]
+    said += [f"{one.type.rpartition(':')[2]} {one.name} is replaced: {', '.join(one.because)}" for one in causes]
     if inside := [one for one in replaced if one.type.startswith("kubernetes:")]:
         named = ", ".join(sorted(one.name for one in inside)[:5])
         said.append(f"{len(inside)} Kubernetes objects are replaced: {named}{', ...' if len(inside) > 5 else ''}")
-    if protected := [one.name for one in review.resources if one.protected]:
-        said.append(f"`pulumi up` will refuse: protected and to be deleted or replaced: {', '.join(protected)}")
     said += [f"{one.name} is renamed to {new}: {_RENAMED}" for one, new in _renamed(review)]
     gone = {one.name for one, _ in _renamed(review)}
     said += [f"{one.name} is no longer served" for one in review.models if one.after is None and one.name not in gone]
-    said += [f"{one.name} {one.effect}" for one in review.models if "not served" in one.effect]
+    lost: dict[str, list[str]] = {}
+    for one in review.models:
+        if "not served" in one.effect:
+            lost.setdefault(one.effect, []).append(one.name)
+    said += [f"{', '.join(names)}: {effect}" for effect, names in lost.items()]
     return said
 
 

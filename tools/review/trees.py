@@ -19,7 +19,7 @@ from tools.review import snapshot as snapshots
 from tools.review.changes import Review
 from tools.review.comparison import compare
 from tools.review.snapshot import Planned, Snapshot, plan, snapshot
-from tools.review.unchanged import leaving_out, unchanged_models
+from tools.review.unchanged import sparing, unchanged_models
 from tools.stacks import ROOT
 
 # What decides about plan and resources, beside the stack's file. Another base runs with its own, but with this environment's packages.
@@ -68,8 +68,11 @@ def compare_configurations(stack: str, before: Mapping[str, Any], after: Mapping
 def compare_planned(stack: str, before: Planned, after: Planned) -> Review:
     if after.plan is None:
         return compare(stack, Snapshot(), snapshot(after, stack))
-    with leaving_out(unchanged_models(before, after)):
-        return compare(stack, snapshot(before, stack), snapshot(after, stack))
+    unchanged, sides = unchanged_models(before, after), []
+    for planned in (before, after):
+        with sparing(planned, unchanged):
+            sides.append(snapshot(planned, stack))
+    return compare(stack, *sides)
 
 
 def _absent(stack: str) -> Planned:
