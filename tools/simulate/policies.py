@@ -86,8 +86,9 @@ POLICIES: dict[str, Policy] = {
 }
 
 
-def schedule(setting: Setting, headroom: float) -> list[int]:
-    """Replicas by scrape, if all that will arrive is known: those that the work of the next start-up time needs at most."""
+def schedule(setting: Setting, headroom: float, unforeseen: Sequence[tuple[float, float]] = ()) -> list[int]:
+    """Replicas by scrape, if all that will arrive is known: those that the work of the next start-up time needs at most. `unforeseen`:
+    spans of time of which nothing is known before they begin."""
     target, trace = setting.target, setting.trace
     number = int(trace.seconds / SCRAPE_SECONDS) + 1
     work = [0.0] * (number + 1)
@@ -100,7 +101,13 @@ def schedule(setting: Setting, headroom: float) -> list[int]:
     for index in range(number):
         window = work[max(0, index - around) : index + around + 1]
         needed.append(math.ceil(headroom * sum(window) / (len(window) * SCRAPE_SECONDS) / busy))
-    return [max(needed[index : index + ahead]) for index in range(number)]
+    return [max(needed[index : index + _until(index, ahead, unforeseen)]) for index in range(number)]
+
+
+def _until(index: int, ahead: int, unforeseen: Sequence[tuple[float, float]]) -> int:
+    """How many scrapes can be foreseen."""
+    next_start = min((start for start, _ in unforeseen if start > index * SCRAPE_SECONDS), default=math.inf)
+    return max(1, min(ahead, math.floor(min(next_start / SCRAPE_SECONDS, 1e9)) - index))
 
 
 def _start_seconds(site: Site) -> float:
