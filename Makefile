@@ -49,6 +49,10 @@ simulate: $(READY) ## Replay a trace against a planned model, policy by policy: 
 	@$(BIN)/python -m tools.simulate $(STACK) $(if $(MODEL),--model "$(MODEL)") $(if $(TRACE),--trace "$(TRACE)") \
 	  $(if $(POLICY),--policy "$(POLICY)") $(if $(MULTIPLY),--multiply $(MULTIPLY)) $(if $(CEILING),--ceiling $(CEILING)) $(if $(PARETO),--pareto)
 
+advise: $(READY) ## Find the floor and the ceiling that serve a trace at the least cost: STACK=dev MODEL=<key> TRACE=<csv, or day:5> (ATTAIN=0.99 TTFT= TPOT=)
+	@$(BIN)/python -m tools.simulate.advise $(STACK) $(if $(MODEL),--model "$(MODEL)") $(if $(TRACE),--trace "$(TRACE)") \
+	  $(if $(MULTIPLY),--multiply $(MULTIPLY)) $(if $(ATTAIN),--attain $(ATTAIN)) $(if $(TTFT),--ttft $(TTFT)) $(if $(TPOT),--tpot $(TPOT))
+
 reconcile: $(READY) ## Hold the plan against what runs: STACK=dev PROMETHEUS=http://127.0.0.1:9090 (HOURS=24)
 	@$(BIN)/python -m tools.reconcile $(STACK) --prometheus "$(PROMETHEUS)" $(if $(HOURS),--hours $(HOURS))
 
