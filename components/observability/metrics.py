@@ -27,6 +27,7 @@ class Source(StrEnum):
     KUBELET = "kubelet"
     PROMETHEUS = "Prometheus"
     ALERTMANAGER = "Alertmanager"
+    KEDA = "KEDA"
     OURS = "recording rules"
 
 
@@ -176,6 +177,11 @@ _ALERTMANAGER: Mapping[str, tuple[Kind, str]] = {
     "alertmanager_config_last_reload_successful": ("gauge", _TARGET),
 }
 
+# KEDA 2.21, pkg/metricscollector. Its `namespace` is the ScaledObject's, which Prometheus renames beside the target's own.
+_KEDA: Mapping[str, tuple[Kind, str]] = {
+    "keda_scaler_detail_errors_total": ("counter", "exported_namespace metric scaledObject scaler triggerIndex type"),
+}
+
 
 def _metrics(source: Source, common: str, rows: Mapping[str, tuple[Kind, str]]) -> list[Metric]:
     return [Metric(name, kind, frozenset(f"{common} {labels}".split()), source) for name, (kind, labels) in rows.items()]
@@ -191,6 +197,7 @@ SCRAPED: tuple[Metric, ...] = (
     *_metrics(Source.KUBELET, "", _KUBELET),
     *_metrics(Source.PROMETHEUS, "", _PROMETHEUS),
     *_metrics(Source.ALERTMANAGER, "", _ALERTMANAGER),
+    *_metrics(Source.KEDA, _TARGET, _KEDA),
 )
 
 

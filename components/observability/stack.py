@@ -9,8 +9,9 @@ from typing import Any
 
 from components.observability import capacity, money, reconciliation, scaling, slo, spending, traffic
 from components.observability.alerts import budget, gateway, gpus, models, prometheus
+from components.observability.alerts import scaling as scaling_alerts
 from components.observability.plan_figures import plan_figures
-from components.observability.rules import Group, prometheus_rule_spec
+from components.observability.rules import Alert, Group, prometheus_rule_spec
 from config.settings import Settings
 from planning.plan import Plan
 
@@ -56,11 +57,19 @@ def _alerts(settings: Settings, plan: Plan) -> list[Group]:
         "estimates": reconciliation.estimates(),
         "gpus": gpus.gpus() if has_gpu_exporter(settings, plan) else [],
         "spot": gpus.spot() if any(one.pool.spot for one in plan.pools.values()) else [],
+        "scaling": _scaling_alerts(plan),
         "gateway": [*(gateway.gateway() if plan.gateway else []), *(gateway.certificates() if certificate else [])],
         "budget": budget.budget() if priced else [],
         "monitoring": prometheus.monitoring(),
     }
     return [Group(f"alerts-{name}", rules) for name, rules in alerts.items() if rules]
+
+
+def _scaling_alerts(plan: Plan) -> list[Alert]:
+    if not any(model.autoscaled for model in plan.models.values()):
+        return []
+    spot = any(one.pool.spot for one in plan.pools.values())
+    return scaling_alerts.scaling(spot=spot, hourly_budget=any(spending.is_limited(plan, model) for model in plan.models))
 
 
 def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:

@@ -76,6 +76,14 @@ def stops(series: Series, steps: int, *names: str) -> Series:
     return {one: f"{values.replace(EVER, f'x{steps}')} stale" if one.startswith(names) else values for one, values in series.items()}
 
 
+def breaks(series: Series, steps: int, pause: int, *names: str) -> Series:
+    """Not scraped for a while; counters begin at nothing again."""
+    return {
+        one: f"{values.replace(EVER, f'x{steps}')} stale _x{pause} {values}" if one.startswith(names) else values
+        for one, values in series.items()
+    }
+
+
 def cluster(*ready: str, lost: Sequence[str] = ()) -> Series:
     """Floor replicas, and nodes for them."""
     pods: Series = {}
