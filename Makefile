@@ -122,8 +122,8 @@ digests: $(PROGRAM) ## Pin charts and images by digest, as their registries say 
 bench-plan: $(PROGRAM) ## Time of the plan, by number of models
 	@$(BIN)/python -m tools.bench plan
 
-bench-policy: $(READY) ## Compare the scaling policies on traces that they were not chosen on, and draw docs/images/policies: TRACE=<csv> (QUICK=1; ten minutes)
-	@$(BIN)/python -m tools.simulate.bench --trace "$(TRACE)" $(if $(QUICK),--quick)
+bench-policy: $(READY) ## Compare the scaling policies on traces that they were not chosen on, and draw docs/images/policies: TRACE=<csv> (SEEDS=5; half an hour)
+	@$(BIN)/python -m tools.simulate.bench --trace "$(TRACE)" $(if $(SEEDS),--seeds $(SEEDS))
 
 bench-preview: $(PROGRAM) ## Time and memory of the offline preview, by number of models
 	@$(BIN)/python -m tools.bench preview

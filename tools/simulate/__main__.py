@@ -5,9 +5,11 @@ Writes build/<stack>/simulate/: replicas.png and .svg, and with --pareto front.p
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from rich.text import Text
 from config.errors import StackError
 from tools.simulate import arguments as command_line
 from tools.simulate import report
-from tools.simulate.policies import POLICIES
+from tools.simulate.policies import POLICIES, schedule
 from tools.simulate.runs import Run, run
+from tools.simulate.simulation import Outcome
 from tools.stacks import preview_folder, print_problems
 
 
@@ -38,11 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     folder = None if given.no_pictures else preview_folder(given.stack) / "simulate"
     with ProcessPoolExecutor() as pool:
-        outcomes = dict(zip(given.policy, pool.map(partial(run, asked.run), given.policy), strict=True))
-        console.print(report.compared(asked.title, outcomes, asked.run.site.gpus))
-        console.print(report.over_time(given.policy[0], outcomes[given.policy[0]]))
-        if outcomes[given.policy[0]].starved(asked.run.site.ceiling):
-            console.print(f"It asked for more than {asked.run.site.ceiling} replicas: `make advise`, or CEILING=<more> to see how many.")
+        outcomes = _compared(console, pool, asked.run, given.policy, asked.title)
+        first = outcomes[given.policy[0]]
+        console.print(report.over_time(given.policy[0], first))
+        if first.starved(asked.run.site.ceiling) and not given.ceiling:
+            most = 2 * max(schedule(asked.run.known, POLICIES["known"].usual), default=1)
+            console.print(f"The trace needs more than {asked.run.site.ceiling} replicas (`make advise` says how many). Were there {most}:")
+            site = replace(asked.run.site, ceiling=most, most_burst_nodes=math.inf)
+            free = replace(asked.run, site=site, setting=replace(asked.run.setting, site=site), known=replace(asked.run.known, site=site))
+            outcomes = _compared(console, pool, free, given.policy, asked.title)
         if folder:
             from tools.simulate import pictures  # matplotlib takes half a second to import
 
@@ -50,6 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.pareto:
             _pareto(console, pool, asked.run, given.policy, asked.title, folder)
     return 0
+
+
+def _compared(console: Console, pool: ProcessPoolExecutor, one: Run, keys: Sequence[str], title: str) -> dict[str, Outcome]:
+    outcomes = dict(zip(keys, pool.map(partial(run, one), keys), strict=True))
+    console.print(report.compared(f"{title}, from {one.site.floor} to {one.site.ceiling} replicas", outcomes, one.site.gpus))
+    return outcomes
 
 
 def _pareto(console: Console, pool: ProcessPoolExecutor, one: Run, keys: Sequence[str], title: str, folder: Path | None) -> None:

@@ -33,7 +33,7 @@ class Asked:
 def parser(prog: str, description: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog=prog, description=description)
     made.add_argument("stack", help="name of the stack: Pulumi.<stack>.yaml")
-    made.add_argument("--model", help="key under `models`; default: the first whose ceiling can serve the trace")
+    made.add_argument("--model", help="key under `models`; default: the first whose speed is planned")
     made.add_argument("--trace", help="CSV file, or day:5, week:5, bursts:5 (requests/s); default: ten minutes of a real one")
     made.add_argument("--multiply", type=float, default=1.0, help="this many times the trace's requests")
     made.add_argument("--ceiling", type=int, help="most replicas, instead of the plan's and the pool's")
@@ -51,11 +51,11 @@ def read(given: argparse.Namespace) -> Asked:
     settings = load_stack_file(stack_file(given.stack))
     plan = make_plan(settings)
     trace = traces.multiplied(_trace(given.trace, given.seed), given.multiply, seed=given.seed)
-    name = _model(settings, plan, given.model, trace)
+    name = _model(settings, plan, given.model)
     one = _run(settings, plan, name, trace, given)
     load = f"{name}, {trace.name}: {len(trace.times):,} requests in {trace.seconds / 3600:.1f} h"
     within = f"within {one.objective.ttft:.2g} s and {one.objective.tpot * 1000:.0f} ms"
-    return Asked(settings, name, one, f"{load}, from {one.site.floor} to {one.site.ceiling} replicas; {within}")
+    return Asked(settings, name, one, f"{load}; {within}")
 
 
 def _run(settings: Settings, plan: Plan, name: str, trace: Trace, given: argparse.Namespace) -> Run:
@@ -72,21 +72,12 @@ def _run(settings: Settings, plan: Plan, name: str, trace: Trace, given: argpars
     return Run(site, setting, replace(setting, target=for_trace(target, trace)), objective, given.seed)
 
 
-def _model(settings: Settings, plan: Plan, wanted: str | None, trace: Trace) -> str:
+def _model(settings: Settings, plan: Plan, wanted: str | None) -> str:
     if wanted in settings.models:
         return wanted
     if wanted is not None:
         raise StackError([Problem("models", f"there is no model '{wanted}'", "say which: MODEL=" + ", MODEL=".join(settings.models))])
-    tokens = sum(trace.outputs) / max(1.0, trace.seconds)
-    for name, planned in plan.models.items():
-        speed = planned.capacity.speed
-        if speed and speed.served.output_tokens_per_second * (planned.floor + planned.burst) > _PEAK * tokens:
-            return name
     return next((name for name, planned in plan.models.items() if planned.scaling), next(iter(plan.models)))
-
-
-# The peak of a trace over its mean, about.
-_PEAK = 2.0
 
 
 def _trace(wanted: str | None, seed: int) -> Trace:

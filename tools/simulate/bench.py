@@ -144,10 +144,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench-policy", description="Compare the policies on traces that they were not chosen on.")
     parser.add_argument("--trace", type=Path, required=True, help="the hour of the conversation service: its CSV file")
     parser.add_argument("--draws", type=int, default=40, help="of the published episode")
-    parser.add_argument("--quick", action="store_true", help="one seed")
+    parser.add_argument("--seeds", type=int, default=len(SEEDS))
     parser.add_argument("--only", choices=["judged", "robust", "swept", "published"], help="one of the tables")
     given = parser.parse_args(arguments)
-    console, seeds = Console(width=150, highlight=False), list(SEEDS)[: 1 if given.quick else None]
+    console, seeds = Console(width=150, highlight=False), list(SEEDS)[: given.seeds]
     with ProcessPoolExecutor() as pool:
         tables: dict[str, Callable[[], None]] = {
             "judged": lambda: judged(console, pool, given.trace, seeds),
@@ -162,25 +162,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def judged(console: Console, pool: ProcessPoolExecutor, file: Path, seeds: Sequence[int]) -> None:
-    table = Table(title=f"Means over {len(seeds)} seeds: attained, average of held replicas, ours over theirs", title_justify="left")
-    for heading in ("trace", "policy", "attained", "worst seed", "outside bursts", "replica-hours", "ours / theirs"):
-        table.add_column(heading, justify="left" if heading in ("trace", "policy") else "right")
-    jobs = [Job(file, trace, seed, policy, knob) for trace in TRACES for policy, knob in _policies(trace).items() for seed in seeds]
-    found = dict(zip(jobs, pool.map(play, jobs), strict=True))
     for trace in TRACES:
+        policies = {**_POLICIES, **({"causal": None} if trace == "bursts x5" else {})}
+        table = Table(title=f"{trace}: means over {len(seeds)} seeds", title_justify="left")
+        for heading in ("policy", "attained", "worst seed", "outside bursts", "replica-hours", "ours / theirs"):
+            table.add_column(heading, justify="left" if heading == "policy" else "right")
+        jobs = [Job(file, trace, seed, policy, knob) for policy, knob in policies.items() for seed in seeds]
+        found = dict(zip(jobs, pool.map(play, jobs), strict=True))
         hours = {}
-        for policy in _policies(trace):
-            many = [result for job, result in found.items() if (job.trace, job.policy) == (trace, policy)]
+        for policy in policies:
+            many = [result for job, result in found.items() if job.policy == policy]
             hours[policy] = mean(one.replica_hours for one in many)
             worst, outside = min(one.attained for one in many), mean(one.outside for one in many)
             row = (f"{mean(one.attained for one in many):.2%}", f"{worst:.2%}", f"{outside:.2%}", f"{hours[policy]:.2f}")
-            table.add_row(trace, policy, *row, f"{hours['ours'] / hours[policy]:.2f}")
-        table.add_section()
-    console.print(table)
-
-
-def _policies(trace: str) -> dict[str, float | None]:
-    return {**_POLICIES, **({"causal": None} if trace == "bursts x5" else {})}
+            table.add_row(policy, *row, f"{hours['ours'] / hours[policy]:.2f}")
+        console.print(table)
 
 
 def robust(console: Console, pool: ProcessPoolExecutor, file: Path, seeds: Sequence[int]) -> None:
