@@ -9,13 +9,12 @@ import pulumi
 
 from components.cluster.connection import create_cluster
 from components.gateway.gateway import create_gateway
-from components.images import image_reference
+from components.images import model_server_image
 from components.observability.stack import model_rules
 from components.outputs import export_outputs
 from components.platform.platform import Platform, PlatformArgs
 from components.secrets import bucket_credentials, secret
 from components.serving.model_stack import ModelStack, ModelStackArgs
-from config import catalog
 from config.errors import StackError
 from config.stack_config import load_settings
 from planning.plan import make_plan
@@ -35,12 +34,11 @@ def main() -> None:
     token = secret(settings, "huggingFaceToken") if settings.secrets.has("huggingFaceToken") else None
     stacks = {}
     for name, model in settings.models.items():
-        pinned = catalog.image("vllm-cpu" if plan.models[name].pool.machine.is_cpu else "vllm")
         args = ModelStackArgs(
             model=model,
             plan=plan.models[name],
             cluster=settings.cluster,
-            image=image_reference(settings, model.image or pinned.reference),
+            image=model_server_image(settings, model, plan.models[name].pool.machine),
             hugging_face_token=token,
             bucket_credentials=bucket_credentials(settings) if model.weights.source == "s3" else None,
             scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if platform.monitoring else None,

@@ -5,10 +5,19 @@ Pure functions: `components.cluster.image_mirror` creates the pull-through repos
 
 from __future__ import annotations
 
+from config import catalog
+from config.models import Model
 from config.settings import Settings
+from planning.machines import Machine
 
 ARTIFACT_REGISTRY = "artifact-registry"
 MIRRORED_REGISTRIES = ("docker.io", "gcr.io", "ghcr.io", "nvcr.io", "quay.io", "registry.k8s.io")
+
+
+def model_server_image(settings: Settings, model: Model, machine: Machine) -> str:
+    """The model's own image, or the pinned one for GPUs or CPUs."""
+    pinned = catalog.image("vllm-cpu" if machine.is_cpu else "vllm")
+    return image_reference(settings, model.image or pinned.reference)
 
 
 def image_reference(settings: Settings, image: str) -> str:

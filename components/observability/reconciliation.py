@@ -52,7 +52,8 @@ def _smaller_kv_cache(plan: ModelPlan) -> Iterator[Recording]:
     least = int(plan.memory.kv_tokens * (1 - ESTIMATE_ERROR))
     if least > 0:
         size = f'kv_cache_size_tokens=~"{numbers_below(least)}"'
-        expr = f'count(vllm:cache_config_info{{model="{plan.name}",{size}}})'
+        of_model = f'vllm:cache_config_info{{model="{plan.name}"'
+        expr = f"count({of_model},{size}}}) or 0 * count({of_model}}})"
         yield Recording("model:replicas_with_less_kv_cache:count", expr, ("model",), {"model": plan.name})
 
 
@@ -84,11 +85,16 @@ def reconciliation(*, priced: bool, timed: bool) -> Group:
     seconds = 'kube_pod_status_ready_time{namespace=~"model-.+"} - on (namespace, pod) kube_pod_status_scheduled_time'
     started = f'quantile by (model) (0.5, label_replace({seconds}, "model", "$1", "namespace", "model-(.+)"))'
     cost = _ratio("estimate", "cost", "sum by (model) (model:cost:usd_per_hour)", "model:cost:usd_per_hour")
-    same_load = f"min by (model) (model:load:ratio) > {_LEAST_LOAD} and max by (model) (model:load:ratio) < {_MOST_LOAD}"
+    same_load = (
+        f"(min by (model) (model:load:ratio) > bool {_LEAST_LOAD}) * on (model) (max by (model) (model:load:ratio) < bool {_MOST_LOAD})"
+    )
     speeds = [
         *load,
-        Recording("model:planned_load:min", same_load, ("model",)),
-        *(_ratio("estimate", figure, expr, plan, "and on (model) model:planned_load:min") for figure, (expr, plan) in speed.items()),
+        Recording("model:load_as_planned:bool", same_load, ("model",)),
+        *(
+            _ratio("estimate", figure, expr, plan, "and on (model) model:load_as_planned:bool == 1")
+            for figure, (expr, plan) in speed.items()
+        ),
     ]
     return Group(
         "reconciliation",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.program.effects import Effect
 from tests.unit.right_platforms import SMALL
+from tests.unit.wrong_gateways import KEY
 from tests.unit.wrong_models import EXISTING, MODEL
 from tests.unit.wrong_settings import L20
 
@@ -30,6 +31,12 @@ PARTS = {
     "nodePools.l4.gpuPartitionSize": "1g.10gb",
 } | SMALLER
 RELEASE = "Release values"
+ALERTING, HOOK = f"{MONITORING}.alerting", "https://alerts.acme.example/hook"
+RECEIVERS = f"{RELEASE}.alertmanager.config.receivers"
+SLACK = {ALERTING: {"slack": {"channel": "#llm"}}, "secrets.slackWebhookUrl": KEY}
+PAGED = {ALERTING: {"pagerDuty": {}}, "secrets.pagerDutyRoutingKey": KEY}
+COLLECTOR = "http://otel.acme.example:4318"
+TRACED = {"platform.tracing": {"endpoint": "http://otel.tracing.svc:4318"}}
 WINDOW = "Cluster maintenancePolicy.recurringWindow"
 
 EFFECTS = {
@@ -116,6 +123,30 @@ EFFECTS = {
     ),
     "platform.gpuOperator.enabled": Effect(False, ("-Release name=gpu-operator", "-Namespace metadata.name=gpu-operator")),
     "platform.gpuOperator.podQuota": Effect(170, ("ResourceQuota spec.hard.pods=170",)),
+    f"{ALERTING}.runbooksUrl": Effect(
+        "https://git.acme.example/runbooks", ("PrometheusRule spec.groups.rules.annotations.runbook_url", "ConfigMap data.vllm-model.json")
+    ),
+    f"{ALERTING}.slack.channel": Effect("#other", (f"{RECEIVERS}.slack_configs.channel=#other",), SLACK),
+    f"{ALERTING}.slack.severities": Effect(["critical"], (f"-{RECEIVERS}.slack_configs.channel=#llm",), SLACK),
+    f"{ALERTING}.pagerDuty.severities": Effect(["critical", "warning"], (f"{RECEIVERS}.pagerduty_configs.routing_key_file",), PAGED),
+    f"{ALERTING}.webhook.url": Effect(HOOK, (f"{RECEIVERS}.webhook_configs.url={HOOK}",)),
+    f"{ALERTING}.webhook.severities": Effect(
+        ["critical"], (f"-{RECEIVERS}.webhook_configs.url={HOOK}",), {ALERTING: {"webhook": {"url": HOOK}}}
+    ),
+    "platform.tracing.endpoint": Effect(
+        "http://otel.tracing.svc:4318", ("Deployment spec.template.spec.containers.args=--otlp-traces-endpoint",
+         "Secret stringData.bootstrap.json.static_resources.listeners.filter_chains.filters.typed_config.tracing")
+    ),
+    "platform.tracing.endpointRange": Effect(
+        "10.9.9.0/24", ("NetworkPolicy spec.egress.to.ipBlock.cidr=10.9.9.0/24",),
+        {"platform.tracing": {"endpoint": COLLECTOR, "endpointRange": "10.8.8.0/24"}}
+    ),
+    "platform.tracing.samplingPercent": Effect(
+        50, ("Deployment spec.template.spec.containers.env.value=0.5", "plan gateway.tracing.samplingPercent=50.0"), TRACED
+    ),
+    "platform.logFormat": Effect(
+        "json", ('Deployment spec.template.spec.containers.args=--logging-config={"formatter": "json"}',)
+    ),
     f"{MONITORING}.enabled": Effect(
         False, ("-Release name=kube-prometheus-stack", "-PodMonitor metadata.name=qwen3-8b",
         f"{RELEASE}.dcgmExporter.serviceMonitor.enabled=False")

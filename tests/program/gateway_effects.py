@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.program.cluster_effects import ALERTING, HOOK, RECEIVERS
 from tests.program.effects import Effect
 from tests.unit.right_platforms import OPEN, RILB, SMALL
 from tests.unit.wrong_gateways import BALANCER, CLIENT, GOOGLE, INGRESS, KEY
@@ -111,6 +112,11 @@ EFFECTS = {
     ),
     "secrets.grafanaAdminPassword": Effect(
         KEY, ("Secret metadata.name=grafana-admin", "Release values.grafana.admin.existingSecret=grafana-admin")
+    ),
+    "secrets.slackWebhookUrl": Effect(KEY, ("-refused: platform.monitoring.alerting.slack",), {ALERTING: {"slack": {"channel": "#llm"}}}),
+    "secrets.pagerDutyRoutingKey": Effect(KEY, ("-refused: platform.monitoring.alerting.pagerDuty",), {ALERTING: {"pagerDuty": {}}}),
+    "secrets.alertWebhookToken": Effect(
+        KEY, (f"{RECEIVERS}.webhook_configs.http_config.authorization.credentials_file",), {ALERTING: {"webhook": {"url": HOOK}}}
     ),
     "secrets.s3AccessKeyId": Effect(KEY, ("-refused: secrets.s3AccessKeyId",), KEYLESS),
     "secrets.s3SecretAccessKey": Effect(KEY, ("-refused: secrets.s3SecretAccessKey",), KEYLESS),

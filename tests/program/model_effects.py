@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.program.effects import Effect
 from tests.unit.right_settings import KEYS
 from tests.unit.wrong_models import EXISTING, MODEL
+from tests.unit.wrong_settings import SPEED
 
 S3 = EXISTING | KEYS | {f"{MODEL}.weights": {"uri": "s3://acme/qwen3", "endpoint": "http://minio.minio.svc:9000"}}
 CLAIMED = {f"{MODEL}.weights": {"cache": "persistent-volume-claim", "storageClass": "filestore"}}
@@ -27,6 +28,7 @@ EFFECTS = {
         LLAMA, ("plan models.qwen3-8b.memory.weights",), beside={f"{MODEL}.source": "acme/tiny"}
     ),
     "models.<name>.measured": Effect([START], ("plan models.qwen3-8b.memory.kv_cache",)),
+    "models.<name>.measuredSpeed": Effect([SPEED], ("plan models.qwen3-8b.capacity.speed",)),
     "models.<name>.nodePool": Effect(
         "other", ("Deployment spec.template.spec.nodeSelector.vllm-platform/node-pool=other", "outputs models.qwen3-8b.pool=other"),
         {"nodePools.other": {"machineType": "g2-standard-12", "onDemand": {"max": 4}, "spot": {"max": 4}}},
@@ -87,8 +89,12 @@ EFFECTS = {
     "models.<name>.traffic.outputTokens": Effect(4000, ("plan models.qwen3-8b.capacity.target_in_flight",)),
     "models.<name>.affinity.by": Effect("prefix", ("Secret stringData.clusters.json", "Secret stringData.models.json")),
     "models.<name>.affinity.header": Effect("x-user", ("Secret stringData.models.json",), {f"{MODEL}.affinity": {"by": "session"}}),
-    "models.<name>.slo.ttftSeconds": Effect(0.4, ("plan models.qwen3-8b.capacity.target_in_flight",)),
-    "models.<name>.slo.tpotSeconds": Effect(0.06, ("plan models.qwen3-8b.capacity.target_in_flight",)),
+    "models.<name>.slo.ttftSeconds": Effect(0.25, ("plan models.qwen3-8b.capacity.target_in_flight",)),
+    "models.<name>.slo.tpotSeconds": Effect(0.05, ("plan models.qwen3-8b.capacity.target_in_flight",)),
+    "models.<name>.slo.latencyShare": Effect(
+        0.9, ("PrometheusRule spec.groups.rules.expr=vector(0.9)",), {f"{MODEL}.slo": {"ttftSeconds": 0.5}}
+    ),
+    "models.<name>.slo.availability": Effect(0.999, ("PrometheusRule spec.groups.rules.expr=vector(0.999)",)),
     "models.<name>.startupBudgetSeconds": Effect(
         900, (f"{SERVER}.startupProbe.failureThreshold=90", f"{SERVER}.env.value=900"),
     ),

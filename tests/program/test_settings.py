@@ -5,24 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tests.program import cluster_effects, gateway_effects, model_effects
-from tests.program.effects import Effect, difference, leaves, missing, path
+from tests.program.effects import leaves, missing, path
 from tests.program.engine_effects import ARGUMENTS
 from tests.program.test_model_settings import arguments
 
 EFFECTS = model_effects.EFFECTS | cluster_effects.EFFECTS | gateway_effects.EFFECTS
-# To be used by the alerts of each model's objective; in no table until then.
-WITHOUT_EFFECT = {"models.<name>.slo.availability": 0.999}
 # What the plan counts of the memory that is left; the tests of the plan say how many.
 COUNTED = "--max-num-queued-reqs"
 
 
 def test_no_setting_is_missing_from_the_tables():
-    assert set(leaves()) == EFFECTS.keys() | ARGUMENTS.keys() | WITHOUT_EFFECT.keys()
-
-
-@pytest.mark.parametrize("key", WITHOUT_EFFECT)
-def test_a_setting_that_changes_nothing_is_known(key):
-    assert difference(key, Effect(WITHOUT_EFFECT[key], ())) == ([], []), "give it a row in the tables"
+    assert set(leaves()) == EFFECTS.keys() | ARGUMENTS.keys()
 
 
 @pytest.mark.parametrize("key", ARGUMENTS)

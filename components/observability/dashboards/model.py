@@ -21,6 +21,7 @@ def one_model(parts: Parts) -> dict[str, Any]:
         "Engines": _engines(),
         "Replicas: floor, burst and colours": _replicas(parts),
     }
+    rows["The plan"] = _plan()
     if parts.gpus:
         rows["GPUs"] = _gpus()
     if parts.prices:
@@ -247,6 +248,16 @@ def _at_the_gateway(width: int) -> list[Panel]:
     return [
         graph("Requests by colour", colours, "reqps", answers, width=width, stacked=True),
         graph("Healthy replicas", healthy, "none", same, alerts=alerts, width=width),
+    ]
+
+
+def _plan() -> list[Panel]:
+    ratio = Query(_series("model:estimate:ratio"), "{{figure}}")
+    short = Query(_series("model:replicas_with_less_kv_cache:count"), "replicas")
+    answers = "1: as planned. Speed only while the load is like the planned one."
+    return [
+        graph("Measured over planned", ratio, "none", answers, alerts=["EstimateOff"], width=12),
+        graph("Less KV cache than planned", short, "none", "Should be 0.", alerts=["KvCacheBelowPlan"], width=12),
     ]
 
 
