@@ -10,7 +10,7 @@ from typing import Any
 from components.observability import capacity, money, reconciliation, slo, traffic
 from components.observability.alerts import budget, gateway, gpus, models, prometheus
 from components.observability.plan_figures import plan_figures
-from components.observability.rules import Group, prometheus_rule_spec
+from components.observability.rules import Alert, Group, prometheus_rule_spec
 from config.settings import Settings
 from planning.plan import Plan
 
@@ -56,10 +56,17 @@ def _alerts(settings: Settings, plan: Plan) -> list[Group]:
         "gpus": gpus.gpus() if has_gpu_exporter(settings, plan) else [],
         "spot": gpus.spot() if any(one.pool.spot for one in plan.pools.values()) else [],
         "gateway": [*(gateway.gateway() if plan.gateway else []), *(gateway.certificates() if certificate else [])],
+        "client-budgets": _client_budgets(plan),
         "budget": budget.budget() if priced else [],
         "monitoring": prometheus.monitoring(),
     }
     return [Group(f"alerts-{name}", rules) for name, rules in alerts.items() if rules]
+
+
+def _client_budgets(plan: Plan) -> list[Alert]:
+    if plan.gateway is None or not plan.gateway.budgets:
+        return []
+    return gateway.client_budgets(requests_pass=plan.gateway.settings.budgets.when_unavailable == "allow")
 
 
 def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:
