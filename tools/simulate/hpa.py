@@ -1,4 +1,4 @@
-"""The HorizontalPodAutoscaler's arithmetic: tolerance, stabilization windows, policies (pkg/controller/podautoscaler/horizontal.go, v1.37)."""
+"""The HorizontalPodAutoscaler's arithmetic: tolerance, windows, policies (Kubernetes 1.37, pkg/controller/podautoscaler/horizontal.go)."""
 
 from __future__ import annotations
 

@@ -12,6 +12,13 @@ from planning import scaling
 from planning.scaling import Behaviour, Load, ScalingTarget, Served
 from tools.simulate.prometheus import SCRAPE_SECONDS, TPOT_EDGES, TTFT_EDGES, Histogram, Samples
 
+# What an HPA does whose `behavior` is left out, with its tolerance.
+PLAIN = Behaviour(up_pods=4, up_percent=100, tolerance=0.1)
+_AT_ONCE = Behaviour(up_pods=10_000, down_window=0)
+# llm-d's guides under workload-autoscaling at d38c9f0c.
+_SLO_AWARE = Behaviour(up_window=30, up_pods=4, up_percent=100, up_period=60, down_window=180, down_pods=1, down_percent=0, down_period=120)
+_TOKEN_AWARE = Behaviour(up_pods=1, up_percent=0, up_period=180, down_window=300, down_pods=1, down_percent=0, down_period=300)
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -56,7 +63,7 @@ class Known:
 
     schedule: list[int]
     name: str = "perfect knowledge"
-    behaviour: Behaviour = replace(scaling.BEHAVIOUR, down_window=0, up_pods=10_000)
+    behaviour: Behaviour = _AT_ONCE
 
     def wanted(self, now: float, seen: Seen, current: int) -> float:
         return self.schedule[min(len(self.schedule) - 1, int(now / SCRAPE_SECONDS))]
@@ -83,17 +90,19 @@ class Ours:
         output = samples.ratio("finished_output_tokens", "finished", 600, target.output_tokens)
         if self.corrected:
             self._learn(samples, prompt, output)
+        back = scaling.TREND_SECONDS if len(samples.all) * SCRAPE_SECONDS > scaling.TREND_SECONDS + 60 else 0
         load = Load(
             requests=samples.rate("requests", 60),
-            requests_before=samples.rate("requests", 60, scaling.TREND_SECONDS),
+            requests_before=samples.rate("requests", 60, back),
             prompts=samples.rate("prompts", 60),
-            prompts_before=samples.rate("prompts", 60, scaling.TREND_SECONDS),
+            prompts_before=samples.rate("prompts", 60, back),
             prompt_tokens=prompt,
             output_tokens=output,
             spread=0.0,
             running=samples.last.running,
             waiting=samples.last.waiting,
             ready=samples.last.ready,
+            kv_usage=samples.last.kv_usage,
             correction=self.correction,
         )
         self._work.append(scaling.work(target, load, samples.rate("requests", 30), samples.rate("prompts", 30)))
@@ -123,7 +132,7 @@ class InFlight:
 
     per_replica: float
     name: str = "in flight / target"
-    behaviour: Behaviour = Behaviour(up_pods=4, up_percent=100, tolerance=0.1)
+    behaviour: Behaviour = PLAIN
 
     def wanted(self, now: float, seen: Seen, current: int) -> float:
         return (seen.samples.last.running + seen.samples.last.waiting) / self.per_replica
@@ -136,14 +145,15 @@ class SloAware:
     up: float = 0.55
     down: float = 0.40
     name: str = "llm-d slo-aware"
-    behaviour: Behaviour = Behaviour(
-        up_window=30, up_pods=4, up_percent=100, up_period=60, down_window=180, down_pods=1, down_percent=0, down_period=120
-    )
+    behaviour: Behaviour = _SLO_AWARE
     predicts: bool = True
+    """The latencies that the endpoint picker predicts for arriving requests; else those of the ones that have ended."""
+    bias: float = 1.0
     _signals: deque[float] = field(default_factory=lambda: deque(maxlen=3))  # 45 s
 
     def wanted(self, now: float, seen: Seen, current: int) -> float:
-        ttft, tpot = seen.ttft.quantile(now, 0.9), seen.tpot.quantile(now, 0.9)
+        scraped = seen.samples.last.time
+        ttft, tpot = seen.ttft.quantile(scraped, 0.9), seen.tpot.quantile(scraped, 0.9)
         latest = max((ttft or 0.0) / seen.objective.ttft, (tpot or 0.0) / seen.objective.tpot)
         self._signals.append(min(latest, 2.0))
         signal = sum(self._signals) / len(self._signals)
@@ -164,7 +174,7 @@ class TokenAware:
     kv: float = 0.8
     seconds: float = 1.5
     name: str = "llm-d token-aware"
-    behaviour: Behaviour = Behaviour(up_pods=1, up_percent=0, up_period=180, down_window=300, down_pods=1, down_percent=0, down_period=300)
+    behaviour: Behaviour = _TOKEN_AWARE
 
     def wanted(self, now: float, seen: Seen, current: int) -> float:
         last = seen.samples.last
@@ -178,7 +188,7 @@ class QueueSize:
 
     per_replica: float = 5.0
     name: str = "queue size (GKE)"
-    behaviour: Behaviour = Behaviour(up_pods=4, up_percent=100, tolerance=0.1)
+    behaviour: Behaviour = PLAIN
 
     def wanted(self, now: float, seen: Seen, current: int) -> float:
         return seen.samples.last.waiting / self.per_replica
@@ -193,7 +203,7 @@ class Utilization:
     idle: float
     busy: float
     """Usage of a replica that does nothing, and of one that always has a step to do."""
-    behaviour: Behaviour = Behaviour(up_pods=4, up_percent=100, tolerance=0.1)
+    behaviour: Behaviour = PLAIN
 
     def wanted(self, now: float, seen: Seen, current: int) -> float:
         ready = seen.samples.last.ready
@@ -203,13 +213,13 @@ class Utilization:
 
 @dataclass
 class HourlyCost:
-    """The guide's cloud_provider_cost_per_hour with averageValue 2.0: the sum over replicas, so that each replica asks for more or fewer."""
+    """cloud_provider_cost_per_hour with averageValue 2.0: a sum over the replicas, so that each of them asks for more or for fewer."""
 
     usd: float
     """An hour of a replica."""
     target: float = 2.0
     name: str = "cost per hour"
-    behaviour: Behaviour = Behaviour(up_pods=4, up_percent=100, tolerance=0.1)
+    behaviour: Behaviour = PLAIN
 
     def wanted(self, now: float, seen: Seen, current: int) -> float:
         return current * self.usd / self.target

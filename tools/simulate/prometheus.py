@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
 
@@ -79,12 +80,13 @@ class Histogram:
         seen = self._seen
         while seen and seen[0][0] < now - 60:
             seen.popleft()
-        if not seen:
-            return None
         counts = [0] * (len(self._edges) + 1)
-        for _, value in seen:
-            counts[next((i for i, edge in enumerate(self._edges) if value <= edge), len(self._edges))] += 1
-        wanted, below = q * len(seen), 0
+        for at, value in seen:
+            if at <= now:
+                counts[bisect_left(self._edges, value)] += 1
+        if not any(counts):
+            return None
+        wanted, below = q * sum(counts), 0
         for index, count in enumerate(counts):
             if below + count >= wanted:
                 if index == len(self._edges):

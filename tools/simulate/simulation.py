@@ -62,6 +62,9 @@ class Outcome:
     def average_replicas(self) -> float:
         return self.total_replica_hours * 3600 / self.seconds
 
+    def starved(self, ceiling: int) -> bool:
+        return any(one.wanted > ceiling for one in self.moments)
+
     def attained(self, within: Callable[[float], bool] = lambda _: True) -> float:
         """Share of requests within both objectives. `within` selects by the time of arrival."""
         good = total = 0
@@ -86,7 +89,8 @@ class Simulation:
         self._seen = Seen(objective)
         self._hpa = Hpa(law.behaviour, site.floor, site.ceiling)
         self._begin = site.floor if begin is None else begin
-        self._predicts = getattr(law, "predicts", None)
+        self._predicts: bool | None = getattr(law, "predicts", None)
+        self._bias: float = getattr(law, "bias", 1.0)
         self._requests = self._prompts = self._pending = 0
         self.outcome = Outcome(objective, trace.seconds)
 
@@ -153,16 +157,17 @@ class Simulation:
         self.outcome.tpot.append(tpot)
 
     def _predict(self, now: float, request: Request) -> None:
-        """What llm-d's predictor would say of the replica with the fewest requests, were it exact on average."""
+        """What llm-d's predictor would say of the replica with the fewest requests: exact on average but for its bias."""
         if not self._fleet.routable:
             return
         engine = min((one.engine for one in self._fleet.routable), key=lambda one: one.in_flight)
-        times, running = self._site.times, engine.in_flight + 1
-        context = request.prompt + request.output / 2
-        step = times.decode(running) + running * times.context(context)
+        times, running, last = self._site.times, engine.in_flight + 1, self._seen.samples.last
+        output = last.finished_output_tokens / last.finished if last.finished else request.output
+        step = times.decode(running) + running * times.context(request.prompt + output / 2)
         prompt = times.prompt_step + times.prompt(request.prompt) - times.prompt(0)
-        self._seen.tpot.observe(now, step + running * prompt / request.output)
-        self._seen.ttft.observe(now, step + prompt + engine.uncached_tokens_waiting / max(1, request.prompt) * prompt)
+        queue = engine.uncached_tokens_waiting / max(1, request.prompt) * prompt
+        self._seen.tpot.observe(now, self._bias * (step + running * prompt / output))
+        self._seen.ttft.observe(now, self._bias * (step + prompt + queue))
 
     def _scrape(self, now: float) -> None:
         fleet = self._fleet

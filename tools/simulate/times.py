@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from planning.performance import Performance
 
@@ -29,6 +30,20 @@ class Table:
         return low + (edges[index + 1] - low) * (tokens / _CELL - index)
 
 
+class Numbers:
+    """A function of a whole number, evaluated once each."""
+
+    def __init__(self, function: Seconds) -> None:
+        self._function = function
+        self._known: dict[float, float] = {}
+
+    def __call__(self, number: float) -> float:
+        found = self._known.get(number)
+        if found is None:
+            found = self._known[number] = self._function(number)
+        return found
+
+
 @dataclass(frozen=True)
 class StepTimes:
     """Seconds of a step are decode(sequences) + sequences * context(mean tokens of context), and, where prompts are read in it,
@@ -44,28 +59,32 @@ class StepTimes:
 
 def planned_times(performance: Performance, sequences: float, slower: float = 1.0) -> StepTimes:
     """Of a replica. `sequences`: at about which the prompts are read. `slower`: how many times longer everything takes than planned."""
-    ranks, scale = performance.work.data * performance.work.pipeline, slower / performance.scale
-    none, base = performance.step(0, 0), performance.constants.prompt_layer * performance.work.layers
-    alone = performance.step(1, 0)
+    engines, scale = performance.work.data * performance.work.pipeline, slower / performance.scale
+    base = performance.constants.prompt_layer * performance.work.layers
     return StepTimes(
-        decode=_by_number(lambda n: performance.step(n / ranks, 0) * scale if n else none * scale),
-        context=Table(lambda tokens: (performance.step(1, tokens) - alone) * scale / ranks),
-        prompt=Table(lambda tokens: (performance.prompt(tokens, sequences / ranks) - base) * scale / ranks),
-        prompt_step=base * scale / ranks,
+        decode=Numbers(partial(_decode, performance, engines, scale)),
+        context=Table(partial(_context, performance, scale / engines)),
+        prompt=Table(partial(_prompt, performance, sequences / engines, scale / engines)),
+        prompt_step=base * scale / engines,
         request=performance.constants.prompt,
     )
 
 
+def _decode(performance: Performance, engines: int, scale: float, sequences: float) -> float:
+    return performance.step(sequences / engines, 0) * scale
+
+
+def _context(performance: Performance, scale: float, tokens: float) -> float:
+    return (performance.step(1, tokens) - performance.step(1, 0)) * scale
+
+
+def _prompt(performance: Performance, sequences: float, scale: float, tokens: float) -> float:
+    return performance.prompt(tokens, sequences) * scale
+
+
 def linear_times(step: float, sequence: float, context: float, prompt_token: float) -> StepTimes:
-    return StepTimes(lambda n: step + n * sequence, lambda tokens: tokens * context, lambda tokens: tokens * prompt_token, 0.0)
+    return StepTimes(Numbers(partial(_line, step, sequence)), partial(_line, 0.0, context), partial(_line, 0.0, prompt_token), 0.0)
 
 
-def _by_number(function: Seconds) -> Seconds:
-    known: dict[float, float] = {}
-
-    def decode(sequences: float) -> float:
-        if sequences not in known:
-            known[sequences] = function(sequences)
-        return known[sequences]
-
-    return decode
+def _line(base: float, slope: float, number: float) -> float:
+    return base + slope * number

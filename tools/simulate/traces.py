@@ -91,10 +91,16 @@ def poisson(name: str, rate: Rate, seconds: float, seed: int = 0, lengths: list[
             rows.append((now, *(draw.choice(lengths) if lengths else _lengths(draw))))
 
 
-def _lengths(draw: random.Random) -> tuple[int, int]:
+def _lengths(draw: random.Random, prompt: float = _PROMPT, output: float = _OUTPUT) -> tuple[int, int]:
     centre = _SIGMA * _SIGMA / 2
-    prompt, output = (draw.lognormvariate(math.log(mean) - centre, _SIGMA) for mean in (_PROMPT, _OUTPUT))
+    prompt, output = (draw.lognormvariate(math.log(mean) - centre, _SIGMA) for mean in (prompt, output))
     return min(6000, max(8, int(prompt))), min(1500, max(2, int(output)))
+
+
+def lognormal(prompt: float, output: float, seed: int = 0, number: int = 5000) -> list[tuple[int, int]]:
+    """Lengths with about these means."""
+    draw = random.Random(seed)  # noqa: S311 - a simulation
+    return [_lengths(draw, prompt, output) for _ in range(number)]
 
 
 def lengths_of(trace: Trace) -> list[tuple[int, int]]:
