@@ -29,7 +29,9 @@ def client_budgets(client: Client) -> tuple[ClientBudget, ...]:
     """Those that the client has, the longest window first."""
     found = []
     if client.monthly_usd is not None:
-        found.append(ClientBudget("monthly_usd", "cost", "month", math.ceil(client.monthly_usd / USD_UNIT - 1e-6)))
+        units = math.ceil(client.monthly_usd / USD_UNIT - 1e-6)
+        # Envoy's answer names the budget that is used up by its limit alone: two of the same window need two limits.
+        found.append(ClientBudget("monthly_usd", "cost", "month", units + (units == client.monthly_tokens)))
     if client.monthly_tokens is not None:
         found.append(ClientBudget("monthly_tokens", "tokens", "month", client.monthly_tokens))
     if client.tokens_per_minute is not None:
