@@ -49,12 +49,13 @@ def plan_of(
         | {"servedNames": list(one.names), "affinity": dict(one.affinity), "scaling": {"floor": 1, "ceiling": max(1, one.replicas)}}
         for name, one in models.items()
     }
-    section = {"authentication": "api-key", "clients": dict(clients)} | gateway
+    price = {"promptUsdPerMillion": PRICES.prompt, "completionUsdPerMillion": PRICES.completion}
+    section = {"authentication": "api-key", "clients": dict(clients), "tokenPrices": dict.fromkeys(models, price)} | gateway
     secrets = {"clientKeys": {key: {"secure": "given"} for key in clients}} if section["authentication"] == "api-key" else {}
     changes = {"models": None} | {f"models.{name}": one for name, one in entries.items()} | _sections(section, secrets)
     settings = stacks.settings(changes | ({"platform.tracing": dict(tracing)} if tracing else {}))
     in_flight = {name: one.requests_a_replica for name, one in models.items()}
-    plan = plan_gateway(settings, in_flight, dict.fromkeys(models, MAX_MODEL_LEN), dict.fromkeys(models, PRICES))
+    plan = plan_gateway(settings, in_flight, dict.fromkeys(models, MAX_MODEL_LEN), {})
     assert plan
     return plan
 
