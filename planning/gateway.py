@@ -16,6 +16,8 @@ from config.gateway import ANONYMOUS, Client, Gateway
 from config.models import Affinity
 from config.platform import Tracing
 from config.settings import Settings
+from planning.client_budgets import ClientBudget, client_budgets
+from planning.cost import TokenUsd
 from planning.machines import allocatable_cpu, allocatable_memory_gib
 
 # Envoy's circuit breaker (max_requests), as a multiple of the requests that all model servers accept. Their own limit
@@ -45,6 +47,8 @@ class RoutedModel:
     affinity: Affinity
     max_model_len: int
     """Most tokens of a prompt and its completion together."""
+    price: TokenUsd | None = None
+    """What its tokens cost clients with a budget in dollars."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class RoutedClient:
     """Models that the client may use."""
     default_model: str | None
     """Served name of the model for requests without a `model` field."""
+    budgets: tuple[ClientBudget, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,12 @@ class GatewayPlan:
     clients: dict[str, RoutedClient]
     settings: Gateway
     tracing: Tracing | None = None
+
+    @property
+    def budgets(self) -> tuple[ClientBudget, ...]:
+        """One of each kind that any client has; none: nothing has to be counted over all replicas."""
+        kinds = {budget.name: budget for client in self.clients.values() for budget in client.budgets}
+        return tuple(kinds.values())
 
     @property
     def max_heap_bytes(self) -> int:
@@ -87,7 +98,9 @@ class GatewayPlan:
         return self.settings.max_body_mib * 1024**2
 
 
-def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int], max_model_len: Mapping[str, int]) -> GatewayPlan | None:
+def plan_gateway(
+    settings: Settings, most_in_flight: Mapping[str, int], max_model_len: Mapping[str, int], prices: Mapping[str, TokenUsd]
+) -> GatewayPlan | None:
     """None without `gateway`. `most_in_flight`: running and waiting requests that one replica of each model accepts."""
     gateway = settings.gateway
     if gateway is None:
@@ -99,6 +112,7 @@ def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int], max_mode
             max_requests=max(1, int(most_in_flight[name] * model.scaling.ceiling * BREAKER_MARGIN)),
             affinity=model.affinity,
             max_model_len=max_model_len[name],
+            price=prices.get(name),
         )
         for name, model in settings.models.items()
     }
@@ -116,6 +130,7 @@ def _client(name: str, client: Client, models: Mapping[str, RoutedModel]) -> Rou
         concurrent_requests=client.concurrent_requests,
         models=tuple(client.models or models),
         default_model=models[client.default_model].names[0] if client.default_model else None,
+        budgets=client_budgets(client),
     )
 
 

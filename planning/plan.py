@@ -17,6 +17,7 @@ from planning.adapters import adapter_problems
 from planning.batches import EngineLimits, batch_problems
 from planning.burst_budget import BurstBudget, floor_problems, hourly_problems, plan_bursts
 from planning.capacity import CapacityPlan, plan_capacity, plan_performance, slo_problems, slo_warnings
+from planning.client_budgets import token_price_problems, token_prices
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain, drain_warnings
 from planning.engine_options import EngineOptions, engine_options, flag_path, served
@@ -149,6 +150,7 @@ def make_plan(settings: Settings) -> Plan:
     paid = plan_bursts(settings.budget, costs, pool_plans, placed)
     problems += floor_problems(paid, settings.budget)
     over_budget = [*cost.budget_problems(costs, settings.budget), *hourly_problems(paid, settings.budget, placed)]
+    problems += token_price_problems(settings, costs)
     unpriced = [*cost.price_problems(costs, settings)]
     if settings.budget.on_exceed == "fail":
         problems += over_budget + (unpriced if settings.budget.monthly_usd is not None else [])
@@ -159,7 +161,8 @@ def make_plan(settings: Settings) -> Plan:
     }
     in_order = {name: models[name] for name in settings.models}
     in_flight = {name: one.capacity.most_in_flight for name, one in models.items()}
-    gateway = plan_gateway(settings, in_flight, {name: one.memory.max_model_len for name, one in models.items()})
+    lengths = {name: one.memory.max_model_len for name, one in models.items()}
+    gateway = plan_gateway(settings, in_flight, lengths, token_prices(settings, costs))
     plan = Plan(pool_plans, in_order, gateway, plan_monitoring(settings, pool_plans), costs, paid, ())
     warnings = [*_warnings(settings, plan, placed, sized), *over_budget, *unpriced]
     return replace(plan, warnings=tuple(sorted(set(warnings))))

@@ -27,6 +27,7 @@ from components.gateway.envoy.clusters import Backend
 from components.gateway.envoy.routes import ModelRoute
 from components.gateway.isolation import network_policies
 from components.gateway.pod import LABELS, NAME
+from components.gateway.rate_limits import RateLimits, RateLimitsArgs
 from components.images import image_reference
 from components.naming import API_PORT as MODEL_PORT
 from components.naming import GATEWAY_NAMESPACE, MANAGED, model_host
@@ -227,7 +228,12 @@ def create_gateway(
         scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if monitoring else None,
         monitoring=monitoring,
     )
-    return Gateway(NAME, args, opts=opts)
+    if not plan.budgets:
+        return Gateway(NAME, args, opts=opts)
+    images = {name: image_reference(settings, catalog.image(name).reference) for name in ("ratelimit", "redis")}
+    counted = RateLimits("rate-limits", RateLimitsArgs(plan, settings.cluster, images["ratelimit"], images["redis"]), opts=opts)
+    # The gateway after it, so that its first request is already counted.
+    return Gateway(NAME, args, opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[counted])))
 
 
 def _api_keys(keys: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ import openai
 
 from components.gateway.envoy.clusters import Backend
 from components.gateway.envoy.routes import ModelRoute
+from planning.cost import TokenUsd
 from planning.gateway import GatewayPlan, plan_gateway
 from tests import stacks
 from tools.demo.local_gateway import LocalGateway
@@ -35,10 +36,13 @@ class Served:
     server: Mapping[str, Any] = field(default_factory=dict)
 
 
+PRICES = TokenUsd(prompt=3.0, completion=12.5)
+
+
 def plan_of(
     models: Mapping[str, Served], clients: Mapping[str, Any], tracing: Mapping[str, Any] | None = None, **gateway: Any
 ) -> GatewayPlan:
-    """The gateway plan of a stack with these models and clients."""
+    """The gateway plan of a stack with these models and clients. All models have PRICES."""
     entry = stacks.BASE["vllm-platform:models"]["qwen3-8b"]
     entries = {
         name: entry
@@ -49,7 +53,8 @@ def plan_of(
     secrets = {"clientKeys": {key: {"secure": "given"} for key in clients}} if section["authentication"] == "api-key" else {}
     changes = {"models": None} | {f"models.{name}": one for name, one in entries.items()} | _sections(section, secrets)
     settings = stacks.settings(changes | ({"platform.tracing": dict(tracing)} if tracing else {}))
-    plan = plan_gateway(settings, {name: one.requests_a_replica for name, one in models.items()}, dict.fromkeys(models, MAX_MODEL_LEN))
+    in_flight = {name: one.requests_a_replica for name, one in models.items()}
+    plan = plan_gateway(settings, in_flight, dict.fromkeys(models, MAX_MODEL_LEN), dict.fromkeys(models, PRICES))
     assert plan
     return plan
 
@@ -131,6 +136,7 @@ def running(
     *,
     tls: Path | None = None,
     tracing: Mapping[str, Any] | None = None,
+    rate_limits: int | None = None,
     **section: Any,
 ) -> Generator[Platform]:
     """The platform of these models and clients. `section`: further settings of `gateway`, `tracing` of `platform`, as in YAML."""
@@ -145,7 +151,7 @@ def running(
         replicas = {name: [next(ready) for _ in range(one.replicas)] for name, one in models.items()}
         routes = [ModelRoute(plan.models[name], [Backend("blue", addresses(of))]) for name, of in replicas.items()]
         keys = {client: key_of(client) for client in clients}
-        with LocalGateway(plan, routes, keys, tls_folder=tls) as gateway:
+        with LocalGateway(plan, routes, keys, tls_folder=tls, rate_limits=rate_limits) as gateway:
             platform = Platform(gateway, replicas, servers)
             platform.wait_until_healthy()
             yield platform

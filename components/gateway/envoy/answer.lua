@@ -3,12 +3,13 @@
 local USAGE, LONGEST_USAGE = '"usage"', 1024
 
 local function remember(handle, usage, key, pattern, other_pattern)
-  local count = usage:match(pattern) or usage:match(other_pattern)
-  if count then handle:streamInfo():dynamicMetadata():set("tokens", key, tonumber(count)) end
+  local count = tonumber(usage:match(pattern) or usage:match(other_pattern))
+  if count then handle:streamInfo():dynamicMetadata():set("tokens", key, count) end
+  return count
 end
 
 local function count_tokens(handle)
-  local rest = ""
+  local rest, bill = "", CLIENT_BUDGETS and new_bill(handle)
   for chunk in handle:bodyChunks() do
     local text = rest .. chunk:getBytes(0, chunk:length())
     rest = text:sub(1 - #USAGE)
@@ -16,8 +17,9 @@ local function count_tokens(handle)
     while start do
       local usage = text:match("^:%s*(%b{})", stop + 1)
       if usage then
-        remember(handle, usage, "prompt", '"prompt_tokens":%s*(%d+)', '"input_tokens":%s*(%d+)')
-        remember(handle, usage, "completion", '"completion_tokens":%s*(%d+)', '"output_tokens":%s*(%d+)')
+        local prompt = remember(handle, usage, "prompt", '"prompt_tokens":%s*(%d+)', '"input_tokens":%s*(%d+)')
+        local completion = remember(handle, usage, "completion", '"completion_tokens":%s*(%d+)', '"output_tokens":%s*(%d+)')
+        if bill then charge(handle, bill, prompt, completion) end
       elseif #text - start < LONGEST_USAGE and (text:find("^:?%s*$", stop + 1) or text:find("^:%s*{", stop + 1)) then
         rest = text:sub(start)
       end
@@ -38,7 +40,7 @@ function envoy_on_response(handle)
     -- A model server does not know the client's scheme and host, so the redirect keeps only the path.
     local location = headers:get("location")
     if location then headers:replace("location", (location:gsub("^https?://[^/]*", ""))) end
-  elseif status == "429" and headers:get("x-ratelimit-remaining") == "0" then
+  elseif status == "429" and headers:get("x-ratelimit-remaining") == "0" and headers:get("x-budget") == nil then
     -- Retry-After of a client over its rate: the time until its next request is allowed.
     headers:replace("retry-after", headers:get("x-ratelimit-reset"))
   end

@@ -12,6 +12,7 @@ from typing import Any
 
 from components.gateway.envoy import cors
 from components.gateway.envoy.api_keys import CLIENT_HEADER
+from components.gateway.envoy.budgets import price_metadata
 from components.gateway.envoy.clients import DEFAULT_MODEL_HEADER
 from components.gateway.envoy.clusters import Backend, cluster_name
 from components.gateway.envoy.messages import Message, discovery, extension, header_input, header_is, seconds, typed
@@ -78,7 +79,7 @@ def _model_route(plan: GatewayPlan, route: ModelRoute, name: str) -> Message:
         action["hash_policy"] = [{"header": {"header_name": route.model.affinity.header}}]
     elif route.model.affinity.by == "prefix":
         action["hash_policy"] = [{"filter_state": {"key": PREFIX_STATE}}]
-    return _route(name, route=action, **_allowed(plan, route.model))
+    return _route(name, route=action, **_allowed(plan, route.model), **price_metadata(route.model))
 
 
 def _allowed(plan: GatewayPlan, model: RoutedModel) -> Message:
