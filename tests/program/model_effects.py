@@ -46,6 +46,13 @@ EFFECTS = {
         2, ("Deployment spec.replicas=2", "NodePool autoscaling.totalMinNodeCount=2", "outputs models.qwen3-8b.replicas.floor=2")
     ),
     f"{SCALING}.ceiling": Effect(4, ("outputs models.qwen3-8b.replicas.ceiling=4", "plan cost.total.ceiling")),
+    f"{SCALING}.scaleToZero": Effect(
+        True, ("ScaledObject spec.minReplicaCount=0", "plan gateway.models.qwen3-8b.wakes_in_seconds", "Secret stringData.models.json"),
+        {"models.qwen3-8b.scaling": {"floor": 0, "ceiling": 3}},
+    ),
+    f"{SCALING}.sleepAfterSeconds": Effect(
+        1800, ("PrometheusRule spec.groups.rules.expr",), {"models.qwen3-8b.scaling": {"floor": 0, "ceiling": 3, "scaleToZero": True}}
+    ),
     f"{SCALING}.burst": Effect(
         "on-demand", ("-Deployment spec.template.spec.tolerations.key=cloud.google.com/gke-spot", "plan cost.total.ceiling")
     ),
