@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from config import catalog
 from config.cluster import GkeCluster
@@ -80,6 +80,10 @@ class GatewayPlan:
         """One of each kind that any client has; none: nothing has to be counted over all replicas."""
         kinds = {budget.name: budget for client in self.clients.values() for budget in client.budgets}
         return tuple(kinds.values())
+
+    def without_budgets(self) -> GatewayPlan:
+        """The same where nothing counts tokens."""
+        return replace(self, clients={name: replace(client, budgets=()) for name, client in self.clients.items()})
 
     @property
     def max_heap_bytes(self) -> int:

@@ -228,12 +228,15 @@ def create_gateway(
         scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if monitoring else None,
         monitoring=monitoring,
     )
-    if not plan.budgets:
-        return Gateway(NAME, args, opts=opts)
+    if plan.budgets:
+        _rate_limits(settings, plan, opts)
+    return Gateway(NAME, args, opts=opts)
+
+
+def _rate_limits(settings: Settings, plan: GatewayPlan, opts: pulumi.ResourceOptions) -> None:
+    """Beside the gateway, which serves without it: a Redis that does not start must not hold back a key that is withdrawn."""
     images = {name: image_reference(settings, catalog.image(name).reference) for name in ("ratelimit", "redis")}
-    counted = RateLimits("rate-limits", RateLimitsArgs(plan, settings.cluster, images["ratelimit"], images["redis"]), opts=opts)
-    # The gateway after it, so that its first request is already counted.
-    return Gateway(NAME, args, opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[counted])))
+    RateLimits("rate-limits", RateLimitsArgs(plan, settings.cluster, images["ratelimit"], images["redis"]), opts=opts)
 
 
 def _api_keys(keys: Mapping[str, str]) -> str:

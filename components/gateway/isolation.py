@@ -1,5 +1,6 @@
-"""NetworkPolicies of the gateway: ingress from its clients, egress to DNS, model servers, the
-rate limit service and the trace collector. All else is denied."""
+"""NetworkPolicies of the gateway: ingress from its clients, egress to DNS, model servers, the rate limit service and the trace collector.
+All else is denied.
+"""
 
 from __future__ import annotations
 

@@ -59,6 +59,7 @@ def _alerts(settings: Settings, plan: Plan) -> list[Group]:
         "spot": gpus.spot() if any(one.pool.spot for one in plan.pools.values()) else [],
         "scaling": _scaling_alerts(plan),
         "gateway": [*(gateway.gateway() if plan.gateway else []), *(gateway.certificates() if certificate else [])],
+        "client-budgets": _client_budgets(plan),
         "budget": budget.budget() if priced else [],
         "monitoring": prometheus.monitoring(),
     }
@@ -70,6 +71,12 @@ def _scaling_alerts(plan: Plan) -> list[Alert]:
         return []
     spot = any(one.pool.spot for one in plan.pools.values())
     return scaling_alerts.scaling(spot=spot, hourly_budget=any(spending.is_limited(plan, model) for model in plan.models))
+
+
+def _client_budgets(plan: Plan) -> list[Alert]:
+    if plan.gateway is None or not plan.gateway.budgets:
+        return []
+    return gateway.client_budgets(requests_pass=plan.gateway.settings.budgets.when_unavailable == "allow")
 
 
 def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:

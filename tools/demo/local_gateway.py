@@ -62,11 +62,11 @@ class LocalGateway:
         log_line: Callable[[str], None] | None = None,
         log_flush_milliseconds: int = QUICK_FLUSH_MILLISECONDS,
     ) -> None:
-        self.plan, self.routes, self.keys = plan, routes, keys
+        self.plan, self.routes, self.keys = plan if rate_limits else plan.without_budgets(), routes, keys
         self._scratch = tempfile.TemporaryDirectory(prefix="gateway-")
         self.folder = Path(self._scratch.name)
-        api_port, self.operations_port, self.admin_port, nobody = free_ports(4)
-        self._rate_limits = rate_limits or nobody
+        api_port, self.operations_port, self.admin_port = free_ports(3)
+        self._rate_limits = rate_limits or 0
         self.port = port or api_port
         self._tls_folder = tls_folder
         self._log_flush_milliseconds = log_flush_milliseconds

@@ -79,9 +79,9 @@ def clusters(plan: GatewayPlan, service: tuple[str, int]) -> list[Message]:
     ]
 
 
-def price_metadata(model: RoutedModel) -> Message:
-    """Metadata of a model's route, from which answer.lua takes what a token costs, in USD_UNIT."""
-    if model.price is None:
+def price_metadata(plan: GatewayPlan, model: RoutedModel) -> Message:
+    """Metadata of a model's route, from which bill.lua takes what a token costs, in USD_UNIT; none where no client has a budget in it."""
+    if model.price is None or all(budget.counts == "tokens" for budget in plan.budgets):
         return {}
     per_token = {"prompt": model.price.prompt / 1e6 / USD_UNIT, "completion": model.price.completion / 1e6 / USD_UNIT}
     return {"metadata": {"filter_metadata": {"answer": per_token}}}

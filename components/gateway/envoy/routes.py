@@ -80,7 +80,7 @@ def _model_route(plan: GatewayPlan, route: ModelRoute, name: str) -> Message:
         action["hash_policy"] = [{"header": {"header_name": route.model.affinity.header}}]
     elif route.model.affinity.by == "prefix":
         action["hash_policy"] = [{"filter_state": {"key": PREFIX_STATE}}]
-    return _route(name, route=action, **_allowed(plan, route.model), **price_metadata(route.model))
+    return _route(name, route=action, **_allowed(plan, route.model), **price_metadata(plan, route.model))
 
 
 def _waking(action: Message, model: RoutedModel) -> Message:

@@ -31,7 +31,7 @@ def request(plan: GatewayPlan) -> Message:
 def answer(plan: GatewayPlan) -> Message:
     """Must precede the filters whose local replies it completes: responses pass the filters in reverse order."""
     constants = {"RETRY_AFTER": str(RETRY_AFTER_SECONDS), "CLIENT_BUDGETS": bool(plan.budgets)}
-    return _lua("answer", constants, "bill.lua", "answer.lua")
+    return _lua("answer", constants, *(["bill.lua"] if plan.budgets else []), "answer.lua")
 
 
 def budget() -> Message:
