@@ -28,6 +28,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicyPeerArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.gateway.envoy import budgets
+from components.gateway.envoy.clusters import DNS_REFRESH_SECONDS
 from components.isolation import DEFAULT_DENY, dns_policy, namespace_named, tcp
 from components.naming import GATEWAY_NAMESPACE, MANAGED, RATE_LIMITS_NAMESPACE
 from config.cluster import Cluster
@@ -208,6 +209,8 @@ def _service_pod(image: str) -> PodSpecArgsDict:
         "volume_mounts": [{"name": "limits", "mount_path": _LIMITS_FOLDER, "read_only": True}],
         "readiness_probe": health,
         "liveness_probe": {**health, "failure_threshold": 6},
+        # Envoy still asks a pod that leaves until it has resolved the Service's name again.
+        "lifecycle": {"pre_stop": {"sleep": {"seconds": 2 * DNS_REFRESH_SECONDS}}},
         "termination_message_policy": "FallbackToLogsOnError",
     }
     spread: TopologySpreadConstraintArgsDict = {
