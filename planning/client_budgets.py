@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from config.errors import Problem
 from config.gateway import USD_UNIT, Client
 from config.settings import Settings
-from planning.cost import CostPlan, TokenUsd
+from planning.cost import ModelCost, TokenUsd
 
 # Of the service: windows are aligned to 1970, and a month has 30 days.
 WINDOW_SECONDS = {"minute": 60, "month": 30 * 86_400}
@@ -37,18 +37,18 @@ def client_budgets(client: Client) -> tuple[ClientBudget, ...]:
     return tuple(found)
 
 
-def token_prices(settings: Settings, cost: CostPlan) -> dict[str, TokenUsd]:
+def token_prices(settings: Settings, costs: Mapping[str, ModelCost]) -> dict[str, TokenUsd]:
     """By model: the gateway's own, else the plan's; a model that has neither is left out."""
     own = settings.gateway.token_prices if settings.gateway else {}
     given = {name: TokenUsd(one.prompt_usd_per_million, one.completion_usd_per_million) for name, one in own.items()}
-    return {name: planned for name, model in cost.models.items() if (planned := model.tokens)} | given
+    return {name: planned for name, model in costs.items() if (planned := model.tokens)} | given
 
 
-def token_price_problems(settings: Settings, cost: CostPlan) -> Iterator[Problem]:
+def token_price_problems(settings: Settings, costs: Mapping[str, ModelCost]) -> Iterator[Problem]:
     """A client with a budget in dollars that may use a model whose tokens have no price."""
-    prices = token_prices(settings, cost)
+    prices = token_prices(settings, costs)
     for name, client in settings.gateway.clients.items() if settings.gateway else ():
-        unpriced = [model for model in client.models or cost.models if model in cost.models and model not in prices]
+        unpriced = [model for model in client.models or costs if model in costs and model not in prices]
         if client.monthly_usd is None or not unpriced:
             continue
         message = f"nothing is planned of what tokens of {', '.join(unpriced)} cost, so they would cost nothing of the budget"

@@ -16,8 +16,8 @@ from config.gateway import ANONYMOUS, Client, Gateway
 from config.models import Affinity
 from config.platform import Tracing
 from config.settings import Settings
-from planning.client_budgets import ClientBudget, client_budgets
-from planning.cost import TokenUsd
+from planning.client_budgets import ClientBudget, client_budgets, token_price_problems, token_prices
+from planning.cost import ModelCost, TokenUsd
 from planning.machines import allocatable_cpu, allocatable_memory_gib
 
 # Envoy's circuit breaker (max_requests), as a multiple of the requests that all model servers accept. Their own limit
@@ -108,13 +108,14 @@ def plan_gateway(
     settings: Settings,
     most_in_flight: Mapping[str, int],
     max_model_len: Mapping[str, int],
-    prices: Mapping[str, TokenUsd],
+    costs: Mapping[str, ModelCost],
     start_seconds: Mapping[str, float],
 ) -> GatewayPlan | None:
     """None without `gateway`. `most_in_flight`: running and waiting requests that one replica of each model accepts."""
     gateway = settings.gateway
     if gateway is None:
         return None
+    prices = token_prices(settings, costs)
     models = {
         name: RoutedModel(
             name=name,
@@ -150,11 +151,12 @@ def _body_memory_bytes(gateway: Gateway) -> int:
     return int((heap * BODIES_SHARE - IDLE_MIB * 1024**2) / gateway.cpu)
 
 
-def gateway_problems(settings: Settings) -> Iterator[Problem]:
-    """A gateway pod whose memory cannot hold the largest requests, or that fits no system node."""
+def gateway_problems(settings: Settings, costs: Mapping[str, ModelCost]) -> Iterator[Problem]:
+    """A gateway pod whose memory cannot hold the largest requests, or that fits no system node; budgets in dollars without prices."""
     gateway = settings.gateway
     if gateway is None:
         return
+    yield from token_price_problems(settings, costs)
     least = gateway.max_body_mib * BODY_COPIES * LEAST_LARGE_BODIES
     if _body_memory_bytes(gateway) < least * 1024**2:
         needed = (least * gateway.cpu + IDLE_MIB) / BODIES_SHARE / HEAP_SHARE / 1024

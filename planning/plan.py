@@ -17,7 +17,6 @@ from planning.adapters import adapter_problems
 from planning.batches import EngineLimits, batch_problems
 from planning.burst_budget import BurstBudget, floor_problems, hourly_problems, plan_bursts
 from planning.capacity import CapacityPlan, plan_capacity, plan_performance, slo_problems, slo_warnings
-from planning.client_budgets import token_price_problems, token_prices
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain, drain_warnings
 from planning.engine_options import EngineOptions, engine_options, flag_path, served
@@ -147,7 +146,7 @@ def make_plan(settings: Settings) -> Plan:
         problems += zones.pods_per_node_problems(settings, pool_plan.pool, counts)
     costs = plan_cost(settings, pool_plans, placed, {name: one.capacity for name, one in sized.items()})
     paid = plan_bursts(settings.budget, costs, pool_plans, placed)
-    problems += [*gateway_problems(settings), *floor_problems(paid, settings.budget), *token_price_problems(settings, costs)]
+    problems += [*gateway_problems(settings, costs.models), *floor_problems(paid, settings.budget)]
     over_budget = [*cost.budget_problems(costs, settings.budget), *hourly_problems(paid, settings.budget, placed)]
     unpriced = [*cost.price_problems(costs, settings)]
     if settings.budget.on_exceed == "fail":
@@ -159,7 +158,7 @@ def make_plan(settings: Settings) -> Plan:
     in_flight = {name: one.capacity.most_in_flight for name, one in models.items()}
     lengths = {name: one.memory.max_model_len for name, one in models.items()}
     starts = {name: one.startup.expected for name, one in models.items()}
-    gateway = plan_gateway(settings, in_flight, lengths, token_prices(settings, costs), starts)
+    gateway = plan_gateway(settings, in_flight, lengths, costs.models, starts)
     plan = Plan(
         pool_plans, {name: models[name] for name in settings.models}, gateway, plan_monitoring(settings, pool_plans), costs, paid, ()
     )

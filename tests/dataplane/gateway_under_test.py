@@ -50,14 +50,13 @@ def plan_of(
         name: entry | {"servedNames": list(one.names), "affinity": dict(one.affinity), "scaling": _scaling(one)}
         for name, one in models.items()
     }
-    section = {"authentication": "api-key", "clients": dict(clients)} | gateway
+    price = {"promptUsdPerMillion": PRICES.prompt, "completionUsdPerMillion": PRICES.completion}
+    section = {"authentication": "api-key", "clients": dict(clients), "tokenPrices": {name: price for name in models}} | gateway
     secrets = {"clientKeys": {key: {"secure": "given"} for key in clients}} if section["authentication"] == "api-key" else {}
     changes = {"models": None} | {f"models.{name}": one for name, one in entries.items()} | _sections(section, secrets)
     settings = stacks.settings(changes | ({"platform.tracing": dict(tracing)} if tracing else {}))
     in_flight = {name: one.requests_a_replica for name, one in models.items()}
-    plan = plan_gateway(
-        settings, in_flight, dict.fromkeys(models, MAX_MODEL_LEN), dict.fromkeys(models, PRICES), dict.fromkeys(models, START_SECONDS)
-    )
+    plan = plan_gateway(settings, in_flight, dict.fromkeys(models, MAX_MODEL_LEN), {}, dict.fromkeys(models, START_SECONDS))
     assert plan
     return plan
 
