@@ -85,7 +85,7 @@ class Scaling(Section):
     def _sleeps_without_a_floor(self) -> Scaling:
         if self.scale_to_zero and self.floor:
             raise rule(f"scaleToZero, but the floor of {self.floor} never ends", "set scaling.floor to 0, or remove scaleToZero")
-        if not self.scale_to_zero and "sleep_after_seconds" in self.model_fields_set:
+        if not self.scale_to_zero and self.sleep_after_seconds != type(self).model_fields["sleep_after_seconds"].default:
             raise rule("sleepAfterSeconds, but the model never sleeps", "set scaleToZero to true, or remove it")
         return self
 

@@ -51,7 +51,7 @@ def plan_of(
         for name, one in models.items()
     }
     price = {"promptUsdPerMillion": PRICES.prompt, "completionUsdPerMillion": PRICES.completion}
-    section = {"authentication": "api-key", "clients": dict(clients), "tokenPrices": {name: price for name in models}} | gateway
+    section = {"authentication": "api-key", "clients": dict(clients), "tokenPrices": dict.fromkeys(models, price)} | gateway
     secrets = {"clientKeys": {key: {"secure": "given"} for key in clients}} if section["authentication"] == "api-key" else {}
     changes = {"models": None} | {f"models.{name}": one for name, one in entries.items()} | _sections(section, secrets)
     settings = stacks.settings(changes | ({"platform.tracing": dict(tracing)} if tracing else {}))
