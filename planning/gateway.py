@@ -49,6 +49,8 @@ class RoutedModel:
     """Most tokens of a prompt and its completion together."""
     price: TokenUsd | None = None
     """What its tokens cost clients with a budget in dollars."""
+    wakes_in_seconds: float | None = None
+    """Of a model that sleeps: how long it takes until a replica answers."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,11 @@ class GatewayPlan:
 
 
 def plan_gateway(
-    settings: Settings, most_in_flight: Mapping[str, int], max_model_len: Mapping[str, int], costs: Mapping[str, ModelCost]
+    settings: Settings,
+    most_in_flight: Mapping[str, int],
+    max_model_len: Mapping[str, int],
+    costs: Mapping[str, ModelCost],
+    start_seconds: Mapping[str, float],
 ) -> GatewayPlan | None:
     """None without `gateway`. `most_in_flight`: running and waiting requests that one replica of each model accepts."""
     gateway = settings.gateway
@@ -118,6 +124,7 @@ def plan_gateway(
             affinity=model.affinity,
             max_model_len=max_model_len[name],
             price=prices.get(name),
+            wakes_in_seconds=start_seconds[name] if model.scaling.scale_to_zero else None,
         )
         for name, model in settings.models.items()
     }

@@ -89,5 +89,13 @@ def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:
 def _scaling(settings: Settings, plan: Plan, model: str) -> list[Group]:
     if not plan.models[model].autoscaled:
         return []
-    gpu_percent, limited = settings.models[model].scaling.triggers.gpu_percent, spending.is_limited(plan, model)
-    return [scaling.model_scaling(plan.models[model], gateway=plan.gateway is not None, gpu_percent=gpu_percent, budget=limited)]
+    own = settings.models[model].scaling
+    return [
+        scaling.model_scaling(
+            plan.models[model],
+            gateway=plan.gateway is not None,
+            gpu_percent=own.triggers.gpu_percent,
+            budget=spending.is_limited(plan, model),
+            sleep_after=own.sleep_after_seconds if own.scale_to_zero else None,
+        )
+    ]

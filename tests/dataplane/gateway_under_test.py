@@ -34,8 +34,10 @@ class Served:
     requests_a_replica: int = 256
     """Running and waiting requests per replica; Envoy's max_requests is derived from it."""
     server: Mapping[str, Any] = field(default_factory=dict)
+    sleeps: bool = False
 
 
+START_SECONDS = 417.2
 PRICES = TokenUsd(prompt=3.0, completion=12.5)
 
 
@@ -45,8 +47,7 @@ def plan_of(
     """The gateway plan of a stack with these models and clients. All models have PRICES."""
     entry = stacks.BASE["vllm-platform:models"]["qwen3-8b"]
     entries = {
-        name: entry
-        | {"servedNames": list(one.names), "affinity": dict(one.affinity), "scaling": {"floor": 1, "ceiling": max(1, one.replicas)}}
+        name: entry | {"servedNames": list(one.names), "affinity": dict(one.affinity), "scaling": _scaling(one)}
         for name, one in models.items()
     }
     price = {"promptUsdPerMillion": PRICES.prompt, "completionUsdPerMillion": PRICES.completion}
@@ -55,9 +56,13 @@ def plan_of(
     changes = {"models": None} | {f"models.{name}": one for name, one in entries.items()} | _sections(section, secrets)
     settings = stacks.settings(changes | ({"platform.tracing": dict(tracing)} if tracing else {}))
     in_flight = {name: one.requests_a_replica for name, one in models.items()}
-    plan = plan_gateway(settings, in_flight, dict.fromkeys(models, MAX_MODEL_LEN), {})
+    plan = plan_gateway(settings, in_flight, dict.fromkeys(models, MAX_MODEL_LEN), {}, dict.fromkeys(models, START_SECONDS))
     assert plan
     return plan
+
+
+def _scaling(one: Served) -> dict[str, Any]:
+    return {"floor": 0 if one.sleeps else 1, "ceiling": max(1, one.replicas), "scaleToZero": one.sleeps}
 
 
 def _sections(gateway: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, Any]:

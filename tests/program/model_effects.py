@@ -61,6 +61,13 @@ EFFECTS = {
         80, ("ScaledObject spec.triggers.type=memory", "ScaledObject spec.triggers.metadata.value=80")
     ),
     f"{SCALING}.triggers.gpuPercent": Effect(90, ("PrometheusRule spec.groups.rules.labels.reason=gpu",)),
+    f"{SCALING}.scaleToZero": Effect(
+        True, ("ScaledObject spec.minReplicaCount=0", "plan gateway.models.qwen3-8b.wakes_in_seconds", "Secret stringData.models.json"),
+        {"models.qwen3-8b.scaling": {"floor": 0, "ceiling": 3}},
+    ),
+    f"{SCALING}.sleepAfterSeconds": Effect(
+        1800, ("PrometheusRule spec.groups.rules.expr",), {"models.qwen3-8b.scaling": {"floor": 0, "ceiling": 3, "scaleToZero": True}}
+    ),
     f"{SCALING}.burst": Effect(
         "on-demand", ("-Deployment spec.template.spec.tolerations.key=cloud.google.com/gke-spot", "plan cost.total.ceiling")
     ),

@@ -28,11 +28,24 @@ local function count_tokens(handle)
   end
 end
 
+-- The error of a model that sleeps. The header of a local reply (replies.py) says that no replica could be reached.
+local function say_that_it_wakes(handle, headers)
+  local seconds = handle:metadata():get("wakes_in")
+  if seconds == nil then return end
+  headers:replace("retry-after", string.format("%d", seconds))
+  local message = "This model sleeps while nobody uses it. Your request wakes it: try again in about %d seconds."
+  local error = '{"error":{"message":"%s","type":"server_error","param":"model","code":"model_waking"}}'
+  handle:body():setBytes(error:format(message:format(seconds)))
+end
+
 function envoy_on_response(handle)
   local headers = handle:headers()
   local status = headers:get(":status")
   if status == "200" then
     count_tokens(handle)
+  elseif status == "503" and headers:get("x-gateway-no-replica") then
+    headers:remove("x-gateway-no-replica")
+    say_that_it_wakes(handle, headers)
   elseif status == "503" and headers:get("retry-after") == nil then
     -- vLLM's 503 has no Retry-After: add one, so that clients do not retry at once.
     headers:add("retry-after", RETRY_AFTER)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from components.gateway.envoy.messages import Message, extension, header_set_to
 
 RETRY_AFTER_SECONDS = 2
+# On local replies for answer.lua, which removes it.
+NO_REPLICA_HEADER = "x-gateway-no-replica"
 _JSON = "application/json"
 _INVALID, _SERVER = "invalid_request_error", "server_error"
 
@@ -100,6 +102,8 @@ def _mapper(reply: _Reply) -> Message:
         filters.append(_details(reply.details))
     body = {"message": reply.message, "type": reply.type, "param": None, "code": reply.code}
     headers = [{"header": {"key": "retry-after", "value": str(RETRY_AFTER_SECONDS)}}] if reply.retry else []
+    if reply.code == "model_unavailable":
+        headers.append({"header": {"key": NO_REPLICA_HEADER, "value": "true"}})
     return {
         "filter": {"and_filter": {"filters": filters}} if len(filters) > 1 else filters[0],
         "body_format_override": {"json_format": {"error": body}, "content_type": _JSON},

@@ -6,6 +6,7 @@ A file that Envoy watches, because models and weights change without a restart.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ class ModelRoute:
 
 def routes(plan: GatewayPlan, models: Sequence[ModelRoute]) -> Message:
     """The file's content."""
-    infer = {name: _model_route(plan, route, name) for route in models for name in route.model.names}
+    infer = {name: _waking(_model_route(plan, route, name), route.model) for route in models for name in route.model.names}
     describe = {
         name: _route(name, **_allowed(plan, route.model), **_json_answer(_description(route.model, name)))
         for route in models
@@ -80,6 +81,14 @@ def _model_route(plan: GatewayPlan, route: ModelRoute, name: str) -> Message:
     elif route.model.affinity.by == "prefix":
         action["hash_policy"] = [{"filter_state": {"key": PREFIX_STATE}}]
     return _route(name, route=action, **_allowed(plan, route.model), **price_metadata(plan, route.model))
+
+
+def _waking(action: Message, model: RoutedModel) -> Message:
+    """The route with metadata from which answer.lua takes how long a sleeping model takes to wake."""
+    if model.wakes_in_seconds is not None:
+        metadata = action["action"]["typed_config"].setdefault("metadata", {"filter_metadata": {"answer": {}}})
+        metadata["filter_metadata"]["answer"]["wakes_in"] = math.ceil(model.wakes_in_seconds)
+    return action
 
 
 def _allowed(plan: GatewayPlan, model: RoutedModel) -> Message:
