@@ -44,6 +44,7 @@ def main() -> None:
             scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if platform.monitoring else None,
             rules=model_rules(settings, plan, name),
             monitoring=platform.monitoring,
+            autoscaler=platform.autoscaler if plan.models[name].autoscaled else None,
             needed=[*cluster.nodes, *platform.before_models],
             workload_identity=cluster.workload_identity,
         )

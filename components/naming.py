@@ -9,6 +9,7 @@ GATEWAY_NAMESPACE = "gateway"
 RATE_LIMITS_NAMESPACE = "rate-limits"
 CLIENT_NAMESPACE_LABEL = "vllm-platform/client"
 MONITORING_NAMESPACE = "monitoring"
+KEDA_NAMESPACE = "keda"
 # What Grafana's sidecar looks for in every namespace, and where it puts it.
 DASHBOARD_LABEL, DASHBOARD_LABEL_VALUE = "grafana_dashboard", "1"
 DASHBOARD_FOLDER_ANNOTATION = "grafana_folder"
@@ -16,7 +17,11 @@ DASHBOARD_FOLDER_ANNOTATION = "grafana_folder"
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi", "app.kubernetes.io/part-of": "vllm-platform"}
 MODEL_LABEL = "vllm-platform/model"
 TIER_LABEL = "vllm-platform/tier"
-PRIORITY_CLASSES = {"floor": "vllm-platform-floor", "burst": "vllm-platform-burst"}
+# Tiers of a model's replicas, which end the names of their Deployments.
+FLOOR, BURST, STAND_IN = "floor", "burst", "burst-on-demand"
+PRIORITY_CLASSES = {FLOOR: "vllm-platform-floor", BURST: "vllm-platform-burst"}
+PROMETHEUS_PORT = 9090
+PROMETHEUS_URL = f"http://kps-prometheus.{MONITORING_NAMESPACE}.svc:{PROMETHEUS_PORT}"
 
 
 def model_namespace(model: str) -> str:

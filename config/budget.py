@@ -39,7 +39,17 @@ class Budget(Section):
         gt=0,
         description="Limit on the expected monthly cost at the last known spot prices; at their upper end it only warns. Default: none.",
     )
-    on_exceed: Literal["fail", "warn"] = Field(default="fail", description="Whether the preview fails or warns above monthlyUsd.")
+    on_exceed: Literal["fail", "warn"] = Field(
+        default="fail",
+        description="Above monthlyUsd, and where hourlyUsd cannot pay a ceiling: whether the preview fails, or warns (and the ceiling "
+        "is cut to what hourlyUsd pays).",
+    )
+    hourly_usd: float | None = Field(
+        default=None,
+        gt=0,
+        description="Limit on the cost of an hour, which all bursts share: those of models with a lower scaling.priority are kept smaller. "
+        "No floor is. Default: none.",
+    )
     expected_burst: float = Field(
         default=0.25, ge=0, le=1, description="Share of the time that burst replicas are assumed to run, for the expected cost."
     )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from config.architecture import Architecture
 from config.engine import Engine
 from config.errors import rule
 from config.image import ImageReference
 from config.measured import Measured, MeasuredSpeed
-from config.section import Cpus, Form, MemoryGib, Name, NonNegative, Positive, Section, distinct
+from config.scaling import Scaling
+from config.section import Cpus, Form, MemoryGib, Name, Positive, Section, distinct
 from config.weights import HuggingFaceId, Revision, Weights
 
 # Kubernetes sets variables such as VLLM_PORT in every pod for a Service of one of these names, and vLLM reads them as its settings.
@@ -67,20 +68,6 @@ class Traffic(Section):
 
     prompt_tokens: Positive = Field(default=1155, description="Mean prompt length.")
     output_tokens: Positive = Field(default=211, description="Mean completion length.")
-
-
-class Scaling(Section):
-    """Number of replicas, and the capacity type of their nodes."""
-
-    floor: NonNegative = Field(default=1, description="Replicas that are always on, on on-demand nodes.")
-    ceiling: Positive = Field(default=1, description="Most replicas, floor and burst together.")
-    burst: Literal["spot", "on-demand"] = Field(default="spot", description="Nodes of the replicas above the floor.")
-
-    @model_validator(mode="after")
-    def _floor_within_ceiling(self) -> Scaling:
-        if self.floor > self.ceiling:
-            raise rule(f"floor {self.floor} is above ceiling {self.ceiling}", "raise scaling.ceiling or lower scaling.floor")
-        return self
 
 
 class Rollout(Section):

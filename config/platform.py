@@ -46,6 +46,16 @@ class Monitoring(Section):
     alerting: Alerting = Field(default=Alerting(), description="Receivers of alerts.")
 
 
+class Autoscaler(Section):
+    """KEDA, which scales the burst of every model by what Prometheus says. docs/autoscale-a-model.md"""
+
+    enabled: bool = Field(
+        default=True,
+        description="Install it where a model has a burst and monitoring is on. Set false where the cluster has a KEDA, or another "
+        "owner of external.metrics.k8s.io: bursts are then scaled by hand.",
+    )
+
+
 class Tracing(Section):
     """OpenTelemetry spans of every request, of the gateway and of the model servers. They hold no prompt, no answer and no key."""
 
@@ -71,6 +81,12 @@ class Platform(Section):
 
     gpu_operator: GpuOperator = Field(default=GpuOperator(), description="NVIDIA GPU Operator.")
     monitoring: Monitoring = Field(default=Monitoring(), description="Prometheus, Alertmanager, Grafana.")
+    autoscaler: Autoscaler = Field(default=Autoscaler(), description="KEDA.")
+    metrics_server: bool = Field(
+        default=False,
+        description="Install metrics-server, which CPU and memory triggers and the gateway's autoscaler ask. For clusters of provider "
+        "existing that lack it; GKE brings its own.",
+    )
     tracing: Tracing | None = Field(default=None, description="Where traces go. Default: there are none.")
     log_format: LogFormat = Field(
         default="text", description="Of the model servers; json: a line of JSON an entry. The gateway's audit log always is JSON."

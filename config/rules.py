@@ -19,6 +19,7 @@ from config.gateway_rules import gateway_rules
 from config.models import Model
 from config.names import PROJECT_ID
 from config.node_pools import NodePool
+from config.scaling_rules import scaling_rules
 from config.secrets import SecretName
 from config.security import security_problems
 from config.settings import Settings
@@ -44,6 +45,7 @@ def checked(settings: Settings) -> Settings:
         *_served_names_are_unique(settings),
         *gateway_rules(settings),
         *alerting_rules(settings),
+        *scaling_rules(settings),
         *_secret_rules(settings),
         *_prices_are_used(settings),
     ]

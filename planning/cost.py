@@ -153,7 +153,15 @@ def _pool_cost(plan: PoolPlan, price: NodePrice, budget: Budget) -> Usd:
     pool = plan.pool
     on_demand = _nodes(pool.on_demand, plan.ceiling_on_demand_nodes, price, budget) if pool.on_demand else NOTHING
     spot = _nodes(pool.spot, plan.ceiling_spot_nodes, price, budget) if pool.spot else NOTHING
-    return on_demand + spot
+    return on_demand + spot + _stand_ins(plan, price)
+
+
+def _stand_ins(plan: PoolPlan, price: NodePrice) -> Usd:
+    """What the ceiling costs more where on-demand nodes stand in for spot nodes."""
+    group = plan.pool.on_demand
+    room = group.max_nodes - max(group.min_nodes, plan.ceiling_on_demand_nodes) if group else 0
+    dearer = max(0.0, (price.on_demand or 0.0) - (price.spot or 0.0)) * HOURS_PER_MONTH
+    return Usd(0, 0, max(0, min(plan.stand_in_nodes, room)) * dearer, NOTHING.expected_range)
 
 
 def _nodes(group: NodeGroup, needed: int, price: NodePrice, budget: Budget) -> Usd:
@@ -176,7 +184,7 @@ def _monthly(kept: float, more: float, price: NodePrice, kept_on: Capacity, more
 def _model_cost(one: Placed, plan: PoolPlan, price: NodePrice, budget: Budget, capacity: CapacityPlan) -> ModelCost:
     share = one.shape.slots / plan.pool.machine.slots
     scaling = one.model.scaling
-    monthly = _monthly(scaling.floor * share, one.burst * share, price, "on-demand", scaling.burst, budget)
+    monthly = _monthly(scaling.floor * share, one.burst * share, price, "on-demand", scaling.burst_capacity, budget)
     return ModelCost(monthly, _per_million(price, share, capacity.speed), _token_usd(price, share, one.model, capacity.speed))
 
 

@@ -55,6 +55,7 @@ class PoolPlan:
     """Nodes on which the floors fit if packed well. Fewer than floor_nodes only if replicas of different sizes share the pool."""
     ceiling_on_demand_nodes: int
     ceiling_spot_nodes: int
+    stand_in_nodes: int  # on demand, beyond ceiling_on_demand_nodes
     free_slots: int
     """Slots of the floor nodes that no floor replica uses."""
     surge_sizes: tuple[int, ...]
@@ -77,7 +78,9 @@ class Placed:
 
     def on(self, capacity: Capacity) -> int:
         """Most replicas on nodes of one capacity type."""
-        return (self.model.scaling.floor if capacity == "on-demand" else 0) + (self.burst if self.model.scaling.burst == capacity else 0)
+        return (self.model.scaling.floor if capacity == "on-demand" else 0) + (
+            self.burst if self.model.scaling.burst_capacity == capacity else 0
+        )
 
 
 def replica_shape(model: Model, machine: Machine) -> ReplicaShape:
@@ -137,14 +140,16 @@ def plan_pool(pool: Pool, placed: list[Placed]) -> PoolPlan:
     slots = pool.machine.slots
     floors = _sizes((one, one.model.scaling.floor) for one in placed)
     floor_nodes = nodes_in_any_order(floors, slots)
-    on_demand = floors + _sizes((one, one.burst) for one in placed if one.model.scaling.burst == "on-demand")
-    spot = _sizes((one, one.burst) for one in placed if one.model.scaling.burst == "spot")
+    on_demand = floors + _sizes((one, one.burst) for one in placed if one.model.scaling.burst_capacity == "on-demand")
+    spot = _sizes((one, one.burst) for one in placed if one.model.scaling.burst_capacity == "spot")
+    stand_ins = _sizes((one, one.burst) for one in placed if one.model.scaling.has_stand_ins)
     return PoolPlan(
         pool=replace(pool, on_demand=_raised(pool.on_demand, floor_nodes)),
         floor_nodes=floor_nodes,
         packed_floor_nodes=nodes_for(floors, slots),
         ceiling_on_demand_nodes=nodes_for(on_demand, slots),
         ceiling_spot_nodes=nodes_for(spot, slots),
+        stand_in_nodes=nodes_for(on_demand + stand_ins, slots) - nodes_for(on_demand, slots),
         free_slots=floor_nodes * slots - sum(size * count for size, count in floors.items()),
         surge_sizes=tuple(size for size in sorted(floors) if _room_for_one_more(pool, on_demand, size)),
         crowded=overfull_by_one_more(_shares(placed, "on-demand"), pool.machine.clients_per_gpu),
@@ -211,28 +216,35 @@ def _replica_problems(pool: Pool, one: Placed) -> Iterator[Problem]:
     if scaling.floor and pool.on_demand is None:
         message = f"the floor runs on on-demand nodes, and pool '{pool.name}' has none"
         yield Problem(f"{path}.scaling.floor", message, f"set nodePools.{pool.name}.onDemand.max, or the floor to 0")
-    if one.burst:
-        yield from _burst_problems(pool, one)
+    yield from [*_burst_problems(pool, one), *_stand_in_problems(pool, one)] if one.burst else []
+
+
+def _stand_in_problems(pool: Pool, one: Placed) -> Iterator[Problem]:
+    scaling, most = one.model.scaling, pool.on_demand.max_nodes if pool.on_demand else 0
+    if scaling.has_stand_ins and nodes_for({one.shape.slots: scaling.floor + 1}, pool.machine.slots) > most:
+        message = f"spot-preferred: on-demand nodes stand in for spot nodes that cannot be had, and pool '{pool.name}' holds only the floor"
+        yield Problem(f"models.{one.name}.scaling.burst", message, f"raise nodePools.{pool.name}.onDemand.max, or write spot")
 
 
 def _burst_problems(pool: Pool, one: Placed) -> Iterator[Problem]:
     path, scaling = f"models.{one.name}.scaling", one.model.scaling
-    key = "onDemand" if scaling.burst == "on-demand" else "spot"
-    group = pool.group(scaling.burst)
+    capacity = scaling.burst_capacity
+    key = "onDemand" if capacity == "on-demand" else "spot"
+    group = pool.group(capacity)
     if group is None:
         yield Problem(
             f"{path}.burst",
-            f"replicas above the floor run on {scaling.burst} nodes, and pool '{pool.name}' has none",
+            f"replicas above the floor run on {capacity} nodes, and pool '{pool.name}' has none",
             f"set nodePools.{pool.name}.{key}.max, or scaling.ceiling to {max(1, scaling.floor)}",
         )
         return
-    replicas = one.burst + (scaling.floor if scaling.burst == "on-demand" else 0)
+    replicas = one.burst + (scaling.floor if capacity == "on-demand" else 0)
     nodes = nodes_for({one.shape.slots: replicas}, pool.machine.slots)
     if nodes > group.max_nodes:
-        most = group.max_nodes * (pool.machine.slots // one.shape.slots) + (scaling.floor if scaling.burst == "spot" else 0)
+        most = group.max_nodes * (pool.machine.slots // one.shape.slots) + (scaling.floor if capacity == "spot" else 0)
         yield Problem(
             f"{path}.ceiling",
-            f"{scaling.ceiling} replicas need {nodes} {scaling.burst} nodes of pool '{pool.name}', which can have {group.max_nodes}",
+            f"{scaling.ceiling} replicas need {nodes} {capacity} nodes of pool '{pool.name}', which can have {group.max_nodes}",
             f"lower it to {most}, or raise nodePools.{pool.name}.{key}.max to {nodes}",
         )
 

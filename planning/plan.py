@@ -15,6 +15,7 @@ from config.settings import Settings
 from planning import compatibility, cost, data_types, long_context, placement, zones
 from planning.adapters import adapter_problems
 from planning.batches import EngineLimits, batch_problems
+from planning.burst_budget import BurstBudget, floor_problems, hourly_problems, plan_bursts
 from planning.capacity import CapacityPlan, plan_capacity, plan_performance, slo_problems, slo_warnings
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain, drain_warnings
@@ -29,6 +30,7 @@ from planning.parameters import count_parameters
 from planning.parsers import Parsers, plan_parsers
 from planning.performance import Performance
 from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
+from planning.scaling import ScalingTarget, plan_scaling
 from planning.service_levels import service_level_problems
 from planning.speculative import draft_revision, speculative_problems, speculative_warnings
 from planning.startup import StartupPlan, engine_seconds, plan_startup, startup_problems
@@ -52,11 +54,17 @@ class ModelPlan:
     weights: WeightsPlan
     startup: StartupPlan
     capacity: CapacityPlan
+    scaling: ScalingTarget | None
+    """None where speed is not planned: such a model scales by its requests in flight alone."""
     rollout: Rollout
     floor: int
     burst: int
     floor_drain: Drain
     burst_drain: Drain
+    autoscaled: bool
+    """Whether KEDA scales the burst."""
+    has_stand_ins: bool
+    """Whether on-demand replicas stand in for burst replicas that find no spot node."""
     hf_overrides: dict[str, Any]
     """--hf-overrides for `engine.ropeScaling`."""
     force_include_usage: bool
@@ -75,6 +83,7 @@ class Plan:
     gateway: GatewayPlan | None
     monitoring: MonitoringPlan
     cost: CostPlan
+    bursts: BurstBudget
     warnings: tuple[Problem, ...]
 
 
@@ -104,10 +113,7 @@ def performance_of(settings: Settings, plan: Plan, name: str) -> Performance | N
     """How fast a replica of a model is planned to be, under any load; None where that is not planned."""
     model, planned = settings.models[name], plan.models[name]
     sized = _size(model, {model.node_pool: planned.pool})
-    if sized is None:
-        return None
-    cache = kv_cache(sized.architecture, model, sized.limits)
-    return plan_performance(model, sized.architecture, cache, planned.pool.machine, sized.capacity.requests_in_flight)
+    return _performance(sized) if sized else None
 
 
 def make_plan(settings: Settings) -> Plan:
@@ -140,17 +146,21 @@ def make_plan(settings: Settings) -> Plan:
         problems += zones.pods_per_node_problems(settings, pool_plan.pool, counts)
     costs = plan_cost(settings, pool_plans, placed, {name: one.capacity for name, one in sized.items()})
     problems += gateway_problems(settings, costs.models)
-    over_budget = [*cost.budget_problems(costs, settings.budget)]
+    paid = plan_bursts(settings.budget, costs, pool_plans, placed)
+    problems += floor_problems(paid, settings.budget)
+    over_budget = [*cost.budget_problems(costs, settings.budget), *hourly_problems(paid, settings.budget, placed)]
     unpriced = [*cost.price_problems(costs, settings)]
     if settings.budget.on_exceed == "fail":
         problems += over_budget + (unpriced if settings.budget.monthly_usd is not None else [])
     if problems:
         raise StackError(problems)
-    models = {one.name: _model_plan(settings, one, sized[one.name], pool_plans[name], costs) for name in pools for one in placed[name]}
+    models = {
+        one.name: _model_plan(settings, one, sized[one.name], pool_plans[name], costs, paid) for name in pools for one in placed[name]
+    }
     in_order = {name: models[name] for name in settings.models}
     in_flight = {name: one.capacity.most_in_flight for name, one in models.items()}
     gateway = plan_gateway(settings, in_flight, {name: one.memory.max_model_len for name, one in models.items()}, costs.models)
-    plan = Plan(pool_plans, in_order, gateway, plan_monitoring(settings, pool_plans), costs, ())
+    plan = Plan(pool_plans, in_order, gateway, plan_monitoring(settings, pool_plans), costs, paid, ())
     warnings = [*_warnings(settings, plan, placed, sized), *over_budget, *unpriced]
     return replace(plan, warnings=tuple(sorted(set(warnings))))
 
@@ -220,9 +230,9 @@ def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
     yield from host_memory_problems(path, one.model, needed, one.shape.memory_gib)
 
 
-def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, costs: CostPlan) -> ModelPlan:
+def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, costs: CostPlan, paid: BurstBudget) -> ModelPlan:
     model = one.model
-    burst_drain = drain(settings.cluster, model.scaling.burst)
+    burst, burst_drain = paid.cut(one), drain(settings.cluster, model.scaling.burst_capacity)
     streamed = bool(settings.node_pools[pool.pool.name].image_streaming and settings.cluster.provider == "gke")
     floor_drain = drain(settings.cluster, "on-demand")
     startup = plan_startup(
@@ -243,17 +253,33 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         weights=plan_weights(model, sized.memory.weights_bytes),
         startup=startup,
         capacity=sized.capacity,
+        scaling=_scaling(sized, startup),
         rollout=plan_rollout(pool, one),
         floor=model.scaling.floor,
-        burst=one.burst,
+        burst=burst,
         floor_drain=floor_drain,
         burst_drain=burst_drain,
+        autoscaled=burst > 0 and settings.platform.autoscaler.enabled and settings.platform.monitoring.enabled,
+        has_stand_ins=model.scaling.has_stand_ins and burst > 0,
         hf_overrides=long_context.hf_overrides(sized.checkpoint, model.engine.rope_scaling),
         force_include_usage=settings.gateway is not None and settings.gateway.count_streamed_tokens,
         log_format=settings.platform.log_format,
         tracing=settings.platform.tracing,
         cost=costs.models[one.name],
     )
+
+
+def _scaling(one: _Sized, startup: StartupPlan) -> ScalingTarget | None:
+    performance = _performance(one)
+    if performance is None:
+        return None
+    cache = kv_cache(one.architecture, one.model, one.limits)
+    return plan_scaling(one.model, cache, one.memory, one.limits, one.capacity, performance, startup.expected)
+
+
+def _performance(one: _Sized) -> Performance | None:
+    cache = kv_cache(one.architecture, one.model, one.limits)
+    return plan_performance(one.model, one.architecture, cache, one.pool.machine, one.capacity.requests_in_flight)
 
 
 def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], sized: dict[str, _Sized]) -> Iterator[Problem]:

@@ -78,6 +78,7 @@ def _nodes(pool: str, group: NodeGroup) -> Recording:
 
 # Where selectors overlap on a cluster that is not ours a node would be in two pools, and no join could be made.
 _PLACE_OF_NODE = "topk by (node) (1, node:in_pool:group)"
+POD_IS_READY = 'kube_pod_status_ready{condition="true"} == 1'
 _ALIVE = 'kube_pod_status_phase{phase=~"Pending|Running"} == 1'
 
 
@@ -109,7 +110,7 @@ def model_replicas() -> Group:
             Recording("model:replicas:count", f"count by ({', '.join((*_REPLICA, *_PLACE))}) (pod:place:group)", (*_REPLICA, *_PLACE)),
             Recording(
                 "model:replicas_ready:count",
-                'count by (model) (pod:of_model:group and on (namespace, pod) (kube_pod_status_ready{condition="true"} == 1))',
+                f"count by (model) (pod:of_model:group and on (namespace, pod) ({POD_IS_READY}))",
                 ("model",),
             ),
             Recording("model:targets_up:sum", 'sum by (model) (up{model!=""})', ("model",)),

@@ -27,6 +27,7 @@ class Source(StrEnum):
     KUBELET = "kubelet"
     PROMETHEUS = "Prometheus"
     ALERTMANAGER = "Alertmanager"
+    KEDA = "KEDA"
     OURS = "recording rules"
 
 
@@ -64,6 +65,7 @@ _VLLM: Mapping[str, tuple[Kind, str]] = {
     "vllm:generation_tokens_total": ("counter", ""),
     "vllm:request_success_total": ("counter", "finished_reason"),
     "vllm:request_prompt_tokens": ("histogram", ""),
+    "vllm:iteration_tokens_total": ("histogram", ""),
     "vllm:request_generation_tokens": ("histogram", ""),
     "vllm:time_to_first_token_seconds": ("histogram", ""),
     "vllm:inter_token_latency_seconds": ("histogram", ""),
@@ -106,6 +108,9 @@ _ENVOY: Mapping[str, tuple[Kind, str]] = {
     "envoy_gateway_completion_tokens_total": ("counter", "client model colour"),
     "envoy_cluster_membership_healthy": ("gauge", "envoy_cluster_name"),
     "envoy_cluster_membership_total": ("gauge", "envoy_cluster_name"),
+    # Counted when a request is sent on, and when its bytes are: what arrives, not what was answered.
+    "envoy_cluster_upstream_rq_total": ("counter", "envoy_cluster_name"),
+    "envoy_cluster_upstream_cx_tx_bytes_total": ("counter", "envoy_cluster_name"),
     "envoy_cluster_upstream_rq_active": ("gauge", "envoy_cluster_name"),
     "envoy_cluster_upstream_rq_retry": ("counter", "envoy_cluster_name"),
     "envoy_cluster_upstream_rq_pending_overflow": ("counter", "envoy_cluster_name"),
@@ -173,6 +178,11 @@ _ALERTMANAGER: Mapping[str, tuple[Kind, str]] = {
     "alertmanager_config_last_reload_successful": ("gauge", _TARGET),
 }
 
+# KEDA 2.21, pkg/metricscollector. Its `namespace` is the ScaledObject's, which Prometheus renames beside the target's own.
+_KEDA: Mapping[str, tuple[Kind, str]] = {
+    "keda_scaler_detail_errors_total": ("counter", "exported_namespace metric scaledObject scaler triggerIndex type"),
+}
+
 
 def _metrics(source: Source, common: str, rows: Mapping[str, tuple[Kind, str]]) -> list[Metric]:
     return [Metric(name, kind, frozenset(f"{common} {labels}".split()), source) for name, (kind, labels) in rows.items()]
@@ -188,6 +198,7 @@ SCRAPED: tuple[Metric, ...] = (
     *_metrics(Source.KUBELET, "", _KUBELET),
     *_metrics(Source.PROMETHEUS, "", _PROMETHEUS),
     *_metrics(Source.ALERTMANAGER, "", _ALERTMANAGER),
+    *_metrics(Source.KEDA, _TARGET, _KEDA),
 )
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.observability import capacity, money, reconciliation, slo, traffic
+from components.observability import capacity, money, reconciliation, scaling, slo, spending, traffic
 from components.observability.alerts import budget, gateway, gpus, models, prometheus
+from components.observability.alerts import scaling as scaling_alerts
 from components.observability.plan_figures import plan_figures
 from components.observability.rules import Alert, Group, prometheus_rule_spec
 from config.settings import Settings
@@ -33,6 +34,7 @@ def shared_groups(settings: Settings, plan: Plan) -> list[Group]:
         *([traffic.gateway_traffic()] if has_gateway else []),
         *capacity.groups(plan.pools, gpus=has_gpu_exporter(settings, plan)),
         slo.error_budgets(),
+        *spending.burst_budgets(settings, plan),
         *money.groups(plan.pools, plan.cost, settings.budget.monthly_usd),
         reconciliation.reconciliation(
             priced=money.is_priced(plan.pools, plan.cost), timed=any(one.capacity.speed for one in plan.models.values())
@@ -55,6 +57,7 @@ def _alerts(settings: Settings, plan: Plan) -> list[Group]:
         "estimates": reconciliation.estimates(),
         "gpus": gpus.gpus() if has_gpu_exporter(settings, plan) else [],
         "spot": gpus.spot() if any(one.pool.spot for one in plan.pools.values()) else [],
+        "scaling": _scaling_alerts(plan),
         "gateway": [*(gateway.gateway() if plan.gateway else []), *(gateway.certificates() if certificate else [])],
         "client-budgets": _client_budgets(plan),
         "budget": budget.budget() if priced else [],
@@ -69,7 +72,22 @@ def _client_budgets(plan: Plan) -> list[Alert]:
     return gateway.client_budgets(requests_pass=plan.gateway.settings.budgets.when_unavailable == "allow")
 
 
+def _scaling_alerts(plan: Plan) -> list[Alert]:
+    if not any(model.autoscaled for model in plan.models.values()):
+        return []
+    spot = any(one.pool.spot for one in plan.pools.values())
+    return scaling_alerts.scaling(spot=spot, hourly_budget=any(spending.is_limited(plan, model) for model in plan.models))
+
+
 def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:
     has_gateway = plan.gateway is not None
     claims = reconciliation.model_claims(settings.models[model], plan.models[model])
-    return [plan_figures(plan.models[model]), claims, slo.model_service_levels(model, settings.models[model], gateway=has_gateway)]
+    levels = slo.model_service_levels(model, settings.models[model], gateway=has_gateway)
+    return [plan_figures(plan.models[model]), claims, levels, *_scaling(settings, plan, model)]
+
+
+def _scaling(settings: Settings, plan: Plan, model: str) -> list[Group]:
+    if not plan.models[model].autoscaled:
+        return []
+    gpu_percent, limited = settings.models[model].scaling.triggers.gpu_percent, spending.is_limited(plan, model)
+    return [scaling.model_scaling(plan.models[model], gateway=plan.gateway is not None, gpu_percent=gpu_percent, budget=limited)]

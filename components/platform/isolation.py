@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import pulumi
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicyPeerArgsDict, NetworkPolicySpecArgsDict
 
-from components.isolation import DEFAULT_DENY, api_server_policy, dns_policy, prometheus, tcp
-from components.naming import MANAGED
+from components.isolation import DEFAULT_DENY, api_server_policy, dns_policy, namespace_named, prometheus, tcp, to
+from components.naming import KEDA_NAMESPACE, MANAGED, PROMETHEUS_PORT
 from config.cluster import Cluster, ExistingCluster
 from config.settings import Settings
 
@@ -25,6 +25,14 @@ _CONTROL_PLANE_PORTS = (2381, 10249, 10257, 10259)
 _RECEIVER_PORTS = (443, 587)
 # Package repositories that NVIDIA's driver container builds its kernel modules with.
 _REPOSITORY_PORTS = (80, 443)
+# The chart's metrics server and its admission webhook.
+_KEDA_PORTS = (6443, 9443)
+KEDA_OPERATOR = "keda-operator"
+_KEDA: NetworkPolicyPeerArgsDict = {
+    **namespace_named(KEDA_NAMESPACE),
+    "pod_selector": {"match_labels": {"app.kubernetes.io/name": KEDA_OPERATOR}},
+}
+_KUBELET_PORT = 10250
 _ANYWHERE_INSIDE: NetworkPolicyPeerArgsDict = {"namespace_selector": {}}
 
 
@@ -47,8 +55,44 @@ def monitoring_policies(settings: Settings) -> dict[str, NetworkPolicySpecArgsDi
             "policy_types": ["Ingress"],
             "ingress": [{"ports": tcp(_WEBHOOK_PORT)}],
         },
+        "allow-autoscaler": {
+            "pod_selector": {"match_labels": {"app.kubernetes.io/name": "prometheus"}},
+            "policy_types": ["Ingress"],
+            "ingress": [{"from_": [_KEDA], "ports": tcp(PROMETHEUS_PORT)}],
+        },
         "allow-scraping": _egress("prometheus", [{"to": [_ANYWHERE_INSIDE]}, {"ports": tcp(*nodes)}]),
         "allow-receivers": _egress("alertmanager", [{"to": [_ANYWHERE_INSIDE]}, {"ports": tcp(*_RECEIVER_PORTS)}]),
+    }
+
+
+def keda_policies(cluster: Cluster) -> dict[str, NetworkPolicySpecArgsDict]:
+    """The same for `keda`. The API server calls its metrics server and its webhook; the operator asks Prometheus."""
+    within: NetworkPolicyPeerArgsDict = {"pod_selector": {}}
+    return {
+        "default-deny": DEFAULT_DENY,
+        "allow-dns": dns_policy(cluster),
+        "allow-api-server": api_server_policy(cluster),
+        "allow-within": {
+            "pod_selector": {},
+            "policy_types": ["Ingress", "Egress"],
+            "ingress": [{"from_": [within]}],
+            "egress": [{"to": [within]}],
+        },
+        "allow-called-by-api-server": {"pod_selector": {}, "policy_types": ["Ingress"], "ingress": [{"ports": tcp(*_KEDA_PORTS)}]},
+        "allow-scraping": {"pod_selector": {}, "policy_types": ["Ingress"], "ingress": [{"from_": [prometheus()]}]},
+        "allow-prometheus": _egress(KEDA_OPERATOR, [to(prometheus(), PROMETHEUS_PORT)]),
+    }
+
+
+def metrics_server_policies(cluster: Cluster) -> dict[str, NetworkPolicySpecArgsDict]:
+    """The same for `metrics-server`, which asks every node's kubelet."""
+    port = tcp(_KUBELET_PORT)
+    return {
+        "default-deny": DEFAULT_DENY,
+        "allow-dns": dns_policy(cluster),
+        "allow-api-server": api_server_policy(cluster),
+        "allow-called-by-api-server": {"pod_selector": {}, "policy_types": ["Ingress"], "ingress": [{"ports": port}]},
+        "allow-kubelets": {"pod_selector": {}, "policy_types": ["Egress"], "egress": [{"ports": port}]},
     }
 
 

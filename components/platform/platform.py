@@ -1,4 +1,4 @@
-"""Shared components inside the cluster: PriorityClasses, and the enabled ones of driver installer, monitoring and GPU Operator.
+"""Shared components inside the cluster: PriorityClasses, and the enabled ones of driver installer, monitoring, GPU Operator and KEDA.
 
 Only sets the order between them.
 """
@@ -12,6 +12,7 @@ import pulumi
 from components.cluster.connection import ClusterConnection
 from components.observability.alertmanager import receiver_secrets
 from components.observability.observability import Observability, ObservabilityArgs
+from components.platform.autoscaler import Autoscaler, AutoscalerArgs, MetricsServer
 from components.platform.driver_installer import DriverInstaller, DriverInstallerArgs
 from components.platform.gpu_operator import GpuOperator, GpuOperatorArgs
 from components.platform.monitoring import Monitoring, MonitoringArgs
@@ -36,6 +37,7 @@ class Platform(pulumi.ComponentResource):
     monitoring: Monitoring | None
     gpu_operator: GpuOperator | None
     driver_installer: DriverInstaller | None
+    autoscaler: Autoscaler | None
     before_models: list[pulumi.Resource]
     """Resources for `depends_on` of model servers: their pods need them, or they would take room on their nodes later."""
 
@@ -48,6 +50,11 @@ class Platform(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self, deleted_with=args.cluster.anchor)
         network_logging(args.settings.cluster, inside)
         classes = priority_classes(inside)
+        scaling = AutoscalerArgs(args.settings, args.cluster.anchor, [*classes, *([self.monitoring] if self.monitoring else [])])
+        autoscaled = any(model.autoscaled for model in args.plan.models.values())
+        self.autoscaler = Autoscaler("autoscaler", scaling, opts=pulumi.ResourceOptions(parent=self)) if autoscaled else None
+        if args.settings.platform.metrics_server:
+            MetricsServer("metrics-server", scaling, opts=pulumi.ResourceOptions(parent=self))
         self.before_models = [*classes, *(one for one in (self.driver_installer, self.gpu_operator) if one)]
         self.register_outputs({})
 

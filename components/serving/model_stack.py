@@ -13,18 +13,29 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount
+from pulumi_kubernetes.core.v1 import (
+    ConfigMap,
+    Namespace,
+    PersistentVolumeClaim,
+    ResourceQuota,
+    ResourceQuotaSpecArgsDict,
+    Secret,
+    Service,
+    ServiceAccount,
+)
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.cluster.workload_identity import BucketReader, BucketReaderArgs
-from components.naming import API_PORT, MANAGED, MODEL_LABEL, TIER_LABEL, discovered, model_host, model_labels, model_namespace
+from components.naming import API_PORT, FLOOR, MANAGED, MODEL_LABEL, TIER_LABEL, discovered, model_host, model_labels, model_namespace
 from components.serving import chat_template, rollout, weights
 from components.serving.isolation import network_policies
 from components.serving.pod import Tier, pod_template
+from components.serving.scaling import scaled_object_spec
 from config.cluster import Cluster
 from config.models import Model
+from planning.burst_budget import most_gpus
 from planning.plan import ModelPlan
 
 
@@ -42,6 +53,8 @@ class ModelStackArgs:
     """None: no Prometheus, so no PodMonitor."""
     rules: Mapping[str, Any]
     """`spec` of the model's PrometheusRule."""
+    autoscaler: pulumi.Resource | None
+    """The release that installs the CRD of ScaledObject. None: the burst is scaled by hand."""
     monitoring: pulumi.Resource | None
     """The release that installs the CRDs of PodMonitor and PrometheusRule."""
     needed: Sequence[pulumi.Resource]
@@ -67,6 +80,7 @@ class ModelStack(pulumi.ComponentResource):
         namespace = Namespace(f"{name}-namespace", metadata=_namespace_metadata(self.namespace), opts=self._child)
         self._within = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         needed = [*self._isolation(), *self._identity(), *self._weights(), *self._chat_template(), *args.needed]
+        needed += self._quota()
         for tier in rollout.tiers(args.model, args.plan):
             self._tier(tier, needed)
         self._service()
@@ -78,6 +92,15 @@ class ModelStack(pulumi.ComponentResource):
         if annotations:
             metadata["annotations"] = annotations
         return metadata
+
+    def _quota(self) -> list[pulumi.Resource]:
+        """Whatever scales the model, and by whatever mistake: more GPUs its namespace does not get."""
+        plan = self._args.plan
+        if not plan.shape.gpus:
+            return []
+        most = most_gpus(plan.floor, plan.burst, plan.shape.gpus, stand_ins=plan.has_stand_ins)
+        spec: ResourceQuotaSpecArgsDict = {"hard": {"requests.nvidia.com/gpu": str(most)}}
+        return [ResourceQuota(f"{self._name}-gpus", metadata=self._metadata("gpus"), spec=spec, opts=self._within)]
 
     def _isolation(self) -> list[pulumi.Resource]:
         """NetworkPolicies, created before the first pod."""
@@ -143,12 +166,21 @@ class ModelStack(pulumi.ComponentResource):
         name = f"{self._name}-{tier.name}"
         Deployment(
             name,
-            metadata=self._metadata(name, rollout.SKIP_AWAIT if tier.name == rollout.BURST else None),
+            metadata=self._metadata(name, None if tier.name == FLOOR else rollout.SKIP_AWAIT),
             spec=rollout.deployment_spec(plan, tier, template),
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*needed], custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout)
             ),
         )
+        if tier.name != FLOOR and self._args.autoscaler is not None:
+            CustomResource(
+                f"{name}-scaler",
+                api_version="keda.sh/v1alpha1",
+                kind="ScaledObject",
+                metadata=self._metadata(name),
+                spec=scaled_object_spec(self._args.model, plan, tier.name),
+                opts=pulumi.ResourceOptions.merge(self._within, pulumi.ResourceOptions(depends_on=[self._args.autoscaler])),
+            )
         PodDisruptionBudget(name, metadata=self._metadata(name), spec=rollout.disruption_budget_spec(plan, tier), opts=self._within)
 
     def _service(self) -> None:

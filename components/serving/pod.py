@@ -20,7 +20,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeMountArgsDict,
 )
 
-from components.naming import API_PORT, MANAGED, PRIORITY_CLASSES, TIER_LABEL, literal, model_labels
+from components.naming import API_PORT, BURST, FLOOR, MANAGED, PRIORITY_CLASSES, TIER_LABEL, literal, model_labels
 from components.serving import chat_template, weights
 from components.serving.engine import engine_arguments
 from config.models import Model
@@ -64,7 +64,7 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
         "metadata": {"labels": labels | MANAGED, "annotations": tier.annotations},
         "spec": {
             "service_account_name": plan.name,
-            "priority_class_name": PRIORITY_CLASSES[tier.name],
+            "priority_class_name": PRIORITY_CLASSES[FLOOR if tier.name == FLOOR else BURST],
             "automount_service_account_token": False,
             "enable_service_links": False,
             "termination_grace_period_seconds": tier.drain.grace_period,

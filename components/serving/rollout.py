@@ -10,11 +10,11 @@ from pulumi_kubernetes.apps.v1 import DeploymentSpecArgsDict
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgsDict
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudgetSpecArgsDict
 
+from components.naming import BURST, FLOOR, STAND_IN
 from components.serving.pod import Tier, tier_labels
 from config.models import Model
 from planning.plan import ModelPlan
 
-FLOOR, BURST = "floor", "burst"
 # Keeps the cluster autoscaler from evicting pods to remove a node: a restarted model is unavailable for minutes.
 STAYS = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
 SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
@@ -23,13 +23,14 @@ SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 def tiers(model: Model, plan: ModelPlan) -> list[Tier]:
     """The tiers that can have replicas."""
     floor = plan.pool.on_demand
-    burst = plan.pool.group(model.scaling.burst)
+    burst = plan.pool.group(model.scaling.burst_capacity)
     found = [Tier(FLOOR, floor, plan.floor_drain, STAYS)] if plan.floor and floor else []
-    return found + ([Tier(BURST, burst, plan.burst_drain, {})] if plan.burst and burst else [])
+    found += [Tier(BURST, burst, plan.burst_drain, {})] if plan.burst and burst else []
+    return found + ([Tier(STAND_IN, floor, plan.floor_drain, {})] if plan.has_stand_ins and floor else [])
 
 
 def deployment_spec(plan: ModelPlan, tier: Tier, template: PodTemplateSpecArgsDict) -> DeploymentSpecArgsDict:
-    burst = tier.name == BURST
+    burst = tier.name != FLOOR
     spec: DeploymentSpecArgsDict = {
         "selector": {"match_labels": tier_labels(plan.name, tier.name)},
         "revision_history_limit": 5,

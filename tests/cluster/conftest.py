@@ -21,15 +21,15 @@ needs_own_control_plane = pytest.mark.skipif(
 
 
 @contextlib.contextmanager
-def any_cluster() -> Generator[Cluster]:
-    """A cluster with the CRDs that the program uses, without simulated nodes."""
+def any_cluster(*controller_flags: str) -> Generator[Cluster]:
+    """A cluster with the CRDs that the program uses, without simulated nodes. `controller_flags`: of its own controller manager."""
     context = os.environ.get("CONTEXT")
     with tempfile.TemporaryDirectory(prefix="cluster-") as scratch, contextlib.ExitStack() as stack:
         if context:
             kubeconfig = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
             stack.enter_context(kwok(kubeconfig, Path(scratch), context))
         else:
-            kubeconfig = stack.enter_context(control_plane()).kubeconfig
+            kubeconfig = stack.enter_context(control_plane(*controller_flags)).kubeconfig
         cluster = Cluster(kubeconfig, Path(scratch), context)
         if context:
             cluster.empty()

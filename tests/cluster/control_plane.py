@@ -17,7 +17,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def kwok(kubeconfig: Path, logs: Path, context: str = "") -> Generator[None]:
     stages = [f"--config={path}" for path in _stages(folder, logs)]
     selector = f"--manage-nodes-with-annotation-selector={KWOK_ANNOTATION}=fake"
     command = [folder / "kwok", f"--kubeconfig={kubeconfig}", "--manage-all-nodes=false", selector, "--server-address=", _LEASES, *stages]
-    with _process(command, logs / "kwok.log"):
+    with process(command, logs / "kwok.log"):
         yield
 
 
@@ -93,8 +93,8 @@ def _stages(folder: Path, scratch: Path) -> Generator[Path]:
 
 
 @contextlib.contextmanager
-def control_plane() -> Generator[ControlPlane]:
-    """Starts everything, yields once the API server is ready, and stops everything.
+def control_plane(*controller_flags: str) -> Generator[ControlPlane]:
+    """Starts everything, the controller manager with further flags if given; yields once the API server is ready, and stops everything.
 
     Raises:
         RuntimeError: something did not start; the message ends with its log.
@@ -104,16 +104,23 @@ def control_plane() -> Generator[ControlPlane]:
         home = Path(scratch)
         clients, peers, api_server = free_ports(3)
         etcd = f"http://127.0.0.1:{clients}"
-        stack.enter_context(_process(_etcd(folder, home, etcd, f"http://127.0.0.1:{peers}"), home / "etcd.log"))
+        stack.enter_context(process(_etcd(folder, home, etcd, f"http://127.0.0.1:{peers}"), home / "etcd.log"))
         plane = _describe(home, api_server)
-        stack.enter_context(_process(_api_server(folder, home, etcd, plane), home / "kube-apiserver.log"))
+        stack.enter_context(process(_api_server(folder, home, etcd, plane), home / "kube-apiserver.log"))
         _wait_until_ready(plane)
         for name, extra in (
-            ("kube-controller-manager", [f"--service-account-private-key-file={home}/sa.key", "--use-service-account-credentials=true"]),
+            (
+                "kube-controller-manager",
+                [
+                    f"--service-account-private-key-file={home}/sa.key",
+                    "--use-service-account-credentials=true",
+                    *controller_flags,
+                ],
+            ),
             ("kube-scheduler", []),
         ):
             command = [folder / name, f"--kubeconfig={plane.kubeconfig}", "--leader-elect=false", "--secure-port=0", *extra]
-            stack.enter_context(_process(command, home / f"{name}.log"))
+            stack.enter_context(process(command, home / f"{name}.log"))
         stack.enter_context(kwok(plane.kubeconfig, home))
         yield plane
 
@@ -173,7 +180,38 @@ def _api_server(folder: Path, home: Path, etcd: str, plane: ControlPlane) -> lis
         "--allow-privileged=true",
         "--enable-admission-plugins=NodeRestriction,ResourceQuota,PodSecurity",
         f"--admission-control-config-file={home}/admission.yaml",
+        *_aggregation(home),
     ]
+
+
+def _aggregation(home: Path) -> list[str]:
+    """The API server calls aggregated API servers as the proxy that its own certificate authority names."""
+    signed_certificate(home, "front-proxy", "front-proxy-client")
+    return [
+        f"--requestheader-client-ca-file={home}/ca.crt",
+        "--requestheader-allowed-names=front-proxy-client",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        f"--proxy-client-cert-file={home}/front-proxy.crt",
+        f"--proxy-client-key-file={home}/front-proxy.key",
+    ]
+
+
+def signed_certificate(folder: Path, name: str, subject: str, *hosts: str) -> None:
+    """`<name>.crt` and `<name>.key` in the folder, signed by its ca.crt, which is made if it is missing."""
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    new = ("req", "-newkey", "rsa:2048", "-nodes")
+    if not (folder / "ca.crt").exists():
+        openssl(*new, "-x509", "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.crt")
+    openssl(*new, "-subj", f"/CN={subject}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+    names = f"subjectAltName={','.join(f'DNS:{host}' for host in hosts)}" if hosts else ""
+    (folder / f"{name}.ext").write_text(f"extendedKeyUsage=clientAuth,serverAuth\n{names}\n")
+    authority = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial")
+    openssl("x509", "-req", "-in", f"{name}.csr", *authority, "-extfile", f"{name}.ext", "-out", f"{name}.crt")
 
 
 def _wait_until_ready(plane: ControlPlane) -> None:
@@ -188,9 +226,10 @@ def _wait_until_ready(plane: ControlPlane) -> None:
 
 
 @contextlib.contextmanager
-def _process(command: list[str | Path], log: Path) -> Generator[None]:
+def process(command: list[str | Path], log: Path, environment: Mapping[str, str] | None = None) -> Generator[None]:
+    """Runs the command until the end; it must not end before."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)  # noqa: PLW1509
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent, env=environment)  # noqa: PLW1509
     try:
         yield
         if process.poll() is not None:

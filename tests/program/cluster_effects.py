@@ -121,6 +121,10 @@ EFFECTS = {
          "NodePool nodeConfig.reservationAffinity.consumeReservationType=SPECIFIC_RESERVATION",
          "NodePool nodeConfig.reservationAffinity.key=compute.googleapis.com/reservation-name"),
     ),
+    "platform.autoscaler.enabled": Effect(
+        False, ("-Release name=keda", "-Namespace metadata.name=keda", "-ScaledObject spec.scaleTargetRef.name=qwen3-8b-burst")
+    ),
+    "platform.metricsServer": Effect(True, ("Release name=metrics-server", "Namespace metadata.name=metrics-server"), EXISTING),
     "platform.gpuOperator.enabled": Effect(False, ("-Release name=gpu-operator", "-Namespace metadata.name=gpu-operator")),
     "platform.gpuOperator.podQuota": Effect(170, ("ResourceQuota spec.hard.pods=170",)),
     f"{ALERTING}.runbooksUrl": Effect(

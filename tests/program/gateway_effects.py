@@ -93,6 +93,9 @@ EFFECTS = {
     "gateway.drainSeconds": Effect(120, (f"{POD}.args=120", f"{POD}.lifecycle.preStop.exec.command=120",
                                          "Deployment spec.template.spec.terminationGracePeriodSeconds")),
     "budget.monthlyUsd": Effect(1, ("refused: budget.monthlyUsd",)),
+    "budget.hourlyUsd": Effect(
+        1.5, ("outputs models.qwen3-8b.replicas.ceiling=1", "plan warnings", "plan bursts.usd_per_hour"), {"budget.onExceed": "warn"}
+    ),
     "budget.onExceed": Effect("warn", ("-refused: budget.monthlyUsd", "plan warnings"), {"budget.monthlyUsd": 1}),
     "budget.expectedBurst": Effect(1.0, ("outputs usdPerMonth.expected", "outputs models.qwen3-8b.usdPerMonth")),
     f"{PRICE}.onDemandUsdPerHour": Effect(9.0, ("outputs usdPerMonth.floor", "outputs usdPerMonth.expected")),

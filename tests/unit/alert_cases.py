@@ -10,6 +10,7 @@ from tests.unit.alert_series import (
     SYSTEM_NODE,
     Case,
     container,
+    deployment,
     engine,
     envoy,
     gpu,
@@ -18,6 +19,7 @@ from tests.unit.alert_series import (
     requests,
 )
 from tests.unit.estimate_cases import ESTIMATES
+from tests.unit.scaling_cases import SCALING
 
 OF_MODEL = {"model": MODEL}
 _WAITING = "vllm:num_requests_waiting_by_reason"
@@ -26,11 +28,6 @@ _RUNNING = engine("vllm:num_requests_running", f"10{EVER}")
 _FINISHED = engine("vllm:request_success_total", f"0+60{EVER}", finished_reason="stop")
 # The time that the plan gives a first start on this stack is below this.
 _LIMIT_MINUTES = 60
-
-
-def _deployment(spec: str, available: str) -> dict[str, str]:
-    labels = f'namespace="{NAMESPACE}",deployment="{MODEL}-burst"'
-    return {f"kube_deployment_spec_replicas{{{labels}}}": spec, f"kube_deployment_status_replicas_available{{{labels}}}": available}
 
 
 MODELS = {
@@ -139,9 +136,9 @@ GPUS = {
     ),
     # The autoscaler takes nodes that nobody needs, too.
     "SpotReclaimStorm": Case(
-        node() | node("s", "spot") | _deployment("4x200", "4x40 1x200")
+        node() | node("s", "spot") | deployment("4x200", "4x40 1x200")
         | {name: values for one in "xyz" for name, values in node(one, "spot", "1x40 stale").items()},
-        _deployment("1x200", "1x200"),
+        deployment("1x200", "1x200"),
         "60m",
         "100m",
         {"pool": "l4"},
@@ -289,4 +286,4 @@ MONITORING = {
         {"pod": "g"},
     ),
 }
-CASES = MODELS | ESTIMATES | GPUS | GATEWAY | SERVICE_LEVELS | BUDGET | MONITORING
+CASES = MODELS | SCALING | ESTIMATES | GPUS | GATEWAY | SERVICE_LEVELS | BUDGET | MONITORING

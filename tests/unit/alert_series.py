@@ -8,12 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.stacks import REVISION
+
 MODEL, NAMESPACE = "qwen3-8b", "model-qwen3-8b"
 EVER = "x1000"
 LONG_AGO = f"-1000000{EVER}"
 STACK: dict[str, Any] = {
     "models.qwen3-8b.scaling": {"floor": 2, "ceiling": 3},
     "models.qwen3-8b.slo": {"ttftSeconds": 2.5},
+    # It goes first where the hourly budget is short.
+    "models.first": {
+        "source": "Qwen/Qwen3-0.6B",
+        "revision": REVISION,
+        "nodePool": "l4",
+        "engine": {"maxModelLen": 2048},
+        "scaling": {"floor": 0, "ceiling": 1, "priority": 200},
+    },
     "gateway": {
         "authentication": "api-key",
         "exposure": "load-balancer",
@@ -23,6 +33,7 @@ STACK: dict[str, Any] = {
     "secrets.clientKeys": {"team-a": {"secure": "v1:x"}},
     "budget": {
         "monthlyUsd": 10_000,
+        "hourlyUsd": 270,
         "onExceed": "warn",
         "prices": {"g2-standard-12": {"onDemandUsdPerHour": 100, "spotUsdPerHour": 40}, "e2-standard-4": {"onDemandUsdPerHour": 0}},
     },
@@ -90,3 +101,8 @@ def gpu(metric: str, values: str) -> Series:
 def container(metric: str, values: str, **labels: str) -> Series:
     more = "".join(f',{name}="{value}"' for name, value in labels.items())
     return {f'kube_pod_container_status_{metric}{{namespace="{NAMESPACE}",pod="a",uid="a",container="vllm"{more}}}': values}
+
+
+def deployment(spec: str, available: str) -> Series:
+    labels = f'namespace="{NAMESPACE}",deployment="{MODEL}-burst"'
+    return {f"kube_deployment_spec_replicas{{{labels}}}": spec, f"kube_deployment_status_replicas_available{{{labels}}}": available}

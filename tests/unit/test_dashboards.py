@@ -126,7 +126,9 @@ def test_every_alert_on_what_the_platform_does_has_a_panel_that_leads_to_its_run
         "secrets.clientKeys": {"chat": {"secure": "given"}},
     }
     balanced = {"gateway.exposure": "load-balancer", "gateway.tls": {"secretName": "llm"}, **keys}
-    settings = stacks.settings({"platform.monitoring.alerting.runbooksUrl": address, "budget.monthlyUsd": 20_000, **balanced})
+    settings = stacks.settings(
+        {"platform.monitoring.alerting.runbooksUrl": address, "budget.monthlyUsd": 20_000, "budget.hourlyUsd": 20, **balanced}
+    )
     plan = make_plan(settings)
     linked = {link["url"] for one in dashboards(settings, plan).values() for panel in one["panels"] for link in panel.get("links") or ()}
     alerts = {rule.name for group in shared_groups(settings, plan) for rule in group.rules if isinstance(rule, Alert)}
@@ -154,10 +156,11 @@ def test_a_dashboard_is_there_only_where_it_can_have_data():
         settings = stacks.settings(changes)
         return set(dashboards(settings, make_plan(settings)))
 
-    everything = {"vllm-overview", "vllm-model", "vllm-gpu", "vllm-gateway", "vllm-cost"}
+    everything = {"vllm-overview", "vllm-model", "vllm-gpu", "vllm-gateway", "vllm-scaling", "vllm-cost"}
     assert uids({}) == everything
     assert uids({"platform.gpuOperator.enabled": False}) == everything - {"vllm-gpu"}
-    assert set(boards("local")) == everything - {"vllm-gpu", "vllm-cost"}
+    assert set(boards("local")) == everything - {"vllm-gpu", "vllm-scaling", "vllm-cost"}
+    assert uids({"platform.autoscaler.enabled": False}) == everything - {"vllm-scaling"}
     no_gateway = stacks.stack()
     assert "vllm-platform:gateway" in no_gateway
     assert uids({"vllm-platform:gateway": None}) == everything - {"vllm-gateway"}

@@ -41,7 +41,7 @@ def test_each_replica_brings_the_series_that_a_server_was_seen_to_export():
 
 def test_the_disk_is_prometheus_own_formula():
     """Seconds of retention, times samples a second, times 1 to 2 bytes."""
-    plan = planned({"platform.monitoring": {"retentionDays": 10, "scrapeIntervalSeconds": 30}})
+    plan = planned({"platform.monitoring": {"retentionDays": 10, "scrapeIntervalSeconds": 30}, "platform.autoscaler.enabled": False})
     least = 10 * 86_400 * plan.series / 30 / 1024**3
     assert least <= plan.storage_gib <= 2 * least
 
@@ -130,7 +130,9 @@ def test_only_the_api_servers_webhook_is_open_to_the_rest_of_the_cluster():
     assert [(name, rule) for name, rule in ways if "from_" not in rule] == [
         ("allow-webhook", {"ports": [{"port": 10250, "protocol": "TCP"}]})
     ]
-    assert [rule["from_"] for name, rule in ways if name != "allow-webhook"] == [[{"pod_selector": {}}]]
+    within, autoscaler = [rule["from_"] for name, rule in ways if name != "allow-webhook"]
+    assert within == [{"pod_selector": {}}]
+    assert [peer["pod_selector"] for peer in autoscaler] == [{"match_labels": {"app.kubernetes.io/name": "keda-operator"}}]
 
 
 def test_only_prometheus_reaches_the_gpu_operators_pods():

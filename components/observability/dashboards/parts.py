@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.observability import money
+from components.observability import money, spending
 from components.observability.stack import has_gpu_exporter
 from config.settings import Settings
 from planning.plan import Plan
@@ -22,6 +22,11 @@ class Parts:
     prices: bool
     """At least one pool's."""
     budget: bool
+    autoscaled: bool
+    """At least one model."""
+    hourly_budget: bool
+    """It limits at least one burst."""
+    spot: bool
     runbooks: str
     """Where their folder is."""
     speed: bool
@@ -37,6 +42,9 @@ def parts_of(settings: Settings, plan: Plan) -> Parts:
         gpus=has_gpu_exporter(settings, plan),
         prices=prices,
         budget=prices and settings.budget.monthly_usd is not None,
+        autoscaled=any(model.autoscaled for model in plan.models.values()),
+        hourly_budget=any(spending.is_limited(plan, model) for model in plan.models),
+        spot=any(one.pool.spot for one in plan.pools.values()),
         runbooks=settings.platform.monitoring.alerting.runbooks_url.rstrip("/"),
         speed=any(model.capacity.speed for model in plan.models.values()),
     )

@@ -11,6 +11,7 @@ from components.observability.dashboards.gpu import gpus
 from components.observability.dashboards.model import one_model
 from components.observability.dashboards.overview import overview
 from components.observability.dashboards.parts import parts_of
+from components.observability.dashboards.scaling import scaling
 from config.settings import Settings
 from planning.plan import Plan
 
@@ -25,6 +26,8 @@ def dashboards(settings: Settings, plan: Plan) -> dict[str, dict[str, Any]]:
         made.append(gpus(parts))
     if parts.gateway:
         made.append(gateway(parts))
+    if parts.autoscaled:
+        made.append(scaling(parts))
     if parts.prices:
         made.append(cost(parts))
     return {one["uid"]: one for one in made}
