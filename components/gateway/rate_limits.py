@@ -77,8 +77,9 @@ def environment(redis: str, folder: str, port: int = PORT, health_port: int = HE
 
 
 def redis_arguments(folder: str, port: int = REDIS_PORT) -> list[str]:
-    """With an append-only file, so that a restart does not forget the month; a crash loses its last second at most."""
-    options = {"port": str(port), "dir": folder, "appendonly": "yes", "appendfsync": "everysec", "save": ""}
+    """With an append-only file, so that a restart does not forget the month; a crash loses its last second at most. Redis' protected mode
+    would let in no other pod, as there is no password: who gets in the NetworkPolicy says."""
+    options = {"port": str(port), "dir": folder, "appendonly": "yes", "appendfsync": "everysec", "save": "", "protected-mode": "no"}
     return [word for name, value in options.items() for word in (f"--{name}", value)]
 
 
