@@ -166,8 +166,8 @@ EFFECTS = {
     f"{MONITORING}.scrapeControlPlane": Effect(True, tuple(f"-{RELEASE}.{part}.enabled=False"
          for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy")), stack=EXISTING),
     f"{MONITORING}.scrapeIntervalSeconds": Effect(
-        30, ("PodMonitor spec.podMetricsEndpoints.interval=30s", f"{RELEASE}.prometheus.prometheusSpec.scrapeInterval=30s",
-             f"{RELEASE}.dcgmExporter.serviceMonitor.interval=30s")
+        10, ("PodMonitor spec.podMetricsEndpoints.interval=10s", f"{RELEASE}.prometheus.prometheusSpec.scrapeInterval=10s",
+             f"{RELEASE}.dcgmExporter.serviceMonitor.interval=10s")
     ),
     "platform.chartMirror": Effect("oci://mirror.example/charts", ("Release chart=oci://mirror.example/charts/gpu-operator",)),
     "platform.imageMirror": Effect(
