@@ -52,6 +52,10 @@ simulate: $(READY) ## Replay a trace against a planned model, policy by policy: 
 	@$(BIN)/python -m tools.simulate $(STACK) $(if $(MODEL),--model "$(MODEL)") $(if $(TRACE),--trace "$(TRACE)") \
 	  $(if $(POLICY),--policy "$(POLICY)") $(if $(MULTIPLY),--multiply $(MULTIPLY)) $(if $(CEILING),--ceiling $(CEILING)) $(if $(PARETO),--pareto)
 
+advise: $(READY) ## Find the floor and the ceiling that serve a trace at the least cost: STACK=dev MODEL=<key> TRACE=<csv, or day:5> (ATTAIN=0.99 TTFT= TPOT=)
+	@$(BIN)/python -m tools.simulate.advise $(STACK) $(if $(MODEL),--model "$(MODEL)") $(if $(TRACE),--trace "$(TRACE)") \
+	  $(if $(MULTIPLY),--multiply $(MULTIPLY)) $(if $(ATTAIN),--attain $(ATTAIN)) $(if $(TTFT),--ttft $(TTFT)) $(if $(TPOT),--tpot $(TPOT))
+
 reconcile: $(READY) ## Hold the plan against what runs: STACK=dev PROMETHEUS=http://127.0.0.1:9090 (HOURS=24)
 	@$(BIN)/python -m tools.reconcile $(STACK) --prometheus "$(PROMETHEUS)" $(if $(HOURS),--hours $(HOURS))
 
@@ -121,8 +125,8 @@ digests: $(PROGRAM) ## Pin charts and images by digest, as their registries say 
 bench-plan: $(PROGRAM) ## Time of the plan, by number of models
 	@$(BIN)/python -m tools.bench plan
 
-bench-policy: $(READY) ## Compare the scaling policies on traces that they were not chosen on, and draw docs/images/policies: TRACE=<csv> (QUICK=1; ten minutes)
-	@$(BIN)/python -m tools.simulate.bench --trace "$(TRACE)" $(if $(QUICK),--quick)
+bench-policy: $(READY) ## Compare the scaling policies on traces that they were not chosen on, and draw docs/images/policies: TRACE=<csv> (SEEDS=5; half an hour)
+	@$(BIN)/python -m tools.simulate.bench --trace "$(TRACE)" $(if $(SEEDS),--seeds $(SEEDS))
 
 bench-preview: $(PROGRAM) ## Time and memory of the offline preview, by number of models
 	@$(BIN)/python -m tools.bench preview

@@ -6,6 +6,7 @@ import hashlib
 
 API_PORT = 8000
 GATEWAY_NAMESPACE = "gateway"
+RATE_LIMITS_NAMESPACE = "rate-limits"
 CLIENT_NAMESPACE_LABEL = "vllm-platform/client"
 MONITORING_NAMESPACE = "monitoring"
 KEDA_NAMESPACE = "keda"

@@ -15,6 +15,10 @@ from config.section import Bounds, Form, MemoryGib, Name, Positive, Section, Tex
 Origin = Annotated[
     str, Form(r"(\*|https?://[a-z0-9.-]+(:[0-9]+)?)", "an origin", 'write it as in https://chat.example.com, without a path, or "*"')
 ]
+# Envoy's rate limit service counts in 32 bits (requests_per_unit is a uint32), dollars in this unit: a hundredth of a cent.
+MOST_UNITS = 2**32 - 1
+USD_UNIT = 1e-4
+Tokens = Annotated[int, Field(gt=0, le=MOST_UNITS)]
 Exposure = Literal["cluster-ip", "load-balancer", "gke-gateway", "ingress"]
 ANONYMOUS = "anonymous"
 
@@ -28,10 +32,41 @@ class Client(Section):
     concurrent_requests: Positive | None = Field(
         default=None, description="Most requests in flight at one time, at each gateway replica. Default: no limit."
     )
+    tokens_per_minute: Tokens | None = Field(
+        default=None, description="Tokens of prompts and answers in a minute, over all gateway replicas together. Default: no limit."
+    )
+    monthly_tokens: Tokens | None = Field(default=None, description="The same in a month of 30 days. Default: no limit.")
+    monthly_usd: float | None = Field(
+        default=None,
+        ge=USD_UNIT,
+        le=int(MOST_UNITS * USD_UNIT),
+        description="What the client's tokens may cost in a month of 30 days, at the plan's prices or `tokenPrices`. Default: no limit.",
+    )
     models: Annotated[list[Text], Field(min_length=1), AfterValidator(distinct)] | None = Field(
         default=None, description="Keys under `models` that the client may use. Default: all."
     )
     default_model: Text | None = Field(default=None, description="Key under `models` for requests without a `model` field.")
+
+    @property
+    def has_budget(self) -> bool:
+        return (self.tokens_per_minute or self.monthly_tokens or self.monthly_usd) is not None
+
+
+class TokenPrice(Section):
+    """What a million tokens of a model cost a client, instead of what the plan says."""
+
+    prompt_usd_per_million: float = Field(ge=0, le=100_000, description="US dollars per million tokens of prompts.")
+    completion_usd_per_million: float = Field(ge=0, le=100_000, description="US dollars per million tokens of answers.")
+
+
+class Budgets(Section):
+    """The count of clients' tokens: Envoy's rate limit service with Redis, deployed if a client has a budget."""
+
+    when_unavailable: Literal["allow", "deny"] = Field(
+        default="allow",
+        description="Requests of clients with a budget while the count cannot be reached. allow: they pass, uncounted. deny: 503.",
+    )
+    storage_class: ObjectName | None = Field(default=None, description="StorageClass of Redis' volume. Default: the cluster's.")
 
 
 class Replicas(Bounds):
@@ -149,6 +184,10 @@ class Gateway(Section):
         default="api-key", description="none: every caller is the client `anonymous`; for exposure cluster-ip only."
     )
     clients: dict[Name, Client] = Field(default={}, description="Callers, by name.")
+    budgets: Budgets = Field(default=Budgets(), description="How clients' budgets are counted.")
+    token_prices: dict[Text, TokenPrice] = Field(
+        default={}, description="Prices of tokens by key under `models`, for clients with `monthlyUsd`. Default: the plan's."
+    )
     client_namespaces: Annotated[list[NamespaceName], AfterValidator(distinct)] = Field(
         default=[], description='Namespaces whose pods may connect. Default: namespaces labelled vllm-platform/client: "true".'
     )

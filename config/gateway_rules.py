@@ -27,6 +27,7 @@ def gateway_rules(settings: Settings) -> Iterator[Problem]:
     yield from _authentication(settings, gateway)
     for name, client in gateway.clients.items():
         yield from _client(settings, f"gateway.clients.{name}", client)
+    yield from _budgets(settings, gateway)
     yield from _exposure(settings, gateway)
     yield from _encryption(gateway)
     yield from _annotations(settings, gateway)
@@ -65,6 +66,21 @@ def _client(settings: Settings, path: str, client: Client) -> Iterator[Problem]:
     yield from _known_model(settings, f"{path}.defaultModel", client.default_model)
     if client.models is not None and client.default_model not in client.models:
         yield Problem(f"{path}.defaultModel", f"'{client.default_model}' is not among its models", "add it to them, or choose one of them")
+
+
+def _budgets(settings: Settings, gateway: Gateway) -> Iterator[Problem]:
+    for name in gateway.token_prices:
+        yield from _known_model(settings, f"gateway.tokenPrices.{name}", name)
+    for name, client in gateway.clients.items():
+        if client.tokens_per_minute and client.monthly_tokens and client.tokens_per_minute > client.monthly_tokens:
+            message = f"{client.tokens_per_minute} is above the client's monthlyTokens {client.monthly_tokens}, so it limits nothing"
+            yield Problem(f"gateway.clients.{name}.tokensPerMinute", message, "lower it, or remove it")
+    limited = [name for name, client in gateway.clients.items() if client.has_budget]
+    if limited and not gateway.count_streamed_tokens:
+        message = f"false, so that most streams would cost nothing of the budget of {', '.join(limited)}"
+        yield Problem("gateway.countStreamedTokens", message, "remove it, or the clients' budgets")
+    if not limited and "budgets" in gateway.model_fields_set:
+        yield Problem("gateway.budgets", "no client has a budget", "give one tokensPerMinute, monthlyTokens or monthlyUsd, or remove it")
 
 
 def _known_model(settings: Settings, path: str, name: str) -> Iterator[Problem]:

@@ -48,6 +48,13 @@ class Scaling(Section):
 
     floor: NonNegative = Field(default=1, description="Replicas that are always on, on on-demand nodes.")
     ceiling: Positive = Field(default=1, description="Most replicas, floor and burst together.")
+    scale_to_zero: bool = Field(
+        default=False,
+        description="With floor 0: no replica while nobody asks. The first request gets 503 with Retry-After, and wakes the model.",
+    )
+    sleep_after_seconds: int = Field(
+        default=900, ge=60, le=86_400, description="Time without a request after which a model with scaleToZero has no replica."
+    )
     burst: Burst = Field(
         default="spot",
         description="Nodes of the replicas above the floor. spot-preferred: on-demand nodes while spot nodes cannot be had.",
@@ -72,6 +79,14 @@ class Scaling(Section):
     def _floor_within_ceiling(self) -> Scaling:
         if self.floor > self.ceiling:
             raise rule(f"floor {self.floor} is above ceiling {self.ceiling}", "raise scaling.ceiling or lower scaling.floor")
+        return self
+
+    @model_validator(mode="after")
+    def _sleeps_without_a_floor(self) -> Scaling:
+        if self.scale_to_zero and self.floor:
+            raise rule(f"scaleToZero, but the floor of {self.floor} never ends", "set scaling.floor to 0, or remove scaleToZero")
+        if not self.scale_to_zero and self.sleep_after_seconds != type(self).model_fields["sleep_after_seconds"].default:
+            raise rule("sleepAfterSeconds, but the model never sleeps", "set scaleToZero to true, or remove it")
         return self
 
     @model_validator(mode="after")

@@ -35,10 +35,14 @@ def _model_rules(settings: Settings, path: str, model: Model, *, scaled: bool, h
         "burst": scaling.burst == "spot-preferred" and has_burst,
         "schedule": bool(scaling.schedule),
         "triggers": triggers != type(triggers)(),
+        "scaleToZero": scaling.scale_to_zero,
     }
     for key in [key for key, given in asked.items() if given and not scaled]:
         off = "platform.monitoring.enabled" if settings.platform.autoscaler.enabled else "platform.autoscaler.enabled"
         yield Problem(f"{path}.{key}", f"needs the autoscaler, and {off} is false", f"set {off} to true, or remove it")
+    if scaling.scale_to_zero and settings.gateway is None:
+        message = "the first request wakes the model, and there is no gateway that would see it"
+        yield Problem(f"{path}.scaleToZero", message, "add a `gateway` section, or remove it")
     if asked["triggers"] and not has_burst:
         yield Problem(f"{path}.triggers", "they scale the burst, and the ceiling is the floor", "raise scaling.ceiling, or remove them")
     if triggers.gpu_percent is not None and not settings.platform.gpu_operator.enabled:

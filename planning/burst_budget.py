@@ -1,4 +1,4 @@
-"""`budget.hourlyUsd`: how many burst replicas it pays for beside what always runs."""
+"""Limits on bursts: what `budget.hourlyUsd` pays for beside what always runs, and the GPUs that a model's pods may ask for at all."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ class BurstBudget:
         """Burst replicas that it pays while no other model has any; None where nothing limits them."""
         price = self.replica_usd_per_hour.get(model)
         return None if self.usd_per_hour is None or not price else max(0, int(self.usd_per_hour / price + 1e-9))
+
+
+def most_gpus(floor: int, burst: int, gpus: int, *, stand_ins: bool) -> int:
+    """Hard limit on a model's GPUs: both tiers at their most, stand-ins for all of the burst, and in each tier one pod that ends or is new
+    while another takes or gives its place."""
+    tiers = [floor, burst, burst if stand_ins else 0]
+    return gpus * sum(replicas + 1 for replicas in tiers if replicas)
 
 
 def plan_bursts(budget: Budget, cost: CostPlan, pools: dict[str, PoolPlan], placed: dict[str, list[Placed]]) -> BurstBudget:

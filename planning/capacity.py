@@ -37,6 +37,8 @@ class Speed:
     error: SpeedError
     limited_by: Literal["memory", "slo.ttftSeconds", "slo.tpotSeconds"]
     """Which limit sets the target."""
+    prompt_share: float
+    """Share of the replica's time that prompts take."""
 
     @property
     def least_tokens_per_second(self) -> float:
@@ -80,6 +82,7 @@ def plan_capacity(
         alone=_served(performance, model, 1),
         error=speed_error(performance.work, performance.accelerator, measured=performance.scale != 1),
         limited_by=limited_by,
+        prompt_share=performance.prompt_share(target, model.traffic.prompt_tokens, model.traffic.output_tokens),
     )
     return CapacityPlan(in_flight, most, target, speed)
 

@@ -13,6 +13,7 @@ from config import catalog
 from config.budget import Budget, Price
 from config.cluster import GkeCluster
 from config.errors import Problem
+from config.models import Model
 from config.node_pools import Capacity, NodePool
 from config.settings import Settings
 from planning.capacity import CapacityPlan, Speed
@@ -75,11 +76,21 @@ class NodePrice:
 
 
 @dataclass(frozen=True)
+class TokenUsd:
+    """US dollars per million tokens."""
+
+    prompt: float
+    completion: float
+
+
+@dataclass(frozen=True)
 class ModelCost:
     monthly: Usd
     usd_per_million_output_tokens: Range | None
     """At the planned throughput and its error, on on-demand nodes (else spot, with its range). The throughput includes prefill; only output
     tokens are counted."""
+    tokens: TokenUsd | None
+    """The same cost, without its error, divided between prompts and answers by the time that a replica spends on each."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +185,7 @@ def _model_cost(one: Placed, plan: PoolPlan, price: NodePrice, budget: Budget, c
     share = one.shape.slots / plan.pool.machine.slots
     scaling = one.model.scaling
     monthly = _monthly(scaling.floor * share, one.burst * share, price, "on-demand", scaling.burst_capacity, budget)
-    return ModelCost(monthly, _per_million(price, share, capacity.speed))
+    return ModelCost(monthly, _per_million(price, share, capacity.speed), _token_usd(price, share, one.model, capacity.speed))
 
 
 def _per_million(price: NodePrice, share: float, speed: Speed | None) -> Range | None:
@@ -187,6 +198,16 @@ def _per_million(price: NodePrice, share: float, speed: Speed | None) -> Range |
         hourly.least * share / (speed.most_tokens_per_second * 3600) * 1e6,
         hourly.most * share / (speed.least_tokens_per_second * 3600) * 1e6,
     )
+
+
+def _token_usd(price: NodePrice, share: float, model: Model, speed: Speed | None) -> TokenUsd | None:
+    hourly = _first(price.on_demand, price.spot)
+    if speed is None or not hourly:
+        return None
+    traffic = model.traffic
+    per_output_token = hourly * share / (speed.served.output_tokens_per_second * 3600) * 1e6
+    prompts = per_output_token * speed.prompt_share * traffic.output_tokens / traffic.prompt_tokens
+    return TokenUsd(prompts, per_output_token * (1 - speed.prompt_share))
 
 
 def _cluster_cost(settings: Settings) -> Usd:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from config import catalog
 from config.cluster import GkeCluster
@@ -16,6 +16,8 @@ from config.gateway import ANONYMOUS, Client, Gateway
 from config.models import Affinity
 from config.platform import Tracing
 from config.settings import Settings
+from planning.client_budgets import ClientBudget, client_budgets, token_price_problems, token_prices
+from planning.cost import ModelCost, TokenUsd
 from planning.machines import allocatable_cpu, allocatable_memory_gib
 
 # Envoy's circuit breaker (max_requests), as a multiple of the requests that all model servers accept. Their own limit
@@ -45,6 +47,10 @@ class RoutedModel:
     affinity: Affinity
     max_model_len: int
     """Most tokens of a prompt and its completion together."""
+    price: TokenUsd | None = None
+    """What its tokens cost clients with a budget in dollars."""
+    wakes_in_seconds: float | None = None
+    """Of a model that sleeps: how long it takes until a replica answers."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,7 @@ class RoutedClient:
     """Models that the client may use."""
     default_model: str | None
     """Served name of the model for requests without a `model` field."""
+    budgets: tuple[ClientBudget, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,16 @@ class GatewayPlan:
     clients: dict[str, RoutedClient]
     settings: Gateway
     tracing: Tracing | None = None
+
+    @property
+    def budgets(self) -> tuple[ClientBudget, ...]:
+        """One of each kind that any client has; none: nothing has to be counted over all replicas."""
+        kinds = {budget.name: budget for client in self.clients.values() for budget in client.budgets}
+        return tuple(kinds.values())
+
+    def without_budgets(self) -> GatewayPlan:
+        """The same where nothing counts tokens."""
+        return replace(self, clients={name: replace(client, budgets=()) for name, client in self.clients.items()})
 
     @property
     def max_heap_bytes(self) -> int:
@@ -87,11 +104,18 @@ class GatewayPlan:
         return self.settings.max_body_mib * 1024**2
 
 
-def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int], max_model_len: Mapping[str, int]) -> GatewayPlan | None:
+def plan_gateway(
+    settings: Settings,
+    most_in_flight: Mapping[str, int],
+    max_model_len: Mapping[str, int],
+    costs: Mapping[str, ModelCost],
+    start_seconds: Mapping[str, float],
+) -> GatewayPlan | None:
     """None without `gateway`. `most_in_flight`: running and waiting requests that one replica of each model accepts."""
     gateway = settings.gateway
     if gateway is None:
         return None
+    prices = token_prices(settings, costs)
     models = {
         name: RoutedModel(
             name=name,
@@ -99,6 +123,8 @@ def plan_gateway(settings: Settings, most_in_flight: Mapping[str, int], max_mode
             max_requests=max(1, int(most_in_flight[name] * model.scaling.ceiling * BREAKER_MARGIN)),
             affinity=model.affinity,
             max_model_len=max_model_len[name],
+            price=prices.get(name),
+            wakes_in_seconds=start_seconds[name] if model.scaling.scale_to_zero else None,
         )
         for name, model in settings.models.items()
     }
@@ -116,6 +142,7 @@ def _client(name: str, client: Client, models: Mapping[str, RoutedModel]) -> Rou
         concurrent_requests=client.concurrent_requests,
         models=tuple(client.models or models),
         default_model=models[client.default_model].names[0] if client.default_model else None,
+        budgets=client_budgets(client),
     )
 
 
@@ -124,11 +151,12 @@ def _body_memory_bytes(gateway: Gateway) -> int:
     return int((heap * BODIES_SHARE - IDLE_MIB * 1024**2) / gateway.cpu)
 
 
-def gateway_problems(settings: Settings) -> Iterator[Problem]:
-    """A gateway pod whose memory cannot hold the largest requests, or that fits no system node."""
+def gateway_problems(settings: Settings, costs: Mapping[str, ModelCost]) -> Iterator[Problem]:
+    """A gateway pod whose memory cannot hold the largest requests, or that fits no system node; budgets in dollars without prices."""
     gateway = settings.gateway
     if gateway is None:
         return
+    yield from token_price_problems(settings, costs)
     least = gateway.max_body_mib * BODY_COPIES * LEAST_LARGE_BODIES
     if _body_memory_bytes(gateway) < least * 1024**2:
         needed = (least * gateway.cpu + IDLE_MIB) / BODIES_SHARE / HEAP_SHARE / 1024

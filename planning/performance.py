@@ -95,6 +95,13 @@ class Performance:
         waiting = max(0.0, in_flight - running) / rate
         return Served(rate * output_tokens, first / self.scale + waiting, (cycle - first) / steps / self.scale)
 
+    def prompt_share(self, in_flight: float, prompt_tokens: float, output_tokens: float) -> float:
+        """Share of a busy replica's time that it computes prompts; the rest it decodes."""
+        w = self.work
+        sequences = in_flight / w.data / w.pipeline
+        prompts = sequences * self.prompt(prompt_tokens, sequences)
+        return prompts / (prompts + max(1.0, output_tokens - 1) * self.step(sequences, prompt_tokens + output_tokens / 2))
+
     def step(self, sequences: float, context: float) -> float:
         """Seconds of a step in which `sequences` with `context` tokens each decode one token."""
         w, c = self.work, self.constants

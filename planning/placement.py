@@ -55,8 +55,7 @@ class PoolPlan:
     """Nodes on which the floors fit if packed well. Fewer than floor_nodes only if replicas of different sizes share the pool."""
     ceiling_on_demand_nodes: int
     ceiling_spot_nodes: int
-    stand_in_nodes: int
-    """On-demand nodes beyond those of the ceilings, for replicas that stand in for spot replicas."""
+    stand_in_nodes: int  # on demand, beyond ceiling_on_demand_nodes
     free_slots: int
     """Slots of the floor nodes that no floor replica uses."""
     surge_sizes: tuple[int, ...]
@@ -217,20 +216,14 @@ def _replica_problems(pool: Pool, one: Placed) -> Iterator[Problem]:
     if scaling.floor and pool.on_demand is None:
         message = f"the floor runs on on-demand nodes, and pool '{pool.name}' has none"
         yield Problem(f"{path}.scaling.floor", message, f"set nodePools.{pool.name}.onDemand.max, or the floor to 0")
-    if one.burst:
-        yield from _burst_problems(pool, one)
-    yield from _stand_in_problems(pool, one)
+    yield from [*_burst_problems(pool, one), *_stand_in_problems(pool, one)] if one.burst else []
 
 
 def _stand_in_problems(pool: Pool, one: Placed) -> Iterator[Problem]:
     scaling, most = one.model.scaling, pool.on_demand.max_nodes if pool.on_demand else 0
-    if not scaling.has_stand_ins or nodes_for({one.shape.slots: scaling.floor + 1}, pool.machine.slots) <= most:
-        return
-    yield Problem(
-        f"models.{one.name}.scaling.burst",
-        f"spot-preferred: on-demand nodes take the place of spot nodes that cannot be had, and pool '{pool.name}' holds only the floor",
-        f"raise nodePools.{pool.name}.onDemand.max, or write spot",
-    )
+    if scaling.has_stand_ins and nodes_for({one.shape.slots: scaling.floor + 1}, pool.machine.slots) > most:
+        message = f"spot-preferred: on-demand nodes stand in for spot nodes that cannot be had, and pool '{pool.name}' holds only the floor"
+        yield Problem(f"models.{one.name}.scaling.burst", message, f"raise nodePools.{pool.name}.onDemand.max, or write spot")
 
 
 def _burst_problems(pool: Pool, one: Placed) -> Iterator[Problem]:

@@ -144,25 +144,25 @@ def make_plan(settings: Settings) -> Plan:
         problems += placement.placement_problems(pool_plan, placed[name])
         counts = [(one.model.scaling.ceiling, one.shape.slots) for one in placed[name]]
         problems += zones.pods_per_node_problems(settings, pool_plan.pool, counts)
-    problems += gateway_problems(settings)
     costs = plan_cost(settings, pool_plans, placed, {name: one.capacity for name, one in sized.items()})
     paid = plan_bursts(settings.budget, costs, pool_plans, placed)
-    problems += floor_problems(paid, settings.budget)
+    problems += [*gateway_problems(settings, costs.models), *floor_problems(paid, settings.budget)]
     over_budget = [*cost.budget_problems(costs, settings.budget), *hourly_problems(paid, settings.budget, placed)]
     unpriced = [*cost.price_problems(costs, settings)]
     if settings.budget.on_exceed == "fail":
         problems += over_budget + (unpriced if settings.budget.monthly_usd is not None else [])
     if problems:
         raise StackError(problems)
-    models = {
-        one.name: _model_plan(settings, one, sized[one.name], pool_plans[name], costs, paid) for name in pools for one in placed[name]
-    }
-    in_order = {name: models[name] for name in settings.models}
+    replicas = [(pool_plans[name], one) for name in pools for one in placed[name]]
+    models = {one.name: _model_plan(settings, one, sized[one.name], pool, costs, paid) for pool, one in replicas}
     in_flight = {name: one.capacity.most_in_flight for name, one in models.items()}
-    gateway = plan_gateway(settings, in_flight, {name: one.memory.max_model_len for name, one in models.items()})
-    plan = Plan(pool_plans, in_order, gateway, plan_monitoring(settings, pool_plans), costs, paid, ())
-    warnings = [*_warnings(settings, plan, placed, sized), *over_budget, *unpriced]
-    return replace(plan, warnings=tuple(sorted(set(warnings))))
+    lengths = {name: one.memory.max_model_len for name, one in models.items()}
+    starts = {name: one.startup.expected for name, one in models.items()}
+    gateway = plan_gateway(settings, in_flight, lengths, costs.models, starts)
+    plan = Plan(
+        pool_plans, {name: models[name] for name in settings.models}, gateway, plan_monitoring(settings, pool_plans), costs, paid, ()
+    )
+    return replace(plan, warnings=tuple(sorted({*_warnings(settings, plan, placed, sized), *over_budget, *unpriced})))
 
 
 def _size(model: Model, pools: dict[str, Pool]) -> _Sized | None:
@@ -232,9 +232,8 @@ def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
 
 def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, costs: CostPlan, paid: BurstBudget) -> ModelPlan:
     model = one.model
-    burst, burst_drain = paid.cut(one), drain(settings.cluster, model.scaling.burst_capacity)
+    burst, floor_drain = paid.cut(one), drain(settings.cluster, "on-demand")
     streamed = bool(settings.node_pools[pool.pool.name].image_streaming and settings.cluster.provider == "gke")
-    floor_drain = drain(settings.cluster, "on-demand")
     startup = plan_startup(
         model, sized.architecture, sized.memory.weights_bytes, sized.pool.machine, streamed=streamed, grace=floor_drain.grace_period
     )
@@ -258,7 +257,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         floor=model.scaling.floor,
         burst=burst,
         floor_drain=floor_drain,
-        burst_drain=burst_drain,
+        burst_drain=drain(settings.cluster, model.scaling.burst_capacity),
         autoscaled=burst > 0 and settings.platform.autoscaler.enabled and settings.platform.monitoring.enabled,
         has_stand_ins=model.scaling.has_stand_ins and burst > 0,
         hf_overrides=long_context.hf_overrides(sized.checkpoint, model.engine.rope_scaling),

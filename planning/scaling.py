@@ -11,6 +11,7 @@ replicas that are starting need no credit. The recording rules that KEDA reads a
                                   the plan's `traffic` where no request has ended
     spread                        stddev_over_time(work over 30 s [5m]), `work` as below
     running, waiting, ready       sums of vllm:num_requests_running and _waiting, and ready replicas, both tiers
+    kv_usage                      sum of the replicas' shares of the KV cache in use
     correction                    `correction()`, avg_over_time [10m], 1 where nothing is known
 
     per_output   = sequence_seconds + context_seconds * (prompt_tokens + output_tokens / 2)
@@ -24,7 +25,7 @@ replicas that are starting need no credit. The recording rules that KEDA reads a
     work         = correction * (prompt_token_seconds * prompts + requests * (prompt_seconds + output_tokens * per_output)) / busy
     ahead        = work + TREND * max(0, work - work_before) / 180 * (startup_seconds + REACTION_SECONDS)
     backlog      = max(0, waiting - WAITING_PER_REPLICA * ready) / (BACKLOG_SECONDS * rate)
-    replicas     = max(HEADROOM * ahead + SPREAD * spread + backlog, (running + waiting) / in_flight)
+    replicas     = max(HEADROOM * ahead + SPREAD * spread + backlog, (running + waiting) / in_flight, kv_usage / KV_SHARE)
 """
 
 from __future__ import annotations
@@ -33,22 +34,23 @@ from dataclasses import dataclass, replace
 
 from config.models import Model
 from planning.batches import EngineLimits
-from planning.capacity import CapacityPlan
+from planning.capacity import TARGET_UTILIZATION, CapacityPlan
 from planning.kv_cache import KvCache
 from planning.memory import GIB, MemoryPlan
 from planning.performance import Performance
 
 # One setting for all models; `make bench-policy` shows what it was chosen on and judged on.
 HEADROOM = 1.0
-TREND = 0.3
+TREND = 0.15
 SPREAD = 1.5
 BACKLOG_SECONDS = 60
 WAITING_PER_REPLICA = 2
 # From a change of the load to the answer: scrape, rule and poll, and half the window of the rate.
 REACTION_SECONDS = 30
 TREND_SECONDS = 180
-# Of the KV cache: vLLM preempts above it. Of the time: queues grow without limit towards 1.
-KV_SHARE = 0.95
+# Of the KV cache: long requests stay longest, so that those which run are longer than the mean. Of the time: queues grow without limit
+# towards 1.
+KV_SHARE = TARGET_UTILIZATION
 BUSIEST = 0.9
 LEAST_BUSY = 0.05
 # Bounds of the on-line correction, and the share of the planned requests in flight from which a measured step says something.
@@ -109,6 +111,7 @@ class Load:
     waiting: float
     ready: float
     correction: float = 1.0
+    kv_usage: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -210,7 +213,7 @@ def wanted_replicas(
     now, before = work(target, load, load.requests, load.prompts), work(target, load, load.requests_before, load.prompts_before)
     ahead = now + trend * max(0.0, now - before) / TREND_SECONDS * (target.startup_seconds + REACTION_SECONDS)
     backlog = max(0.0, load.waiting - WAITING_PER_REPLICA * load.ready) / (BACKLOG_SECONDS * can.requests_per_second)
-    return max(headroom * ahead + spread * load.spread + backlog, (load.running + load.waiting) / can.in_flight)
+    return max(headroom * ahead + spread * load.spread + backlog, (load.running + load.waiting) / can.in_flight, load.kv_usage / KV_SHARE)
 
 
 @dataclass(frozen=True)

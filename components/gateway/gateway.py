@@ -27,6 +27,7 @@ from components.gateway.envoy.clusters import Backend
 from components.gateway.envoy.routes import ModelRoute
 from components.gateway.isolation import network_policies
 from components.gateway.pod import LABELS, NAME
+from components.gateway.rate_limits import RateLimits, RateLimitsArgs
 from components.images import image_reference
 from components.naming import API_PORT as MODEL_PORT
 from components.naming import GATEWAY_NAMESPACE, MANAGED, model_host
@@ -227,7 +228,15 @@ def create_gateway(
         scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if monitoring else None,
         monitoring=monitoring,
     )
+    if plan.budgets:
+        _rate_limits(settings, plan, opts)
     return Gateway(NAME, args, opts=opts)
+
+
+def _rate_limits(settings: Settings, plan: GatewayPlan, opts: pulumi.ResourceOptions) -> None:
+    """Beside the gateway, which serves without it: a Redis that does not start must not hold back a key that is withdrawn."""
+    images = {name: image_reference(settings, catalog.image(name).reference) for name in ("ratelimit", "redis")}
+    RateLimits("rate-limits", RateLimitsArgs(plan, settings.cluster, images["ratelimit"], images["redis"]), opts=opts)
 
 
 def _api_keys(keys: Mapping[str, str]) -> str:

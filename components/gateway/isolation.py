@@ -1,13 +1,16 @@
-"""NetworkPolicies of the gateway: ingress from its clients, egress to DNS, model servers and the trace collector. All else is denied."""
+"""NetworkPolicies of the gateway: ingress from its clients, egress to DNS, model servers, the rate limit service and the trace collector.
+All else is denied.
+"""
 
 from __future__ import annotations
 
 from pulumi_kubernetes.networking.v1 import NetworkPolicyPeerArgsDict, NetworkPolicySpecArgsDict
 
+from components.gateway import rate_limits
 from components.gateway.pod import API_PORT, OPERATIONS_PORT
 from components.isolation import DEFAULT_DENY, PRIVATE_RANGES, dns_policy, egress, namespace_named, prometheus, tcp, to, traces_policy
 from components.naming import API_PORT as MODEL_PORT
-from components.naming import CLIENT_NAMESPACE_LABEL, MANAGED
+from components.naming import CLIENT_NAMESPACE_LABEL, MANAGED, RATE_LIMITS_NAMESPACE
 from config.cluster import Cluster
 from config.gateway import Gateway
 from config.platform import Tracing
@@ -24,6 +27,7 @@ def network_policies(cluster: Cluster, gateway: Gateway, tracing: Tracing | None
         "allow-clients": _ingress(API_PORT, _clients(gateway)),
         "allow-operations": _ingress(OPERATIONS_PORT, [prometheus(), *_ranges(_health_checkers(gateway))]),
         "allow-models": _models(),
+        **({"allow-rate-limits": _rate_limits()} if any(client.has_budget for client in gateway.clients.values()) else {}),
         **traces_policy(tracing),
     }
 
@@ -42,6 +46,11 @@ def _models() -> NetworkPolicySpecArgsDict:
         "pod_selector": {"match_labels": {"app.kubernetes.io/name": "vllm"}},
     }
     return egress(to(servers, MODEL_PORT))
+
+
+def _rate_limits() -> NetworkPolicySpecArgsDict:
+    service = {"pod_selector": {"match_labels": rate_limits.LABELS}}
+    return egress(to({**namespace_named(RATE_LIMITS_NAMESPACE), **service}, rate_limits.PORT))
 
 
 def _clients(gateway: Gateway) -> list[NetworkPolicyPeerArgsDict]:

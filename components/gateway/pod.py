@@ -21,6 +21,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeProjectionArgsDict,
 )
 
+from components.gateway import rate_limits
 from components.gateway.envoy import api_keys, certificate, clients, clusters, routes
 from components.gateway.envoy.bootstrap import Process
 from components.naming import GATEWAY_NAMESPACE, MANAGED
@@ -59,6 +60,7 @@ def process(plan: GatewayPlan) -> Process:
         operations_port=OPERATIONS_PORT,
         admin_port=ADMIN_PORT,
         replicas=(f"{REPLICAS_SERVICE}.{GATEWAY_NAMESPACE}.svc.cluster.local", API_PORT),
+        rate_limits=(rate_limits.HOST, rate_limits.PORT),
         tls_folder=_TLS_FOLDER if plan.settings.tls else None,
     )
 

@@ -116,6 +116,7 @@ _ENVOY: Mapping[str, tuple[Kind, str]] = {
     "envoy_cluster_upstream_rq_pending_overflow": ("counter", "envoy_cluster_name"),
     "envoy_cluster_upstream_cx_none_healthy": ("counter", "envoy_cluster_name"),
     "envoy_cluster_outlier_detection_ejections_active": ("gauge", "envoy_cluster_name"),
+    "envoy_cluster_ratelimit_error": ("counter", "envoy_cluster_name"),
     "envoy_http_downstream_rq_active": ("gauge", "envoy_http_conn_manager_prefix"),
     "envoy_http_downstream_rq_xx": ("counter", "envoy_http_conn_manager_prefix envoy_response_code_class"),
     "envoy_http_downstream_cx_active": ("gauge", "envoy_http_conn_manager_prefix"),

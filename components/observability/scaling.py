@@ -44,11 +44,17 @@ DEFAULT_PACE = Pace()
 
 
 def model_scaling(
-    plan: ModelPlan, *, gateway: bool, gpu_percent: int | None = None, budget: bool = False, pace: Pace = DEFAULT_PACE
+    plan: ModelPlan,
+    *,
+    gateway: bool,
+    gpu_percent: int | None = None,
+    budget: bool = False,
+    sleep_after: int | None = None,
+    pace: Pace = DEFAULT_PACE,
 ) -> Group:
     """Of one model with a burst. `gateway`: one counts what arrives. `gpu_percent`: scale up at this utilization, too. `budget`: rules of
-    an hourly one say how many burst replicas it pays for."""
-    rules = _Rules(plan, pace, gateway)
+    an hourly one say how many burst replicas it pays for. `sleep_after`: seconds without a request after which no replica is left."""
+    rules = _Rules(plan, pace, gateway, sleep_after)
     return Group(
         f"scaling-{plan.name}",
         [
@@ -66,6 +72,7 @@ class _Rules:
     plan: ModelPlan
     pace: Pace
     gateway: bool
+    sleep_after: int | None = None
 
     def of(self, record: str, **labels: str) -> str:
         """The model's one element of a rule's series, without labels, as sums over the engines have none."""
@@ -213,10 +220,22 @@ class _Rules:
                 "model:replicas_for:law", f"sum(vllm:kv_cache_usage_perc{{{own}}}) / ({ranks}) / {law.KV_SHARE:g}", reason="kv-cache"
             ),
         ]
+        if self.sleep_after is not None:
+            rules.append(self._awake(self.sleep_after))
         if gpu_percent is not None:
             used = f'sum(DCGM_FI_DEV_GPU_UTIL{{namespace="{model_namespace(plan.name)}"}})'
             rules.append(self._one("model:replicas_for:law", f"{used} / {gpu_percent * max(1, plan.shape.gpus)}", reason="gpu"))
         return rules
+
+    def _awake(self, seconds: int) -> Recording:
+        """1 if somebody asked lately, in vain or not; else 0, and nothing where no gateway pod says a word. A counter that is new counts
+        from 0: Envoy shows none before its first event, which is the request that wakes the model."""
+        served, refused, active = (
+            f"envoy_cluster_upstream_{one}{{{self._clusters}}}" for one in ("rq_total", "cx_none_healthy", "rq_active")
+        )
+        more = [f"(sum(clamp_min({one} - ({one} offset {seconds}s or 0 * {one}), 0)) or vector(0))" for one in (served, refused)]
+        asked = [" + ".join([*more, f"(sum({active}) or vector(0))"]), "> bool 0 and count(envoy_server_live)"]
+        return self._one("model:replicas_for:law", *asked, reason="awake")
 
     @property
     def _waiting(self) -> str:
@@ -231,6 +250,8 @@ class _Rules:
     def replicas(self, *, budget: bool) -> list[Recording]:
         """What the model should have, and the part of it that the floor does not cover just now."""
         plan, pace = self.plan, self.pace
+        # Of a model that sleeps only the gateway knows anything.
+        least, known = (plan.floor or 1, "arrivals") if self.sleep_after is None else (0, "awake")
         wanted, ready, burst = "model:replicas_wanted:law", "model:floor_ready:count", "model:burst_replicas:wanted"
         floor = self._pods(FLOOR, f"({POD_IS_READY})")
         paid = self.of("model:burst_replicas:budget")
@@ -238,9 +259,9 @@ class _Rules:
         return [
             self._one(
                 wanted,
-                f"clamp(ceil({self.of('model:replicas_for:law')}), {plan.floor or 1}, {plan.floor + plan.burst})",
+                f"clamp(ceil({self.of('model:replicas_for:law')}), {least}, {plan.floor + plan.burst})",
                 # Rates need two samples: without them the lower bounds alone would take replicas away.
-                *([f"and {self.of('model:replicas_for:law', reason='arrivals')}"] if plan.scaling else []),
+                *([f"and {self.of('model:replicas_for:law', reason=known)}"] if plan.scaling or known == "awake" else []),
             ),
             self._one(ready, floor, f"or {self._held(ready)}", f"or vector({plan.floor})"),
             self._one(

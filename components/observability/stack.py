@@ -59,6 +59,7 @@ def _alerts(settings: Settings, plan: Plan) -> list[Group]:
         "spot": gpus.spot() if any(one.pool.spot for one in plan.pools.values()) else [],
         "scaling": _scaling_alerts(plan),
         "gateway": [*(gateway.gateway() if plan.gateway else []), *(gateway.certificates() if certificate else [])],
+        "client-budgets": _client_budgets(plan),
         "budget": budget.budget() if priced else [],
         "monitoring": prometheus.monitoring(),
     }
@@ -72,6 +73,12 @@ def _scaling_alerts(plan: Plan) -> list[Alert]:
     return scaling_alerts.scaling(spot=spot, hourly_budget=any(spending.is_limited(plan, model) for model in plan.models))
 
 
+def _client_budgets(plan: Plan) -> list[Alert]:
+    if plan.gateway is None or not plan.gateway.budgets:
+        return []
+    return gateway.client_budgets(requests_pass=plan.gateway.settings.budgets.when_unavailable == "allow")
+
+
 def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:
     has_gateway = plan.gateway is not None
     claims = reconciliation.model_claims(settings.models[model], plan.models[model])
@@ -82,5 +89,13 @@ def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:
 def _scaling(settings: Settings, plan: Plan, model: str) -> list[Group]:
     if not plan.models[model].autoscaled:
         return []
-    gpu_percent, limited = settings.models[model].scaling.triggers.gpu_percent, spending.is_limited(plan, model)
-    return [scaling.model_scaling(plan.models[model], gateway=plan.gateway is not None, gpu_percent=gpu_percent, budget=limited)]
+    own = settings.models[model].scaling
+    return [
+        scaling.model_scaling(
+            plan.models[model],
+            gateway=plan.gateway is not None,
+            gpu_percent=own.triggers.gpu_percent,
+            budget=spending.is_limited(plan, model),
+            sleep_after=own.sleep_after_seconds if own.scale_to_zero else None,
+        )
+    ]

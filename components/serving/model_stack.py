@@ -13,7 +13,16 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount
+from pulumi_kubernetes.core.v1 import (
+    ConfigMap,
+    Namespace,
+    PersistentVolumeClaim,
+    ResourceQuota,
+    ResourceQuotaSpecArgsDict,
+    Secret,
+    Service,
+    ServiceAccount,
+)
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
@@ -26,6 +35,7 @@ from components.serving.pod import Tier, pod_template
 from components.serving.scaling import scaled_object_spec
 from config.cluster import Cluster
 from config.models import Model
+from planning.burst_budget import most_gpus
 from planning.plan import ModelPlan
 
 
@@ -70,6 +80,7 @@ class ModelStack(pulumi.ComponentResource):
         namespace = Namespace(f"{name}-namespace", metadata=_namespace_metadata(self.namespace), opts=self._child)
         self._within = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         needed = [*self._isolation(), *self._identity(), *self._weights(), *self._chat_template(), *args.needed]
+        needed += self._quota()
         for tier in rollout.tiers(args.model, args.plan):
             self._tier(tier, needed)
         self._service()
@@ -81,6 +92,15 @@ class ModelStack(pulumi.ComponentResource):
         if annotations:
             metadata["annotations"] = annotations
         return metadata
+
+    def _quota(self) -> list[pulumi.Resource]:
+        """Whatever scales the model, and by whatever mistake: more GPUs its namespace does not get."""
+        plan = self._args.plan
+        if not plan.shape.gpus:
+            return []
+        most = most_gpus(plan.floor, plan.burst, plan.shape.gpus, stand_ins=plan.has_stand_ins)
+        spec: ResourceQuotaSpecArgsDict = {"hard": {"requests.nvidia.com/gpu": str(most)}}
+        return [ResourceQuota(f"{self._name}-gpus", metadata=self._metadata("gpus"), spec=spec, opts=self._within)]
 
     def _isolation(self) -> list[pulumi.Resource]:
         """NetworkPolicies, created before the first pod."""

@@ -21,7 +21,7 @@ _TIERS = {BURST: "model:burst_replicas:desired", STAND_IN: "model:stand_ins:desi
 
 def scaled_object_spec(model: Model, plan: ModelPlan, tier: str) -> dict[str, Any]:
     """`spec` of the ScaledObject of a burst tier."""
-    least = 0 if plan.floor or tier == STAND_IN else 1
+    least = 0 if plan.floor or tier == STAND_IN or model.scaling.scale_to_zero else 1
     schedule = [_hours(one.start, one.end, one.time_zone, one.replicas - plan.floor) for one in model.scaling.schedule]
     return {
         "scaleTargetRef": {"name": f"{plan.name}-{tier}"},

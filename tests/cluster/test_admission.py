@@ -26,9 +26,9 @@ pytestmark = needs_own_control_plane
 
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[tuple[Cluster, dict]]:
-    """A cluster with the small stack on no nodes, and the pod template of its floor."""
+    """A cluster with the small stack on no nodes, budgets of its clients, too, and the pod template of its floor."""
     with any_cluster() as cluster:
-        found = deploy(cluster, stack())
+        found = deploy(cluster, stack({"gateway.clients": {"anonymous": {"monthlyTokens": 1000}}}))
         floor = next(one for one in found.manifests if one["metadata"]["name"] == f"{MODEL}-floor" and one["kind"] == "Deployment")
         yield cluster, floor
 
@@ -38,6 +38,11 @@ def test_the_control_plane_says_the_version_that_it_is_built_from(deployed):
     wanted = binaries.kubernetes_version()
     assert wanted
     assert VersionApi(cluster.api).get_code().git_version == wanted
+
+
+def test_the_rate_limit_service_and_its_redis_are_admitted(deployed):
+    cluster, _ = deployed
+    cluster.wait_for("pods of the rate limit service", lambda: len(cluster.pods("rate-limits")) == 3)
 
 
 def refusal(cluster: Cluster, name: str, namespace: str, spec: dict) -> str:

@@ -13,6 +13,7 @@ import openai
 
 from components.gateway.envoy.clusters import Backend
 from components.gateway.envoy.routes import ModelRoute
+from planning.cost import TokenUsd
 from planning.gateway import GatewayPlan, plan_gateway
 from tests import stacks
 from tools.demo.local_gateway import LocalGateway
@@ -33,25 +34,35 @@ class Served:
     requests_a_replica: int = 256
     """Running and waiting requests per replica; Envoy's max_requests is derived from it."""
     server: Mapping[str, Any] = field(default_factory=dict)
+    sleeps: bool = False
+
+
+START_SECONDS = 417.2
+PRICES = TokenUsd(prompt=3.0, completion=12.5)
 
 
 def plan_of(
     models: Mapping[str, Served], clients: Mapping[str, Any], tracing: Mapping[str, Any] | None = None, **gateway: Any
 ) -> GatewayPlan:
-    """The gateway plan of a stack with these models and clients."""
+    """The gateway plan of a stack with these models and clients. All models have PRICES."""
     entry = stacks.BASE["vllm-platform:models"]["qwen3-8b"]
     entries = {
-        name: entry
-        | {"servedNames": list(one.names), "affinity": dict(one.affinity), "scaling": {"floor": 1, "ceiling": max(1, one.replicas)}}
+        name: entry | {"servedNames": list(one.names), "affinity": dict(one.affinity), "scaling": _scaling(one)}
         for name, one in models.items()
     }
-    section = {"authentication": "api-key", "clients": dict(clients)} | gateway
+    price = {"promptUsdPerMillion": PRICES.prompt, "completionUsdPerMillion": PRICES.completion}
+    section = {"authentication": "api-key", "clients": dict(clients), "tokenPrices": dict.fromkeys(models, price)} | gateway
     secrets = {"clientKeys": {key: {"secure": "given"} for key in clients}} if section["authentication"] == "api-key" else {}
     changes = {"models": None} | {f"models.{name}": one for name, one in entries.items()} | _sections(section, secrets)
     settings = stacks.settings(changes | ({"platform.tracing": dict(tracing)} if tracing else {}))
-    plan = plan_gateway(settings, {name: one.requests_a_replica for name, one in models.items()}, dict.fromkeys(models, MAX_MODEL_LEN))
+    in_flight = {name: one.requests_a_replica for name, one in models.items()}
+    plan = plan_gateway(settings, in_flight, dict.fromkeys(models, MAX_MODEL_LEN), {}, dict.fromkeys(models, START_SECONDS))
     assert plan
     return plan
+
+
+def _scaling(one: Served) -> dict[str, Any]:
+    return {"floor": 0 if one.sleeps else 1, "ceiling": max(1, one.replicas), "scaleToZero": one.sleeps}
 
 
 def _sections(gateway: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,6 +142,7 @@ def running(
     *,
     tls: Path | None = None,
     tracing: Mapping[str, Any] | None = None,
+    rate_limits: int | None = None,
     **section: Any,
 ) -> Generator[Platform]:
     """The platform of these models and clients. `section`: further settings of `gateway`, `tracing` of `platform`, as in YAML."""
@@ -145,7 +157,7 @@ def running(
         replicas = {name: [next(ready) for _ in range(one.replicas)] for name, one in models.items()}
         routes = [ModelRoute(plan.models[name], [Backend("blue", addresses(of))]) for name, of in replicas.items()]
         keys = {client: key_of(client) for client in clients}
-        with LocalGateway(plan, routes, keys, tls_folder=tls) as gateway:
+        with LocalGateway(plan, routes, keys, tls_folder=tls, rate_limits=rate_limits) as gateway:
             platform = Platform(gateway, replicas, servers)
             platform.wait_until_healthy()
             yield platform

@@ -11,6 +11,7 @@ import pytest
 from components.observability.metrics import SCRAPED, Source
 from tests.dataplane.gateway_under_test import WAIT_SECONDS, Served, running
 from tests.dataplane.wire import chat, request, send
+from tools.ports import free_port
 
 TARGET = {"namespace", "pod", "container", "endpoint", "instance", "job"}
 _SAMPLE = re.compile(r"envoy_gateway_(\w+)_total\{(.*)\} (\d+)")
@@ -19,7 +20,9 @@ _SAMPLE = re.compile(r"envoy_gateway_(\w+)_total\{(.*)\} (\d+)")
 @pytest.fixture(scope="module")
 def platform():
     with running(
-        {"small": Served(), "large": Served()}, {"team-a": {}, "team-b": {"models": ["small"], "requestsPerMinute": 4}}
+        {"small": Served(), "large": Served()},
+        {"team-a": {}, "team-b": {"models": ["small"], "requestsPerMinute": 4, "monthlyTokens": 1000}},
+        rate_limits=free_port(),
     ) as platform:
         yield platform
 
@@ -66,6 +69,7 @@ def test_what_is_refused_is_counted_and_what_a_caller_writes_makes_no_series(pla
 
 def test_envoy_exposes_what_the_catalogue_says_of_it(platform):
     ask(platform, "team-a", "small")
+    ask(platform, "team-b", "small")  # has a budget, and no service answers that would know of it
     address = f"http://127.0.0.1:{platform.gateway.operations_port}/stats/prometheus"
     ours = {metric.name: metric for metric in SCRAPED if metric.source is Source.ENVOY}
 

@@ -121,6 +121,10 @@ EFFECTS = {
          "NodePool nodeConfig.reservationAffinity.consumeReservationType=SPECIFIC_RESERVATION",
          "NodePool nodeConfig.reservationAffinity.key=compute.googleapis.com/reservation-name"),
     ),
+    "platform.autoscaler.enabled": Effect(
+        False, ("-Release name=keda", "-Namespace metadata.name=keda", "-ScaledObject spec.scaleTargetRef.name=qwen3-8b-burst")
+    ),
+    "platform.metricsServer": Effect(True, ("Release name=metrics-server", "Namespace metadata.name=metrics-server"), EXISTING),
     "platform.gpuOperator.enabled": Effect(False, ("-Release name=gpu-operator", "-Namespace metadata.name=gpu-operator")),
     "platform.gpuOperator.podQuota": Effect(170, ("ResourceQuota spec.hard.pods=170",)),
     f"{ALERTING}.runbooksUrl": Effect(
@@ -162,8 +166,8 @@ EFFECTS = {
     f"{MONITORING}.scrapeControlPlane": Effect(True, tuple(f"-{RELEASE}.{part}.enabled=False"
          for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy")), stack=EXISTING),
     f"{MONITORING}.scrapeIntervalSeconds": Effect(
-        30, ("PodMonitor spec.podMetricsEndpoints.interval=30s", f"{RELEASE}.prometheus.prometheusSpec.scrapeInterval=30s",
-             f"{RELEASE}.dcgmExporter.serviceMonitor.interval=30s")
+        10, ("PodMonitor spec.podMetricsEndpoints.interval=10s", f"{RELEASE}.prometheus.prometheusSpec.scrapeInterval=10s",
+             f"{RELEASE}.dcgmExporter.serviceMonitor.interval=10s")
     ),
     "platform.chartMirror": Effect("oci://mirror.example/charts", ("Release chart=oci://mirror.example/charts/gpu-operator",)),
     "platform.imageMirror": Effect(

@@ -19,7 +19,7 @@ from tools.preview import offline
 from tools.preview.manifests import plan_as_json
 from tools.reference.__main__ import keys
 
-NAMES = {"models": "qwen3-8b", "nodePools": "l4", "clients": "team-a", "prices": "g2-standard-12"}
+NAMES = {"models": "qwen3-8b", "nodePools": "l4", "clients": "team-a", "prices": "g2-standard-12", "tokenPrices": "qwen3-8b"}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ RATE = "Secret stringData"
 TEAM = "gateway.clients.<name>"
 BALANCE, GCLB, CONTROLLER = "gateway.loadBalancer", "gateway.gkeGateway", "gateway.ingress"
 POD = "Deployment spec.template.spec.containers"
+LIMIT = "ConfigMap data.limits.yaml.descriptors.descriptors.rate_limit.requests_per_unit"
+BUDGET = CLIENT | {"gateway.clients": {"team-a": {"monthlyUsd": 100}}}
+TOKEN_PRICES = {"gateway.tokenPrices": {"qwen3-8b": {"promptUsdPerMillion": 1.0, "completionUsdPerMillion": 2.0}}}
 PRICE = "budget.prices.<name>"
 RILB_STACK = GOOGLE | {"gateway.gkeGateway": RILB}
 KEYLESS = {"models.qwen3-8b.weights": {"uri": "s3://acme/qwen3", "region": "eu-central-1"}}
@@ -25,6 +28,24 @@ EFFECTS = {
     "gateway.authentication": Effect("none", (f"-{RATE}.api-keys.json",), CLIENT, {"gateway.clients": {}, "secrets.clientKeys": {}}),
     f"{TEAM}.requestsPerMinute": Effect(60, (f"{RATE}.clients.json",), CLIENT),
     f"{TEAM}.concurrentRequests": Effect(7, (f"{RATE}.clients.json",), CLIENT),
+    f"{TEAM}.tokensPerMinute": Effect(
+        5000, (f"{LIMIT}=5000", f"{RATE}.clients.json"), CLIENT
+    ),
+    f"{TEAM}.monthlyTokens": Effect(
+        70000, (f"{LIMIT}=70000", "StatefulSet spec.replicas=1"), CLIENT
+    ),
+    f"{TEAM}.monthlyUsd": Effect(
+        250, (f"{LIMIT}=2500000", "Deployment metadata.name=rate-limits",
+              "NetworkPolicy metadata.name=allow-rate-limits"), CLIENT
+    ),
+    "gateway.budgets.whenUnavailable": Effect("deny", (f"{RATE}.bootstrap.json",), BUDGET),
+    "gateway.budgets.storageClass": Effect("fast", ("StatefulSet spec.volumeClaimTemplates.spec.storageClassName=fast",), BUDGET),
+    "gateway.tokenPrices.<name>.promptUsdPerMillion": Effect(
+        8.0, ("plan gateway.models.qwen3-8b.price.prompt=8.0", f"{RATE}.models.json"), BUDGET | TOKEN_PRICES
+    ),
+    "gateway.tokenPrices.<name>.completionUsdPerMillion": Effect(
+        9.0, ("plan gateway.models.qwen3-8b.price.completion=9.0", f"{RATE}.models.json"), BUDGET | TOKEN_PRICES
+    ),
     f"{TEAM}.models": Effect(["qwen3-8b"], (RATE,), CLIENT | {"models.other": SMALL}),
     f"{TEAM}.defaultModel": Effect("qwen3-8b", (f"{RATE}.clients.json",), CLIENT),
     "gateway.clientNamespaces": Effect(
@@ -72,6 +93,9 @@ EFFECTS = {
     "gateway.drainSeconds": Effect(120, (f"{POD}.args=120", f"{POD}.lifecycle.preStop.exec.command=120",
                                          "Deployment spec.template.spec.terminationGracePeriodSeconds")),
     "budget.monthlyUsd": Effect(1, ("refused: budget.monthlyUsd",)),
+    "budget.hourlyUsd": Effect(
+        1.5, ("outputs models.qwen3-8b.replicas.ceiling=1", "plan warnings", "plan bursts.usd_per_hour"), {"budget.onExceed": "warn"}
+    ),
     "budget.onExceed": Effect("warn", ("-refused: budget.monthlyUsd", "plan warnings"), {"budget.monthlyUsd": 1}),
     "budget.expectedBurst": Effect(1.0, ("outputs usdPerMonth.expected", "outputs models.qwen3-8b.usdPerMonth")),
     f"{PRICE}.onDemandUsdPerHour": Effect(9.0, ("outputs usdPerMonth.floor", "outputs usdPerMonth.expected")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.program.effects import Effect
+from tests.stacks import REVISION
 from tests.unit.right_settings import KEYS
 from tests.unit.wrong_models import EXISTING, MODEL
 from tests.unit.wrong_settings import SPEED
@@ -11,6 +12,7 @@ S3 = EXISTING | KEYS | {f"{MODEL}.weights": {"uri": "s3://acme/qwen3", "endpoint
 CLAIMED = {f"{MODEL}.weights": {"cache": "persistent-volume-claim", "storageClass": "filestore"}}
 SERVER = "Deployment spec.template.spec.containers"
 WEIGHTS, SCALING = "models.<name>.weights", "models.<name>.scaling"
+OTHER = {"source": "Qwen/Qwen3-0.6B", "revision": REVISION, "nodePool": "l4", "engine": {"maxModelLen": 2048}}
 LLAMA = {
     "model_type": "llama", "hidden_size": 512, "num_hidden_layers": 4, "num_attention_heads": 8, "vocab_size": 32000,
     "max_position_embeddings": 8192,
@@ -46,6 +48,26 @@ EFFECTS = {
         2, ("Deployment spec.replicas=2", "NodePool autoscaling.totalMinNodeCount=2", "outputs models.qwen3-8b.replicas.floor=2")
     ),
     f"{SCALING}.ceiling": Effect(4, ("outputs models.qwen3-8b.replicas.ceiling=4", "plan cost.total.ceiling")),
+    f"{SCALING}.priority": Effect(
+        50, ("PrometheusRule spec.groups.rules.expr",),
+        {"budget.hourlyUsd": 40, "budget.onExceed": "warn", "models.a": OTHER | {"scaling": {"floor": 0, "ceiling": 2}}},
+    ),
+    f"{SCALING}.schedule": Effect(
+        [{"start": "0 8 * * 1-5", "end": "0 18 * * 1-5", "replicas": 3}],
+        ("ScaledObject spec.triggers.type=cron", "ScaledObject spec.triggers.metadata.desiredReplicas=2"),
+    ),
+    f"{SCALING}.triggers.cpuPercent": Effect(70, ("ScaledObject spec.triggers.type=cpu", "ScaledObject spec.triggers.metadata.value=70")),
+    f"{SCALING}.triggers.memoryPercent": Effect(
+        80, ("ScaledObject spec.triggers.type=memory", "ScaledObject spec.triggers.metadata.value=80")
+    ),
+    f"{SCALING}.triggers.gpuPercent": Effect(90, ("PrometheusRule spec.groups.rules.labels.reason=gpu",)),
+    f"{SCALING}.scaleToZero": Effect(
+        True, ("ScaledObject spec.minReplicaCount=0", "plan gateway.models.qwen3-8b.wakes_in_seconds", "Secret stringData.models.json"),
+        {"models.qwen3-8b.scaling": {"floor": 0, "ceiling": 3}},
+    ),
+    f"{SCALING}.sleepAfterSeconds": Effect(
+        1800, ("PrometheusRule spec.groups.rules.expr",), {"models.qwen3-8b.scaling": {"floor": 0, "ceiling": 3, "scaleToZero": True}}
+    ),
     f"{SCALING}.burst": Effect(
         "on-demand", ("-Deployment spec.template.spec.tolerations.key=cloud.google.com/gke-spot", "plan cost.total.ceiling")
     ),

@@ -184,6 +184,14 @@ GATEWAY = {
         "70m",
         {"client": "team-a"},
     ),
+    # One call that went wrong, such as of a pod that was replaced.
+    "RateLimitServiceAway": Case(
+        envoy("cluster_ratelimit_error", f"0+60x30 1800{EVER}", **_UPSTREAM),
+        envoy("cluster_ratelimit_error", f"0x5 3{EVER}", **_UPSTREAM),
+        "20m",
+        "60m",
+        {"namespace": "rate-limits"},
+    ),
     "CertificateExpiresSoon": Case(
         envoy("server_days_until_first_cert_expiring", "20x100 80x60"),
         envoy("server_days_until_first_cert_expiring", "22x200"),

@@ -28,7 +28,7 @@ STACK: dict[str, Any] = {
         "authentication": "api-key",
         "exposure": "load-balancer",
         "tls": {"secretName": "llm"},
-        "clients": {"team-a": {}},
+        "clients": {"team-a": {"monthlyTokens": 1_000_000}},
     },
     "secrets.clientKeys": {"team-a": {"secure": "v1:x"}},
     "budget": {

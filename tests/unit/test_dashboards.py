@@ -120,7 +120,11 @@ def test_dashboards_lead_to_one_another(name):
 
 def test_every_alert_on_what_the_platform_does_has_a_panel_that_leads_to_its_runbook():
     address = "https://git.acme.example/llm/docs/runbooks"
-    keys = {"gateway.authentication": "api-key", "gateway.clients": {"chat": {}}, "secrets.clientKeys": {"chat": {"secure": "given"}}}
+    keys = {
+        "gateway.authentication": "api-key",
+        "gateway.clients": {"chat": {"monthlyTokens": 1000}},
+        "secrets.clientKeys": {"chat": {"secure": "given"}},
+    }
     balanced = {"gateway.exposure": "load-balancer", "gateway.tls": {"secretName": "llm"}, **keys}
     settings = stacks.settings(
         {"platform.monitoring.alerting.runbooksUrl": address, "budget.monthlyUsd": 20_000, "budget.hourlyUsd": 20, **balanced}

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from planning.scaling import Behaviour
-from tools.simulate import episode, traces
-from tools.simulate.__main__ import SHIPPED, main
+from tools.simulate import advise, episode, traces
+from tools.simulate.__main__ import main
+from tools.simulate.arguments import SHIPPED
 from tools.simulate.engine import Engine, EngineShape, Request
 from tools.simulate.hpa import Hpa
 from tools.simulate.laws import HourlyCost, Objective, Ours, SloAware, Static
@@ -179,3 +180,11 @@ def test_the_command_compares_policies_on_a_stack(capsys):
 def test_what_cannot_be_simulated_is_said(capsys, arguments, message):
     assert main(["prod", *arguments]) == 2
     assert message in capsys.readouterr().out
+
+
+def test_advice_is_an_edit_of_the_stack_that_attains_what_is_asked_for(capsys):
+    asked = ["prod", "--model", "qwen3-32b-fp8", "--multiply", "3", "--attain", "0.97"]
+    assert advise.main(asked) == 0
+    printed = capsys.readouterr().out
+    assert "pulumi config set --path 'vllm-platform:models.qwen3-32b-fp8.scaling.floor'" in printed
+    assert "vllm-platform:models:" in printed

@@ -100,6 +100,10 @@ def _serve(console: Console, stack: Stack, served: Mapping[str, Served], wanted:
             if port != wanted:
                 console.print(f"Port {wanted} is taken; this is on {port}.", style="yellow")
             console.print(_models(gateway, served), _clients(gateway, keys))
+            if gateway.budgets:
+                console.print(
+                    "Clients' budgets of tokens and dollars are not counted here: there is no rate limit service.", style="yellow"
+                )
             _print_now("\n".join(_examples(gateway, keys, f"{envoy.url}/v1")))
             if metrics:
                 page = also.enter_context(_watched(stack, served, envoy))

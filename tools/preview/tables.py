@@ -10,7 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from config.settings import Settings
-from planning.cost import Usd
+from planning.cost import HOURS_PER_MONTH, Usd
 from planning.memory import ESTIMATE_ERROR
 from planning.plan import ModelPlan, Plan
 from tools.stacks import print_problems
@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # offline.py imports Pulumi, which `make check` must not
 def print_plan(console: Console, settings: Settings, plan: Plan) -> None:
     console.print(fit_table(plan), speed_table(plan), pool_table(plan))
     console.print(cost_table(plan, settings.budget.monthly_usd))
+    if sleeping := [name for name, model in settings.models.items() if model.scaling.scale_to_zero]:
+        console.print(sleep_table(plan, sleeping))
     print_problems(console, "Warnings", plan.warnings, "yellow")
 
 
@@ -116,6 +118,18 @@ def cost_table(plan: Plan, budget: float | None) -> Table:
     table.add_section()
     limit = f"budget {budget:,.0f}" if budget is not None else "no budget"
     table.add_row(Text("total: nodes and cluster", style="bold"), *_dollars(plan.cost.total), limit)
+    return table
+
+
+def sleep_table(plan: Plan, sleeping: list[str]) -> Table:
+    """What sleep costs the first client, and what it saves against a replica that is always on."""
+    table = Table(title="Sleep: models without a replica while nobody asks", title_justify="left")
+    for heading in ("model", "the first request waits", "saves at most a month", "and each hour asleep"):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    for name in sleeping:
+        model = plan.models[name]
+        monthly = (model.cost.monthly.ceiling - model.cost.monthly.floor) / max(1, model.burst)
+        table.add_row(name, f"{model.startup.expected:,.0f} s", f"${monthly:,.0f}", f"${monthly / HOURS_PER_MONTH:,.2f}")
     return table
 
 

@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from planning.scaling import ScalingTarget, replica
+from planning.scaling import KV_SHARE, ScalingTarget, replica
 from tools.simulate.engine import EngineShape
 from tools.simulate.fleet import Site
 from tools.simulate.laws import Law, Objective, SloAware
@@ -25,6 +25,8 @@ OBJECTIVE = Objective(3.0, 0.1)
 LEAST, MOST = 3, 8
 # What one replica takes, as published; draws of other capacities are no such replica. With room to both sides for their "around".
 _CAPACITY = (1.38, 1.55)
+# Of the KV cache, where vLLM begins to preempt.
+_FULL = 0.95
 # Requests/s and seconds.
 _STAGES = ((2, 330), (4, 360), (6, 360), (8, 360), (10, 360), (4, 360), (1, 300))
 # The pool is watched until it is back at its least.
@@ -70,7 +72,8 @@ def draws(number: int, seed: int = 0) -> Iterator[Draw]:
         )
         law = SloAware(predicts=draw.random() < 0.7, bias=draw.uniform(0.85, 1.1))
         found = Draw(one, law, draw.uniform(25, 60), draw.choice((0.0, 0.3)), draw.randrange(10_000))
-        if _CAPACITY[0] <= replica(one, 4000, 1000).requests_per_second <= _CAPACITY[1]:
+        full = replace(one, kv_tokens=_FULL / KV_SHARE * one.kv_tokens)
+        if _CAPACITY[0] <= replica(full, 4000, 1000).requests_per_second <= _CAPACITY[1]:
             number -= 1
             yield found
 

@@ -102,6 +102,7 @@ class Ours:
             running=samples.last.running,
             waiting=samples.last.waiting,
             ready=samples.last.ready,
+            kv_usage=samples.last.kv_usage,
             correction=self.correction,
         )
         self._work.append(scaling.work(target, load, samples.rate("requests", 30), samples.rate("prompts", 30)))

@@ -62,6 +62,9 @@ class Outcome:
     def average_replicas(self) -> float:
         return self.total_replica_hours * 3600 / self.seconds
 
+    def starved(self, ceiling: int) -> bool:
+        return any(one.wanted > ceiling for one in self.moments)
+
     def attained(self, within: Callable[[float], bool] = lambda _: True) -> float:
         """Share of requests within both objectives. `within` selects by the time of arrival."""
         good = total = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.gateway.envoy import certificate, clients, clusters, routes, tracing
+from components.gateway.envoy import budgets, certificate, clients, clusters, routes, tracing
 from components.gateway.envoy.listeners import front_listener, operations_listener
 from components.gateway.envoy.messages import Message, extension, socket, watched
 from planning.gateway import REFUSE_AT_HEAP, SHRINK_AT_HEAP, GatewayPlan
@@ -30,6 +30,8 @@ class Process:
     """Port of the administration interface, on the loopback interface only."""
     replicas: tuple[str, int]
     """DNS name and port of all gateway replicas, this one included: they share the clients' rate limits."""
+    rate_limits: tuple[str, int]
+    """DNS name and port of the rate limit service; asked only if a client has a budget."""
     tls_folder: str | None = None
     """Folder with tls.crt and tls.key. None: no TLS."""
     address: str = "0.0.0.0"  # noqa: S104 - of the pod
@@ -46,7 +48,12 @@ def bootstrap(plan: GatewayPlan, process: Process) -> Message:
                 front_listener(plan, process.address, process.port, process.folder, encrypted=process.tls_folder is not None),
                 operations_listener(process.address, process.operations_port, ADMIN_CLUSTER),
             ],
-            "clusters": [_local_cluster(*process.replicas), _admin_cluster(process.admin_port), *tracing.clusters(plan.tracing)],
+            "clusters": [
+                _local_cluster(*process.replicas),
+                _admin_cluster(process.admin_port),
+                *budgets.clusters(plan, process.rate_limits),
+                *tracing.clusters(plan.tracing),
+            ],
         },
         "overload_manager": _overload_manager(plan),
     }

@@ -5,6 +5,7 @@ A file that Envoy watches, because clients come and go without a restart. It hol
 
 from __future__ import annotations
 
+from components.gateway.envoy import budgets
 from components.gateway.envoy.api_keys import CLIENT_HEADER
 from components.gateway.envoy.messages import Message, discovery, extension, header_input, header_set_to, http_filter, typed
 from planning.gateway import GatewayPlan, RoutedClient
@@ -45,6 +46,8 @@ def _filters(client: RoutedClient) -> list[Message]:
     filters: list[Message] = []
     if client.default_model:
         filters.append(_default_model(client.default_model))
+    if client.budgets:
+        filters.append(budgets.remember_budget(client.name))
     if client.requests_per_minute:
         filters.append(_rate_limit(client.requests_per_minute))
     if client.concurrent_requests:

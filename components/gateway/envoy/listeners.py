@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.gateway.envoy import api_keys, certificate, clients, cors, replies, routes, scripts
+from components.gateway.envoy import api_keys, budgets, certificate, clients, cors, replies, routes, scripts
 from components.gateway.envoy.audit_log import audit_log, remember_client
 from components.gateway.envoy.messages import Message, extension, header_is, header_set_to, http_filter, seconds, socket, watched
 from components.gateway.envoy.tracing import tracing
@@ -56,10 +56,11 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
             cors.cors(),
             *_authentication(plan, folder),
             remember_client(),
-            scripts.answer(),
+            scripts.answer(plan),
             _from_file(clients.FILTER, clients.FILTER_TYPE, folder, clients.FILE),
             scripts.request(plan),
             http_filter("rbac", "RBAC"),
+            *([scripts.budget(), budgets.ask_and_charge(plan)] if plan.budgets else []),
             _router(),
         ],
     )

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from components.gateway.envoy.messages import Message, extension, header_set_to
 
 RETRY_AFTER_SECONDS = 2
+# On local replies for answer.lua, which removes it.
+NO_REPLICA_HEADER = "x-gateway-no-replica"
 _JSON = "application/json"
 _INVALID, _SERVER = "invalid_request_error", "server_error"
 
@@ -57,11 +59,21 @@ _REPLIES = (
         details="reached_concurrency_limit",
         retry=True,
     ),
+    # budget.lua says which, and until when.
+    _Reply(429, "This client has used up its budget.", "insufficient_quota", "budget_exceeded", details="request_rate_limited", retry=True),
     _Reply(429, "This client sends more requests than it may. Slow down.", "requests", "rate_limit_exceeded", retry=True),
     _Reply(431, "The headers are larger than this gateway takes.", _INVALID, "headers_too_large"),
     _Reply(501, "This transfer coding is not understood.", _INVALID, "bad_request", becomes=400),
     _Reply(503, "All replicas of this model are busy. Try again shortly.", _SERVER, "overloaded", ("UO",), retry=True),
     _Reply(503, "No replica of this model is available. Try again shortly.", _SERVER, "model_unavailable", ("UH", "NC", "UF"), retry=True),
+    _Reply(
+        503,
+        "This client's budget cannot be read. Try again shortly.",
+        _SERVER,
+        "budget_unavailable",
+        details="rate_limiter_error",
+        retry=True,
+    ),
     _Reply(503, "The gateway is at its limit. Try again shortly.", _SERVER, "overloaded", details="overload", retry=True),
     _Reply(503, "The replica stopped answering. Try again.", _SERVER, "replica_failed", retry=True),
     _Reply(504, "The model did not answer in time.", _SERVER, "timeout"),
@@ -90,6 +102,8 @@ def _mapper(reply: _Reply) -> Message:
         filters.append(_details(reply.details))
     body = {"message": reply.message, "type": reply.type, "param": None, "code": reply.code}
     headers = [{"header": {"key": "retry-after", "value": str(RETRY_AFTER_SECONDS)}}] if reply.retry else []
+    if reply.code == "model_unavailable":
+        headers.append({"header": {"key": NO_REPLICA_HEADER, "value": "true"}})
     return {
         "filter": {"and_filter": {"filters": filters}} if len(filters) > 1 else filters[0],
         "body_format_override": {"json_format": {"error": body}, "content_type": _JSON},

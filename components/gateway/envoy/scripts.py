@@ -9,6 +9,7 @@ from pathlib import Path
 from components.gateway.envoy.messages import Message, extension
 from components.gateway.envoy.replies import RETRY_AFTER_SECONDS
 from components.gateway.envoy.routes import PREFIX_STATE
+from config.gateway import USD_UNIT
 from planning.gateway import GatewayPlan
 
 _FOLDER = Path(__file__).parent
@@ -27,9 +28,15 @@ def request(plan: GatewayPlan) -> Message:
     return _lua("request", constants, "json_model.lua", "form_model.lua", "body_memory.lua", "request.lua")
 
 
-def answer() -> Message:
+def answer(plan: GatewayPlan) -> Message:
     """Must precede the filters whose local replies it completes: responses pass the filters in reverse order."""
-    return _lua("answer", {"RETRY_AFTER": str(RETRY_AFTER_SECONDS)}, "answer.lua")
+    constants = {"RETRY_AFTER": str(RETRY_AFTER_SECONDS), "CLIENT_BUDGETS": bool(plan.budgets)}
+    return _lua("answer", constants, *(["bill.lua"] if plan.budgets else []), "answer.lua")
+
+
+def budget() -> Message:
+    """Must precede the filter that asks the rate limit service, and follow the client's limits, which write the same headers."""
+    return _lua("budget", {"UNITS_PER_USD": round(1 / USD_UNIT)}, "budget.lua")
 
 
 def _lua(name: str, constants: Mapping[str, bool | int | str], *files: str) -> Message:

@@ -80,6 +80,23 @@ def _limits() -> list[Alert]:
     ]
 
 
+def client_budgets(*, requests_pass: bool) -> list[Alert]:
+    """`requests_pass`: whether clients with a budget are served while the rate limit service is away."""
+    what = "are served and not counted" if requests_pass else "get 503"
+    return [
+        Alert(
+            "RateLimitServiceAway",
+            "warning" if requests_pass else "critical",
+            "sum(rate(envoy_cluster_ratelimit_error[5m])) > 0",
+            "5m",
+            f"Budgets of clients cannot be read: their requests {what}",
+            f"For 5 minutes the gateway has got no answer of the rate limit service for {{{{ $value | humanize }}}} requests a second of "
+            f"clients with a budget: they {what}. The service or its Redis is away.",
+            labels={"namespace": "rate-limits"},
+        )
+    ]
+
+
 def certificates() -> list[Alert]:
     days = f"min(envoy_server_days_until_first_cert_expiring < {_NO_CERTIFICATE})"
     of_gateway = {"namespace": "gateway"}

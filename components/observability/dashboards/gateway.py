@@ -16,7 +16,7 @@ _MODELS = 'envoy_cluster_name=~".+/.+"'
 def gateway(parts: Parts) -> dict[str, Any]:
     rows = {
         "Now": _now(parts),
-        "Clients": _clients(),
+        "Clients": _clients(parts),
         "Answers": _answers(),
         "Replicas behind it": _replicas(),
         "The gateway itself": _itself(parts),
@@ -55,7 +55,7 @@ def _now(parts: Parts) -> list[Panel]:
     return panels
 
 
-def _clients() -> list[Panel]:
+def _clients(parts: Parts) -> list[Panel]:
     def by_client(record: str) -> str:
         return f"sum by (client) ({record}{{{_OF_CLIENT}}})"
 
@@ -66,7 +66,7 @@ def _clients() -> list[Panel]:
         Column("tokens written/s", by_client("client:completion_tokens:rate5m"), "suffix:tok/s"),
     ]
     written = f"sum by (client) (increase(envoy_gateway_completion_tokens_total{{{_OF_CLIENT}}}[1h]))"
-    return [
+    panels = [
         rows_by("client", "Clients", columns, "One row a client, over five minutes."),
         graph("Requests", Query(by_client("client:requests:rate5m"), "{{client}}"), "reqps", "Of each client."),
         graph(
@@ -82,6 +82,12 @@ def _clients() -> list[Panel]:
             "Tokens written", Query(by_client("client:completion_tokens:rate5m"), "{{client}}"), "suffix:tok/s", "Output tokens.", width=12
         ),
     ]
+    if parts.client_budgets:
+        # Envoy exposes a counter only once it has counted.
+        away = "sum(rate(envoy_cluster_ratelimit_error[5m])) or 0 * sum(gateway:requests:rate5m)"
+        what = "Requests of clients with a budget that the rate limit service did not answer for."
+        panels.append(graph("Budget not read", Query(away, "requests"), "reqps", what, alerts=["RateLimitServiceAway"]))
+    return panels
 
 
 def _answers() -> list[Panel]:

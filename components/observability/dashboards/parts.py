@@ -15,6 +15,8 @@ class Parts:
     gateway: bool
     tls: bool
     """The gateway has a certificate."""
+    client_budgets: bool
+    """At least one client has a budget, so that there is a rate limit service."""
     gpus: bool
     """There are some, and an exporter that tells of them."""
     prices: bool
@@ -36,6 +38,7 @@ def parts_of(settings: Settings, plan: Plan) -> Parts:
     return Parts(
         gateway=plan.gateway is not None,
         tls=plan.gateway is not None and plan.gateway.settings.tls is not None,
+        client_budgets=plan.gateway is not None and bool(plan.gateway.budgets),
         gpus=has_gpu_exporter(settings, plan),
         prices=prices,
         budget=prices and settings.budget.monthly_usd is not None,

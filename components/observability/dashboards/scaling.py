@@ -35,9 +35,8 @@ def _replicas(parts: Parts) -> list[Panel]:
     ]
     if parts.hourly_budget:
         burst.append(Query(_of("model:burst_replicas:budget"), "paid by the hourly budget", dashed=True))
-    waiting = (
-        'sum by (model) (pod:of_model:group{tier="burst"} and on (namespace, pod) (kube_pod_status_scheduled{condition="false"} == 1))'
-    )
+    unscheduled = 'kube_pod_status_scheduled{condition="false"} == 1'
+    waiting = f'count(pod:of_model:group{{{_MODEL}, tier="burst"}} and on (namespace, pod) ({unscheduled})) or 0 * count(kube_node_info)'
     spot = ["SpotStarved"] if parts.spot else []
     capped = ["BurstCappedByBudget"] if parts.hourly_budget else []
     errors = Query("sum by (scaledObject) (increase(keda_scaler_detail_errors_total[5m]))", "{{scaledObject}}")
@@ -48,7 +47,9 @@ def _replicas(parts: Parts) -> list[Panel]:
         ),
         graph("Asked for by", reasons, "none", "The highest decides.", alerts=["ScalingMetricsMissing"], width=12),
         graph("Burst", burst, "none", "Held where it cannot be measured.", alerts=capped, width=12),
-        graph("Burst without a node", Query(waiting, "{{model}}"), "none", "Of all models: nothing is the rule.", alerts=spot, width=6),
+        graph(
+            "Burst without a node", Query(waiting, "spot replicas"), "none", "Wanted, and no node has come for them.", alerts=spot, width=6
+        ),
         graph("Queries without an answer", errors, "none", "Of KEDA, in 5 minutes.", alerts=["ScalerErrors"], width=6),
     ]
 

@@ -108,6 +108,9 @@ def _pods(replicas: list[Replica]) -> Iterator[str]:
         for tier, wanted in (("floor", max(1, model.floor)), ("burst", 0)):
             for name in ("kube_deployment_spec_replicas", "kube_deployment_status_replicas_available"):
                 yield _line(name, wanted, namespace=space, deployment=f"{model.name}-{tier}")
+        if model.autoscaled:
+            scaler = {"scaledObject": f"{model.name}-burst", "metric": "s0", "scaler": "prometheus", "type": "scaledobject"}
+            yield _line("keda_scaler_detail_errors_total", 0, exported_namespace=space, **scaler)
     for one in replicas:
         pod = {"namespace": one.namespace, "pod": one.pod, "uid": one.pod}
         container = pod | {"container": "vllm"}
