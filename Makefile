@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 # What is installed: the program with its preview, and all that tests and tools need.
 PROGRAM := $(VENV)/.program
 READY := $(VENV)/.ready
+# Pulumi's policy SDK wants older libraries than the program.
+PACK := policy/.venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
@@ -27,6 +29,11 @@ $(PROGRAM): requirements.txt
 $(READY): requirements-dev.txt $(PROGRAM)
 	@echo "Adding what tests and tools need to $(VENV) (once, about a minute)..."
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(PACK): policy/requirements.txt
+	@$(PYTHON) -m venv policy/.venv
+	@policy/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r policy/requirements.txt
 	@touch $@
 
 preview: $(PROGRAM) ## Plan the stack and show what would be created: STACK=dev
@@ -83,6 +90,11 @@ rendered: $(PROGRAM) ## Write what the shipped stacks become, for a reviewer and
 test: $(READY) ## Run the tests that need nothing but Python
 	@$(BIN)/python -m pytest -n auto tests/unit tests/program tests/dataplane
 
+policy-pack: $(PACK) ## Install what `pulumi preview --policy-pack policy` needs, in policy/.venv
+
+test-policy: $(READY) $(PACK) ## Run the tests of the policy pack on Pulumi's policy SDK
+	@$(BIN)/python -m pytest -n 0 tests/policy
+
 test-cluster: $(READY) ## Run the tests on a real Kubernetes API (needs Go; or CONTEXT=<a kubeconfig's context>)
 	@$(BIN)/python -m tests.cluster.binaries
 	@$(BIN)/python -m pytest -n $(if $(CONTEXT),0,auto) --dist loadfile tests/cluster
@@ -115,7 +127,7 @@ pictures: $(READY) ## Draw docs/images/ anew from a watched demonstration (needs
 	@$(BIN)/python -m tools.demo.metrics
 
 lock: $(READY) ## Pin requirements*.in, with what they pull in
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev policy/requirements; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" $$name.in -o $$name.txt; done
 

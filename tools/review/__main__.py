@@ -1,7 +1,7 @@
 """`make diff`: what the working tree changes against a git reference, for each given stack.
 
-Exit codes: 0 compared; 2 a stack cannot work after the change, or there is nothing to compare with. 3 is reserved for stacks that a policy
-forbids.
+Exit codes: 0 compared; 2 a stack cannot work after the change, or there is nothing to compare with; 3 the change
+violates a mandatory policy.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import asdict
 
 from rich.console import Console
 
+from policy.rules import LevelsError
 from tools.review.changes import Review
 from tools.review.markdown import comment
 from tools.review.text import print_review
@@ -31,8 +32,11 @@ def main() -> int:
     except BaseError as error:
         print(f"cannot compare with {error}", file=sys.stderr)
         return 2
+    except LevelsError as error:
+        print(error, file=sys.stderr)
+        return 2
     write(reviews, arguments.format)
-    return 2 if any(one.problems for one in reviews) else 0
+    return 2 if any(one.problems for one in reviews) else 3 if any(one.forbidden for one in reviews) else 0
 
 
 def write(reviews: list[Review], how: str) -> None:

@@ -54,9 +54,12 @@ class Review:
     resources: tuple[ResourceChange, ...] = ()
     new_warnings: tuple[Triple, ...] = ()
     gone_warnings: tuple[Triple, ...] = ()
+    forbidden: tuple[Triple, ...] = ()
+    """Violations of mandatory policies that the change brings."""
+    advised: tuple[Triple, ...] = ()
+    """Violations of advisory policies that the change brings."""
 
     @property
     def is_empty(self) -> bool:
-        return not (self.models or self.pools or self.resources or self.new_warnings or self.gone_warnings) and (
-            (self.cost_before, self.budget_before) == (self.cost_after, self.budget_after)
-        )
+        found = (self.models, self.pools, self.resources, self.new_warnings, self.gone_warnings, self.forbidden, self.advised)
+        return not any(found) and ((self.cost_before, self.budget_before) == (self.cost_after, self.budget_after))

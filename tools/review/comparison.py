@@ -39,13 +39,20 @@ def compare(stack: str, before: Snapshot, after: Snapshot) -> Review:
         before.budget,
         after.budget,
         resources,
-        tuple(one for one in new_warnings if one not in old_warnings),
-        tuple(one for one in old_warnings if one not in new_warnings),
+        _only(new_warnings, old_warnings),
+        _only(old_warnings, new_warnings),
+        _only(_triples(after.forbidden), _triples(before.forbidden)),
+        _only(_triples(after.advised), _triples(before.advised)),
     )
 
 
 def _triples(problems: Iterable[Any]) -> tuple[Triple, ...]:
     return tuple((path, message, fix) for path, message, fix in problems)
+
+
+def _only(these: Iterable[Triple], not_those: Iterable[Triple]) -> tuple[Triple, ...]:
+    others = set(not_those)
+    return tuple(one for one in these if one not in others)
 
 
 def _pairs(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -25,6 +25,10 @@ def comment(review: Review) -> str:
         lines += ["", "Not planned before the change, so everything counts as added:", "", *_problems(review.base_problems)]
     lines += _table(rows.MODEL_HEADINGS, map(rows.model_row, review.models))
     lines += _table(rows.POOL_HEADINGS, map(rows.pool_row, review.pools))
+    if review.forbidden:
+        lines += ["", f"Forbidden by policies ({len(review.forbidden)}):", "", *_problems(review.forbidden)]
+    if review.advised:
+        lines += ["", f"Policies advise against it ({len(review.advised)}):", "", *_problems(review.advised)]
     if review.new_warnings:
         lines += ["", f"New warnings ({len(review.new_warnings)}):", "", *_problems(review.new_warnings)]
     if review.gone_warnings:

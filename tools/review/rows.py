@@ -113,6 +113,8 @@ def counts(review: Review) -> str:
 def verdict(review: Review) -> list[str]:
     """What a reviewer must not miss, most severe first."""
     said = []
+    if review.forbidden:
+        said.append(f"forbidden by policies: {', '.join(dict.fromkeys(rule for rule, _, _ in review.forbidden))}")
     if protected := [one.name for one in review.resources if one.protected]:
         said.append(f"`pulumi up` will refuse: protected and to be deleted or replaced: {', '.join(protected)}")
     replaced = [one for one in review.resources if one.kind == "replace"]

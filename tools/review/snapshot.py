@@ -55,7 +55,7 @@ _OF_POOL = {
 _OF_COST = {"usdFloor": "floor", "usdExpected": "expected", "usdCeiling": "ceiling"}
 
 Triple = tuple[str, str, str]
-"""Path, message and fix of a Problem."""
+"""Path, message and fix of a Problem, or of a violation of a policy, whose path is its rule."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,10 @@ class Snapshot:
     pools: dict[str, dict[str, Any]] = field(default_factory=dict)
     cost: dict[str, Any] = field(default_factory=dict)
     resources: list[dict[str, Any]] = field(default_factory=list)
+    forbidden: list[Triple] = field(default_factory=list)
+    """Violations of mandatory policies."""
+    advised: list[Triple] = field(default_factory=list)
+    """Violations of advisory ones."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,10 @@ def snapshot(planned: Planned, stack: str) -> Snapshot:
     recording = offline.run(planned.config, stack, known=True)
     settings, found = planned.settings, planned.plan
     models = {name: {"source": _at(settings, f"models.{name}.source"), **_figures(one, _OF_MODEL)} for name, one in found.models.items()}
+    violations = _violations(recording, stack)
     return Snapshot(
+        forbidden=[text for level, text in violations if level == "mandatory"],
+        advised=[text for level, text in violations if level != "mandatory"],
         warnings=_triples(found.warnings),
         budget=_at(settings, "budget.monthly_usd"),
         models=models,
@@ -110,6 +117,15 @@ def snapshot(planned: Planned, stack: str) -> Snapshot:
         cost=_figures(found.cost.total, _OF_COST),
         resources=[_resource(one) for one in recording.resources if one.custom],
     )
+
+
+def _violations(recording: Any, stack: str) -> list[tuple[str, Triple]]:
+    """With their levels; none where the tree has no policies."""
+    try:
+        from tools.policies import violated
+    except ImportError:
+        return []
+    return [(one.level, (one.rule, f"{one.resource}: {one.message}", one.fix)) for one in violated(recording.resources, stack)]
 
 
 def _triples(problems: Iterable[Any]) -> list[Triple]:

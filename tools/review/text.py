@@ -35,6 +35,8 @@ def print_review(console: Console, review: Review) -> None:
         console.print(Text(f"Resources: {rows.counts(review)}", style="bold"))
     for one in review.resources:
         _print_resource(console, one)
+    print_problems(console, "Forbidden by policies", _problems(review.forbidden), "red")
+    print_problems(console, "Policies advise against it", _problems(review.advised), "yellow")
     print_problems(console, "New warnings", _problems(review.new_warnings), "yellow")
     print_problems(console, "Warnings that are gone", _problems(review.gone_warnings), "green")
 
