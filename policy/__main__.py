@@ -42,7 +42,7 @@ def _options(rule: Rule, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _said(rule: Rule, message: str) -> str:
-    return f"{message}. {rule.fix}"
+    return f"{message}; {rule.fix}"
 
 
 pulumi.PolicyPack("vllm-platform", [_policy(rule) for rule in RULES])

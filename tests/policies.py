@@ -11,7 +11,8 @@ from typing import Any
 
 CLUSTER, POOL = "gcp:container/cluster:Cluster", "gcp:container/nodePool:NodePool"
 DEPLOYMENT, NAMESPACE = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Namespace"
-_VLLM = "spec.template.spec.containers.0"
+_POD = "spec.template.spec"
+_CONTAINER = f"{_POD}.containers.0"
 
 
 @dataclass(frozen=True)
@@ -44,24 +45,24 @@ EDITS = (
     Edit("cost-labels", "l4-on-demand", POOL, "nodeConfig.resourceLabels.cluster", None, "no label cluster"),
     # 13 L4s, 16 A100s, 16 H100s are 45; three nodes more of the L4s are 48.
     Edit("gpu-limit", "l4-spot", POOL, "autoscaling.totalMaxNodeCount", 11, "48 GPUs together, and 45", "l4-spot"),
-    Edit("pinned-images", "gateway", DEPLOYMENT, f"{_VLLM}.image", "envoyproxy/envoy:latest", "another image tomorrow"),
-    Edit("pinned-images", "gateway", DEPLOYMENT, f"{_VLLM}.image", "registry.acme.example:5000/envoy", "another image tomorrow"),
+    Edit("pinned-images", "gateway", DEPLOYMENT, f"{_CONTAINER}.image", "envoyproxy/envoy:latest", "another image tomorrow"),
+    Edit("pinned-images", "gateway", DEPLOYMENT, f"{_CONTAINER}.image", "registry.acme.example:5000/envoy", "another image tomorrow"),
     Edit("pinned-images", "keda", "kubernetes:helm.sh/v3:Release", "version", None, "no version"),
     Edit(
-        "pinned-revisions", "qwen3-8b-floor", DEPLOYMENT, "spec.template.spec.initContainers.0.args", ["--revision=main"], "at main, which"
+        "pinned-revisions", "qwen3-8b-floor", DEPLOYMENT, f"{_POD}.initContainers.0.args", ["--revision=main"], "at main, which"
     ),
-    Edit("pinned-revisions", "qwen3-8b-floor", DEPLOYMENT, "spec.template.spec.initContainers.0.args", [], "newest revision"),
+    Edit("pinned-revisions", "qwen3-8b-floor", DEPLOYMENT, f"{_POD}.initContainers.0.args", [], "newest revision"),
     Edit(
         "restricted-pods", "qwen3-8b-namespace", NAMESPACE, "metadata.labels.pod-security\\.kubernetes\\.io/enforce", "baseline", "restricted"
     ),
-    Edit("restricted-pods", "gateway", DEPLOYMENT, "spec.template.spec.hostNetwork", True, "hostNetwork"),
-    Edit("restricted-pods", "qwen3-8b-floor", DEPLOYMENT, "spec.template.spec.volumes.0", {"name": "x", "hostPath": {"path": "/"}}, "volume x"),
-    Edit("restricted-pods", "gateway", DEPLOYMENT, f"{_VLLM}.securityContext.privileged", True, "is privileged"),
-    Edit("restricted-pods", "gateway", DEPLOYMENT, f"{_VLLM}.securityContext.capabilities", None, "keeps capabilities"),
-    Edit("restricted-pods", "gateway", DEPLOYMENT, f"{_VLLM}.securityContext.allowPrivilegeEscalation", None, "gain privileges"),
-    Edit("restricted-pods", "gateway", DEPLOYMENT, "spec.template.spec.securityContext.runAsNonRoot", False, "run as root"),
-    Edit("requests-and-limits", "gateway", DEPLOYMENT, f"{_VLLM}.resources.limits", None, "no limits.memory"),
-    Edit("requests-and-limits", "qwen3-8b-burst", DEPLOYMENT, f"{_VLLM}.resources.requests.cpu", None, "no requests.cpu"),
+    Edit("restricted-pods", "gateway", DEPLOYMENT, f"{_POD}.hostNetwork", True, "hostNetwork"),
+    Edit("restricted-pods", "qwen3-8b-floor", DEPLOYMENT, f"{_POD}.volumes.0", {"name": "x", "hostPath": {"path": "/"}}, "volume x"),
+    Edit("restricted-pods", "gateway", DEPLOYMENT, f"{_CONTAINER}.securityContext.privileged", True, "is privileged"),
+    Edit("restricted-pods", "gateway", DEPLOYMENT, f"{_CONTAINER}.securityContext.capabilities", None, "keeps capabilities"),
+    Edit("restricted-pods", "gateway", DEPLOYMENT, f"{_CONTAINER}.securityContext.allowPrivilegeEscalation", None, "gain privileges"),
+    Edit("restricted-pods", "gateway", DEPLOYMENT, f"{_POD}.securityContext.runAsNonRoot", False, "run as root"),
+    Edit("requests-and-limits", "gateway", DEPLOYMENT, f"{_CONTAINER}.resources.limits", None, "no limits.memory"),
+    Edit("requests-and-limits", "qwen3-8b-burst", DEPLOYMENT, f"{_CONTAINER}.resources.requests.cpu", None, "no requests.cpu"),
     Edit(
         "network-policy", "qwen3-8b-default-deny", "kubernetes:networking.k8s.io/v1:NetworkPolicy", None, None,
         "model-qwen3-8b denies", "qwen3-8b-namespace",
@@ -82,7 +83,7 @@ EDITS = (
         "public-endpoint", "gateway-gateway", "kubernetes:gateway.networking.k8s.io/v1:Gateway", "spec.listeners.0.protocol", "HTTP",
         "without TLS",
     ),
-    Edit("public-endpoint", "gateway", DEPLOYMENT, "spec.template.spec.volumes.0.projected.sources", [], "no API key", "gateway-gateway"),
+    Edit("public-endpoint", "gateway", DEPLOYMENT, f"{_POD}.volumes.0.projected.sources", [], "no API key", "gateway-gateway"),
 )  # fmt: skip
 
 

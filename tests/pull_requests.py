@@ -126,7 +126,12 @@ PULL_REQUESTS: dict[str, PullRequest] = {
     ),
     # It costs more: the pool's minimum of three nodes stays, and the ceiling's replica is a burst replica now, for a quarter of the time.
     "a lower floor in production": PullRequest(
-        "prod", {"models.qwen3-8b.scaling.floor": 1}, dollars=1, models={"qwen3-8b": "scales"}, pools={"l4": ""}, says=("2-6 → 1-6",)
+        "prod",
+        {"models.qwen3-8b.scaling.floor": 1},
+        dollars=1,
+        models={"qwen3-8b": "scales"},
+        pools={"l4": ""},
+        says=("2-6 → 1-6", "forbidden by policies: floor-of-two"),
     ),
     "a higher ceiling": PullRequest(
         "dev",

@@ -166,37 +166,37 @@ RULES = (
     Rule(
         "public-endpoint",
         "Whoever finds an open endpoint uses its GPUs, and reads along where it has no TLS.",
-        "Give gateway.tls and gateway.clients, or set gateway.exposure: cluster-ip.",
+        "give gateway.tls and gateway.clients, or set gateway.exposure: cluster-ip",
         together=_public_endpoints,
     ),
-    Rule("pinned-images", "A restart must run what was reviewed.", "Name a version, or a digest.", _pinned_images),
+    Rule("pinned-images", "A restart must run what was reviewed.", "name a version, or a digest", _pinned_images),
     Rule(
         "pinned-revisions",
         "A model's owner can replace its weights, and the code in its repository.",
-        "Set revision to the commit, 40 hexadecimal digits.",
+        "set revision to the commit, 40 hexadecimal digits",
         _pinned_revisions,
     ),
     Rule(
         "restricted-pods",
         "A pod that can become root on its node has the keys of every other pod there.",
-        "Keep to the Pod Security Standard `restricted`.",
+        "keep to the Pod Security Standard `restricted`",
         _restricted_pods,
         options={"privileged": ["gpu-operator", "monitoring"]},
     ),
     Rule(
-        "network-policy", "A pod that is taken over must reach nothing.", "Add a NetworkPolicy that denies all.", together=_network_policies
+        "network-policy", "A pod that is taken over must reach nothing.", "add a NetworkPolicy that denies all", together=_network_policies
     ),
-    Rule("disruption-budget", "Upgrades of nodes must not take a model away.", "Add a PodDisruptionBudget.", together=_disruption_budgets),
+    Rule("disruption-budget", "Upgrades of nodes must not take a model away.", "add a PodDisruptionBudget", together=_disruption_budgets),
     Rule(
         "requests-and-limits",
         "A pod without requests is put where there is no room, and one without a memory limit takes its neighbours' memory.",
-        "Set the container's requests and its memory limit.",
+        "set the container's requests and its memory limit",
         _requests_and_limits,
     ),
     Rule(
         "floor-of-two",
         "With one replica, a lost node is an outage of minutes.",
-        "Raise scaling.floor, or except the model with a reason.",
+        "raise scaling.floor, or except the model with a reason",
         _floor_of_two,
         level="advisory",
         options={"replicas": 2},

@@ -28,6 +28,7 @@ def engine():
     command = [PACK / ".venv" / "bin" / "python", "-u", PACK, "127.0.0.1:1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
+            assert process.stdout
             port = int(process.stdout.readline())
             with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
                 stub = analyzer_pb2_grpc.AnalyzerStub(channel)
@@ -66,11 +67,11 @@ def _about_all(engine, resources):
 
 
 def _properties(resource):
-    return json_format.ParseDict(resource.inputs, struct_pb2.Struct())
+    return json_format.ParseDict(resource.inputs, struct_pb2.Struct())  # ty: ignore[missing-attribute]
 
 
 def test_the_pack_has_every_rule_with_its_reason(engine):
-    found = engine.GetAnalyzerInfo(empty_pb2.Empty())
+    found = engine.GetAnalyzerInfo(empty_pb2.Empty())  # ty: ignore[missing-attribute]
     assert {one.name: one.description for one in found.policies} == {rule.id: rule.reason for rule in RULES}
 
 

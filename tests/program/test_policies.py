@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from policy.rules import RULES, LevelsError, read_levels
 from tests.policies import DEPLOYMENT, EDITS, edited
-from tests.program.conftest import STACKS, configuration
+from tests.program.conftest import ROOT, STACKS, configuration
 from tests.stacks import changed
 from tools import policies
 from tools.preview import __main__ as preview
@@ -119,3 +120,11 @@ def test_the_preview_says_what_policies_forbid(levels, monkeypatch, tmp_path, ca
     out = capsys.readouterr().out
     assert said in out
     assert code == 2 or "floor-of-two: Deployment qwen3-8b-floor: its floor is 1, below 2" in out
+
+
+def test_the_document_lists_every_rule_with_its_level_and_options():
+    lines = [line.split(" | ") for line in (ROOT / "docs" / "policies.md").read_text().splitlines() if line.startswith("| `")]
+    documented = {
+        cells[0].strip("| `"): (cells[2], set(re.findall(r"`(\w+)`", cells[3])) - {"nvidia"}) for cells in lines if len(cells) == 4
+    }
+    assert documented == {rule.id: (rule.level, set(rule.options)) for rule in RULES}

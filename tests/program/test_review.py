@@ -149,6 +149,15 @@ def test_a_stack_that_cannot_work_exits_with_2_in_every_form(how, begins, monkey
     assert "22624" in out
 
 
+@pytest.mark.parametrize("how", ["markdown", "json", "text"])
+def test_a_change_that_a_policy_forbids_exits_with_3_in_every_form(how, monkeypatch, capsys):
+    monkeypatch.setattr(review_command, "base_commit", lambda _: "base")
+    monkeypatch.setattr(review_command, "review", lambda stack, _: reviewed("a lower floor in production"))
+    monkeypatch.setattr("sys.argv", ["diff", "prod", "--base", "main", "--format", how])
+    assert review_command.main() == 3
+    assert "qwen3-8b-floor: its floor is 1, below 2" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("how", ["json", "text"])
 def test_a_change_that_works_exits_with_0(how, monkeypatch, capsys):
     monkeypatch.setattr(review_command, "base_commit", lambda _: "base")

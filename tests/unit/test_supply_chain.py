@@ -57,7 +57,7 @@ def test_dependabot_watches_every_folder_with_packages_or_modules():
     updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
     by_kind = {one["package-ecosystem"]: set(one.get("directories", [one.get("directory")])) for one in updates}
     modules = {f"/{path.parent.relative_to(ROOT)}" for path in (ROOT / "tests").rglob("go.mod")}
-    assert by_kind == {"pip": {"/"}, "github-actions": {"/"}, "gomod": modules}
+    assert by_kind == {"pip": {"/", "/policy"}, "github-actions": {"/"}, "gomod": modules}
 
 
 def test_renovate_reads_every_chart_and_image_with_and_without_its_digest():
