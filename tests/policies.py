@@ -49,11 +49,11 @@ EDITS = (
     Edit("pinned-images", "gateway", DEPLOYMENT, f"{_CONTAINER}.image", "registry.acme.example:5000/envoy", "another image tomorrow"),
     Edit("pinned-images", "keda", "kubernetes:helm.sh/v3:Release", "version", None, "no version"),
     Edit(
-        "pinned-revisions", "qwen3-8b-floor", DEPLOYMENT, f"{_POD}.initContainers.0.args", ["--revision=main"], "at main, which"
+        "pinned-revisions", "qwen3-8b-floor", DEPLOYMENT, f"{_POD}.initContainers.0.args", ["--revision=main"], "at main,"
     ),
     Edit("pinned-revisions", "qwen3-8b-floor", DEPLOYMENT, f"{_POD}.initContainers.0.args", [], "newest revision"),
     Edit(
-        "restricted-pods", "qwen3-8b-namespace", NAMESPACE, "metadata.labels.pod-security\\.kubernetes\\.io/enforce", "baseline", "restricted"
+        "restricted-pods", "qwen3-8b-namespace", NAMESPACE, "metadata.labels.pod-security\\.kubernetes\\.io/enforce", "baseline", "is not"
     ),
     Edit("restricted-pods", "gateway", DEPLOYMENT, f"{_POD}.hostNetwork", True, "hostNetwork"),
     Edit("restricted-pods", "qwen3-8b-floor", DEPLOYMENT, f"{_POD}.volumes.0", {"name": "x", "hostPath": {"path": "/"}}, "volume x"),
