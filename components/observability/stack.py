@@ -82,7 +82,8 @@ def _client_budgets(plan: Plan) -> list[Alert]:
 def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:
     has_gateway = plan.gateway is not None
     claims = reconciliation.model_claims(settings.models[model], plan.models[model])
-    levels = slo.model_service_levels(model, settings.models[model], gateway=has_gateway)
+    waking = plan.models[model].startup.progress_deadline if settings.models[model].scaling.scale_to_zero else None
+    levels = slo.model_service_levels(model, settings.models[model], gateway=has_gateway, waking_seconds=waking)
     return [plan_figures(plan.models[model]), claims, levels, *_scaling(settings, plan, model)]
 
 
