@@ -112,10 +112,13 @@ test-engine: $(READY) ## Run the tests on Pulumi's engine (needs Go, and pulumi 
 test-charts: $(READY) ## Hold the values against the charts themselves: CHARTS=<folder of their archives> (helm on PATH renders them)
 	@CHARTS="$(CHARTS)" $(BIN)/python -m pytest -n auto -rs tests/charts
 
-lint: $(READY) ## Format check, lint, layers
+lint: $(READY) ## Format check, lint, layers; the workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
+	@$(BIN)/zizmor --offline --quiet --no-progress .github
+	@if command -v go > /dev/null; then cd tests/workflows/modules/actionlint && go tool actionlint; \
+	  else echo "actionlint is left out: there is no go on PATH"; fi
 
 types: $(READY) ## Type check
 	@$(BIN)/ty check --python $(VENV)

@@ -11,7 +11,9 @@ from tools.review.changes import ResourceChange, Review
 from tools.review.snapshot import Triple
 
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
-_MOST_FIELDS, _MOST_RESOURCES = 20, 100
+_MOST_FIELDS = 20
+# GitHub takes comments of 65,536 characters; two stacks fit into one.
+_MOST_CHARACTERS = 25_000
 
 
 def comment(review: Review) -> str:
@@ -53,16 +55,27 @@ def _folded(summary: str, lines: Sequence[str]) -> list[str]:
 
 
 def _resources(resources: Sequence[ResourceChange]) -> list[str]:
+    """As many as there is room for; the first one always."""
+    shown, room = 0, _MOST_CHARACTERS
     lines = []
-    for one in resources[:_MOST_RESOURCES]:
-        because = f" (because of {', '.join(one.because)})" if one.because else ""
-        lines.append(f"{_SIGNS[one.kind]} {one.type} {one.name}{because}")
-        for field in one.fields[:_MOST_FIELDS]:
-            lines += [f"-   {field.path}: {field.before}"] if field.before is not None else []
-            lines += [f"+   {field.path}: {field.after}"] if field.after is not None else []
-        lines += [f"    ... and {len(one.fields) - _MOST_FIELDS} more fields"] if len(one.fields) > _MOST_FIELDS else []
-    lines += [f"... and {len(resources) - _MOST_RESOURCES} more resources"] if len(resources) > _MOST_RESOURCES else []
+    for one in resources:
+        of_one = _resource(one)
+        room -= sum(map(len, of_one))
+        if shown and room < 0:
+            lines.append(f"... and {len(resources) - shown} more resources")
+            break
+        lines += of_one
+        shown += 1
     return ["```diff", *(line.replace("```", "'''") for line in lines), "```"]
+
+
+def _resource(one: ResourceChange) -> list[str]:
+    because = f" (because of {', '.join(one.because)})" if one.because else ""
+    lines = [f"{_SIGNS[one.kind]} {one.type} {one.name}{because}"]
+    for field in one.fields[:_MOST_FIELDS]:
+        lines += [f"-   {field.path}: {field.before}"] if field.before is not None else []
+        lines += [f"+   {field.path}: {field.after}"] if field.after is not None else []
+    return lines + ([f"    ... and {len(one.fields) - _MOST_FIELDS} more fields"] if len(one.fields) > _MOST_FIELDS else [])
 
 
 def _cell(text: str) -> str:
