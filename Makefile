@@ -143,6 +143,9 @@ bench-plan: $(PROGRAM) ## Time of the plan, by number of models
 bench-policy: $(READY) ## Compare the scaling policies on traces that they were not chosen on, and draw docs/images/policies: TRACE=<csv> (SEEDS=5; half an hour)
 	@$(BIN)/python -m tools.simulate.bench --trace "$(TRACE)" $(if $(SEEDS),--seeds $(SEEDS))
 
+bench-simulate: $(READY) ## Time that a simulated hour, day and week take (QUICK=1: the hour)
+	@$(BIN)/python -m tools.simulate.speed $(if $(QUICK),--quick)
+
 bench-preview: $(PROGRAM) ## Time and memory of the offline preview, by number of models
 	@$(BIN)/python -m tools.bench preview
 

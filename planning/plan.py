@@ -12,7 +12,7 @@ from config.platform import LogFormat, Tracing
 from config.settings import Settings
 from planning import compatibility, cost, data_types, long_context, placement, zones
 from planning.batches import EngineLimits
-from planning.burst_budget import BurstBudget, floor_problems, hourly_problems, plan_bursts
+from planning.burst_budget import BurstBudget, floor_problems, hourly_problems, paid_cost, plan_bursts
 from planning.capacity import CapacityPlan, slo_warnings
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain, drain_warnings
@@ -126,8 +126,10 @@ def _draft(settings: Settings) -> _Draft:
     for name, one in sized.items():
         placed[one.pool.name].append(Placed(name, one.model, one.shape))
     pool_plans = {name: plan_pool(pool, placed[name]) for name, pool in pools.items()}
-    costs = plan_cost(settings, pool_plans, placed, {name: one.capacity for name, one in sized.items()})
-    return _Draft(machines, pool_plans, sized, placed, costs, plan_bursts(settings.budget, costs, pool_plans, placed))
+    capacity = {name: one.capacity for name, one in sized.items()}
+    bursts = plan_bursts(settings.budget, plan_cost(settings, pool_plans, placed, capacity), pool_plans, placed)
+    costs = paid_cost(settings, bursts, pool_plans, placed, capacity)
+    return _Draft(machines, pool_plans, sized, placed, costs, bursts)
 
 
 def _pool_problems(settings: Settings, draft: _Draft) -> Iterator[Problem]:

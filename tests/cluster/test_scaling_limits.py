@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -12,12 +15,16 @@ from components.gateway.envoy.routes import ModelRoute
 from planning import scaling as law
 from planning.cost import HOURS_PER_MONTH
 from planning.plan import make_plan
-from tests.cluster.chain import DOWN_SECONDS, MINUTE, STANDS_FOR, Chain, scaling_chain, turns
+from tests.cluster.chain import DOWN_SECONDS, MINUTE, STANDS_FOR, Chain, ScaledModel, scaling_chain, turns
 from tests.cluster.conftest import needs_own_control_plane
 from tests.dataplane.gateway_under_test import HELLO
 from tests.dataplane.wire import request, send
 from tests.stacks import BASE, settings, stack
 from tools.demo.model_server import ServerSettings, fleet
+from tools.simulate.laws import Ours
+from tools.simulate.planned import Changes, objective_of, site_of
+from tools.simulate.simulation import Simulation
+from tools.simulate.traces import made
 
 pytestmark = needs_own_control_plane
 SPOT_USD, SLEEP_AFTER = 0.5, 300
@@ -45,6 +52,10 @@ def chain() -> Iterator[Chain]:
         yield chain
 
 
+# A load over the minutes of real time, in replicas that it keeps as busy as they may be; in a straight line between these points.
+LOAD = ((0, 0.5), (4, 0.5), (14, 4.5), (20, 4.5), (24, 1.5), (32, 1.5))
+
+
 def ask(chain):
     assert chain.gateway
     return send(chain.gateway.port, request("/v1/chat/completions", {"model": "sleeper", "messages": HELLO}, client=None))
@@ -53,6 +64,7 @@ def ask(chain):
 def test_one_request_wakes_a_model_that_sleeps_and_it_sleeps_again(chain):
     model, gateway = chain.models["sleeper"], chain.gateway
     start = math.ceil(model.load.plan.startup.expected)
+    model.reach(0, 3 * DOWN_SECONDS)  # a Deployment begins with one replica
     asleep = model.watch(2 * MINUTE)
     assert set(asleep) == {0}
     answer = ask(chain)
@@ -68,6 +80,47 @@ def test_one_request_wakes_a_model_that_sleeps_and_it_sleeps_again(chain):
     drowsy = model.watch(MINUTE + 2 * DOWN_SECONDS, lambda: not model.asked())
     assert drowsy[-1] == 0
     assert turns([*asleep, *waking, *awake, *drowsy]) == 1
+
+
+def test_the_simulator_has_as_many_replicas_as_the_chain_give_or_take_one_at_every_minute(chain):
+    model = chain.models["chat"]
+    model.load.replicas_for(LOAD[0][1])
+    model.reach(0, 6 * DOWN_SECONDS)
+    begin, minutes, real = time.monotonic(), 0.0, []
+    while len(real) <= LOAD[-1][0]:
+        model.load.replicas_for(replicas_at(minutes))
+        if minutes >= len(real):
+            real.append(model.asked() + model.ready("floor"))
+        time.sleep(0.1)
+        minutes = (time.monotonic() - begin) / MINUTE
+    simulated = simulated_replicas(model)
+    assert max(real) >= 5
+    apart = [one - other for one, other in zip(real, simulated, strict=True)]
+    assert max(map(abs, apart)) <= 1, f"chain {real}, simulator {simulated}"
+
+
+def replicas_at(minute: float) -> float:
+    (start, low), (end, high) = next((one, other) for one, other in pairwise(LOAD) if minute <= other[0] or other is LOAD[-1])
+    return low + (high - low) * min(1.0, (minute - start) / (end - start))
+
+
+def simulated_replicas(model: ScaledModel) -> list[int]:
+    """By minute, of the program's law under the same load. Pods of the chain are ready about a second after they are asked for."""
+    settings, plan = model.deployed.settings, model.deployed.plan
+    target, last = plan.models[model.name].scaling, LOAD[-1][0]
+    assert target
+    site = replace(site_of(settings, plan, model.name, Changes()), node_seconds=0.0, start_seconds=float(STANDS_FOR))
+    trace = made("chain", [(at, int(target.prompt_tokens), int(target.output_tokens)) for at in arrivals(model)], 60.0 * last)
+    moments = Simulation(site, Ours(target), trace, objective_of(settings, plan, model.name), begin=site.floor).run().moments
+    return [next(one.active for one in reversed(moments) if one.time <= max(60 * minute, moments[0].time)) for minute in range(last + 1)]
+
+
+def arrivals(model: ScaledModel) -> Iterator[float]:
+    """Seconds of real time at which requests arrive, evenly at each moment's rate."""
+    arrived, each = 0.0, 0.05
+    for step in range(int(60 * LOAD[-1][0] / each)):
+        before, arrived = arrived, arrived + each * replicas_at(step * each / 60) * model.load.replica.requests_per_second
+        yield from [step * each] * (int(arrived) - int(before))
 
 
 def test_an_hourly_budget_lowers_ceilings_by_priority_and_never_a_floor(chain):
