@@ -56,16 +56,15 @@ def _folded(summary: str, lines: Sequence[str]) -> list[str]:
 
 def _resources(resources: Sequence[ResourceChange]) -> list[str]:
     """As many as there is room for; the first one always."""
-    shown, room = 0, _MOST_CHARACTERS
+    room = _MOST_CHARACTERS
     lines = []
-    for one in resources:
+    for shown, one in enumerate(resources):
         of_one = _resource(one)
         room -= sum(map(len, of_one))
         if shown and room < 0:
             lines.append(f"... and {len(resources) - shown} more resources")
             break
         lines += of_one
-        shown += 1
     return ["```diff", *(line.replace("```", "'''") for line in lines), "```"]
 
 
