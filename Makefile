@@ -13,6 +13,9 @@ READY := $(VENV)/.ready
 PACK := policy/.venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
+# `--option "value"` where the variable OPTION is given.
+given = $(if $($(shell echo $(1) | tr a-z A-Z)),--$(1) "$($(shell echo $(1) | tr a-z A-Z))")
+
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
@@ -41,6 +44,9 @@ preview: $(PROGRAM) ## Plan the stack and show what would be created: STACK=dev
 
 check: $(PROGRAM) ## Plan only, in under a second: STACK=dev
 	@$(BIN)/python -m tools.preview $(STACK) --plan-only
+
+new-stack: $(PROGRAM) ## Write a stack file that works: NAME= PROJECT= REGION= MODELS="<ids>" (CONTEXT= FLOOR= CEILING= CLIENTS=); asks for what is missing
+	@$(BIN)/python -m tools.new_stack $(NAME) $(foreach option,project region models context floor ceiling clients,$(call given,$(option)))
 
 diff: $(PROGRAM) ## What the working tree changes against BASE=<git ref>: STACK=dev, or STACK="dev prod" (FORMAT=markdown or json)
 	@$(BIN)/python -m tools.review $(STACK) --base "$(BASE)" $(if $(FORMAT),--format $(FORMAT))
