@@ -34,7 +34,7 @@ from planning.scaling import ScalingTarget, plan_scaling
 from planning.service_levels import service_level_problems
 from planning.speculative import draft_revision, speculative_problems, speculative_warnings
 from planning.startup import StartupPlan, engine_seconds, plan_startup, startup_problems
-from planning.weights import WeightsPlan, disk_problems, plan_weights
+from planning.weights import WeightsPlan, claim_warnings, disk_problems, plan_weights
 
 
 @dataclass(frozen=True)
@@ -293,6 +293,7 @@ def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], s
             yield from data_types.data_type_warnings(*about)
             yield from slo_warnings(f"models.{one.name}", one.model, model.capacity)
             yield from speculative_warnings(*about[:3])
+            yield from claim_warnings(f"models.{one.name}", one.model, pool_plan.pool)
     yield from drain_warnings(settings.cluster, spot=any(one.pool.spot for one in plan.pools.values()))
     yield from gateway_warnings(settings)
     yield from monitoring_warnings(settings, plan.pools)

@@ -42,12 +42,17 @@ PROBE_PERIOD = 10
 
 @dataclass(frozen=True)
 class StartupPlan:
-    """Times in seconds. The first four add up to a start on a new node; the others are limits."""
+    """Times in seconds. The first four add up to a start on a new node."""
 
     node: float
     image: float
     download: float
+    """By each replica; 0 where a Job fills a claim that all share."""
     engine: float
+    fill: float
+    """Of that Job, before the replicas start: download and verification."""
+    fill_timeout: int
+    """activeDeadlineSeconds of that Job, and Pulumi's time limit for it."""
     budget: int
     """Startup probe and VLLM_ENGINE_READY_TIMEOUT_S: from the container's start until /health answers."""
     progress_deadline: int
@@ -70,8 +75,10 @@ def plan_startup(
     """`streamed`: whether the nodes use image streaming. `grace`: terminationGracePeriodSeconds."""
     mib = weights_bytes / 1024**2
     image = IMAGE_STREAMING_SECONDS if streamed else IMAGE_PULL_SECONDS
-    downloaded = model.weights.source == "hugging-face"
-    download = mib / (model.weights.mib_per_second or HUB_MIB_PER_SECOND) if downloaded else 0.0
+    fetched = mib / (model.weights.mib_per_second or HUB_MIB_PER_SECOND) if model.weights.source == "hugging-face" else 0.0
+    shared = model.weights.cache == "persistent-volume-claim"
+    download = 0.0 if shared else fetched
+    fill = fetched + mib / DISK_MIB_PER_SECOND if shared else 0.0
     engine = engine_seconds(model, architecture, weights_bytes, machine)
     budget = _rounded(max(LEAST_BUDGET, SAFETY * engine))
     if model.startup_budget_seconds:
@@ -83,6 +90,8 @@ def plan_startup(
         image=image,
         download=download,
         engine=engine,
+        fill=fill,
+        fill_timeout=_rounded(max(LEAST_BUDGET, NODE_SECONDS + image + SAFETY * fill)),
         budget=budget,
         progress_deadline=progress_deadline,
         update_timeout=_rounded(NODE_SECONDS + waves * (image + SAFETY * download + budget + grace)),

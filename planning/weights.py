@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from config.errors import Problem
 from config.models import Model
 from config.weights import Source
-from planning.machines import Machine
+from planning.machines import Machine, Pool
 from planning.memory import GIB
 
-# A checkpoint on disk is larger than in memory if vLLM does not load parts of it (such as a multi-token-prediction layer), and a new
-# revision is downloaded beside remains of the old one. Assumed.
+# A checkpoint on disk is larger than in memory if vLLM does not load parts of it, such as a multi-token-prediction layer. Assumed.
 _DISK_FACTOR = 1.2
 _DISK_MARGIN_GIB = 2
 # sizeLimit of a model server's emptyDir volumes for compile caches (HOME) and for sockets and download locks (/tmp). Assumed: compile
@@ -75,3 +74,12 @@ def disk_problems(path: str, model: Model, plan: WeightsPlan, memory_gib: float,
         f"{copies}, and pods on {machine.name} have {machine.ephemeral_gib:.0f} GiB of disk",
         f"raise nodePools.{model.node_pool}.bootDiskGiB, or use weights.cache persistent-volume-claim, weights.uri or weights.claim",
     )
+
+
+def claim_warnings(path: str, model: Model, pool: Pool) -> Iterator[Problem]:
+    """A disk that one node can mount is in one zone, and its replica can run only there."""
+    weights = model.weights
+    if weights.cache == "persistent-volume-claim" and weights.access_mode == "ReadWriteOnce" and len(pool.zones) > 1:
+        message = f"the disk of a ReadWriteOnce claim is in one zone, and pool '{pool.name}' has nodes in {', '.join(pool.zones)}"
+        fix = f"give nodePools.{pool.name}.zones one zone, or use ReadWriteMany; else the replica waits for a node in the disk's zone"
+        yield Problem(f"{path}.weights.accessMode", message, fix)

@@ -16,6 +16,7 @@ from pulumi_kubernetes.core.v1 import (
     ProbeArgsDict,
     ResourceRequirementsArgsDict,
     SecurityContextArgsDict,
+    TolerationArgsDict,
     TopologySpreadConstraintArgsDict,
     VolumeMountArgsDict,
 )
@@ -31,13 +32,13 @@ from planning.startup import PROBE_PERIOD
 from planning.weights import HOME_GIB, TMP_GIB
 
 HOME = "/home/vllm"
-_SECURITY_CONTEXT: SecurityContextArgsDict = {
+SECURITY_CONTEXT: SecurityContextArgsDict = {
     "allow_privilege_escalation": False,
     "read_only_root_filesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
 # User `vllm` of the image: UID 2000 in group 0.
-_POD_SECURITY_CONTEXT: PodSecurityContextArgsDict = {
+POD_SECURITY_CONTEXT: PodSecurityContextArgsDict = {
     "run_as_non_root": True,
     "run_as_user": 2000,
     "run_as_group": 0,
@@ -68,14 +69,12 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
             "automount_service_account_token": False,
             "enable_service_links": False,
             "termination_grace_period_seconds": tier.drain.grace_period,
-            "security_context": _POD_SECURITY_CONTEXT,
+            "security_context": POD_SECURITY_CONTEXT,
             "node_selector": tier.group.node_selector,
-            "tolerations": [
-                {"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect} for taint in tier.group.taints
-            ],
+            "tolerations": tolerations(tier.group),
             "topology_spread_constraints": [_spread(key, labels) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")],
-            "init_containers": weights.download_containers(model, plan, image, _SECURITY_CONTEXT, with_token=with_token)
-            if plan.weights.downloaded
+            "init_containers": weights.download_containers(model, plan, image, SECURITY_CONTEXT, with_token=with_token)
+            if plan.weights.downloaded and not plan.weights.shared
             else [],
             "containers": [_server(model, plan, tier, image)],
             "volumes": [
@@ -87,6 +86,10 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
             ],
         },
     }
+
+
+def tolerations(group: NodeGroup) -> list[TolerationArgsDict]:
+    return [{"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect} for taint in group.taints]
 
 
 def tier_labels(model: str, tier: str) -> dict[str, str]:
@@ -114,7 +117,7 @@ def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> ContainerA
         "env": [*variables, *weights.credentials(plan)],
         "ports": [{"name": "http", "container_port": API_PORT}],
         "resources": _resources(plan),
-        "security_context": _SECURITY_CONTEXT,
+        "security_context": SECURITY_CONTEXT,
         "volume_mounts": mounts,
         "startup_probe": _probe(period=PROBE_PERIOD, failures=plan.startup.failure_threshold),
         "liveness_probe": _probe(period=10, failures=6),
