@@ -19,6 +19,8 @@ _DISK_MARGIN_GIB = 2
 # caches of one model and GPU took a few hundred MiB. A pod that exceeds a limit is evicted, instead of other pods of the node.
 HOME_GIB = 10
 TMP_GIB = 4
+# What a claim keeps of compiled graphs, several versions of them. Assumed, as HOME_GIB.
+_COMPILED_GIB = 10
 # A LoRA adapter of rank 64 of a 70B model, rounded up. Assumed.
 _ADAPTER_GIB = 2
 
@@ -48,14 +50,18 @@ class WeightsPlan:
 
 def plan_weights(model: Model, weights_bytes: int) -> WeightsPlan:
     needed = math.ceil(weights_bytes / GIB * _DISK_FACTOR) + _DISK_MARGIN_GIB + len(model.lora_adapters) * _ADAPTER_GIB
+    needed += _COMPILED_GIB if model.weights.compile_cache else 0
     return WeightsPlan(model.weights.source, model.weights.storage_gib or needed, model.weights.cache == "persistent-volume-claim")
 
 
 def disk_problems(path: str, model: Model, plan: WeightsPlan, memory_gib: float, machine: Machine, slots: int) -> Iterator[Problem]:
-    """Downloads that exceed their volume, or together the disk of a full node: each replica on it keeps its own copy.
+    """A cache of nothing; downloads that exceed their volume, or together the disk of a full node: each replica on it keeps its own copy.
 
     `memory_gib`: the weights.
     """
+    if model.weights.compile_cache and model.engine.enforce_eager:
+        message = "true, and with engine.enforceEager nothing is compiled that it could keep"
+        yield Problem(f"{path}.weights.compileCache", message, "remove one of the two")
     if plan.downloaded and plan.storage_gib < memory_gib:
         message = f"{plan.storage_gib} GiB cannot hold the weights of {memory_gib:.1f} GiB"
         yield Problem(f"{path}.weights.storageGiB", message, "remove it, or raise it")

@@ -22,7 +22,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 
 from components.naming import API_PORT, BURST, FLOOR, MANAGED, PRIORITY_CLASSES, TIER_LABEL, literal, model_labels
-from components.serving import chat_template, weights
+from components.serving import chat_template, compile_cache, weights
 from components.serving.engine import engine_arguments
 from config.models import Model
 from planning.drain import Drain
@@ -73,10 +73,8 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
             "node_selector": tier.group.node_selector,
             "tolerations": tolerations(tier.group),
             "topology_spread_constraints": [_spread(key, labels) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")],
-            "init_containers": weights.download_containers(model, plan, image, SECURITY_CONTEXT, with_token=with_token)
-            if plan.weights.downloaded and not plan.weights.shared
-            else [],
-            "containers": [_server(model, plan, tier, image)],
+            "init_containers": _before(model, plan, image, with_token=with_token),
+            "containers": [_server(model, plan, tier, image), *_beside(model, plan, image)],
             "volumes": [
                 {"name": "home", "empty_dir": {"size_limit": f"{HOME_GIB}Gi"}},
                 {"name": "tmp", "empty_dir": {"size_limit": f"{TMP_GIB}Gi"}},
@@ -86,6 +84,26 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
             ],
         },
     }
+
+
+def _before(model: Model, plan: ModelPlan, image: str, *, with_token: bool) -> list[ContainerArgsDict]:
+    if model.weights.compile_cache:
+        return [compile_cache.restoring(image, HOME, _compiled(model, plan, image), SECURITY_CONTEXT)]
+    if plan.weights.downloaded and not plan.weights.shared:
+        return weights.download_containers(model, plan, image, SECURITY_CONTEXT, with_token=with_token)
+    return []
+
+
+def _beside(model: Model, plan: ModelPlan, image: str) -> list[ContainerArgsDict]:
+    if not model.weights.compile_cache:
+        return []
+    return [compile_cache.keeping(image, HOME, _compiled(model, plan, image), SECURITY_CONTEXT)]
+
+
+def _compiled(model: Model, plan: ModelPlan, image: str) -> str:
+    """One for both tiers, whose arguments differ in the drain alone."""
+    arguments = engine_arguments(model, plan, plan.floor_drain, weights.location(model, plan))
+    return compile_cache.fingerprint(image, plan, arguments, model.engine.environment)
 
 
 def tolerations(group: NodeGroup) -> list[TolerationArgsDict]:

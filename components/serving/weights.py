@@ -92,7 +92,7 @@ def volumes(model: Model, plan: ModelPlan) -> list[VolumeArgsDict]:
     if model.weights.claim:
         return [{"name": VOLUME, "persistent_volume_claim": {"claim_name": model.weights.claim, "read_only": True}}]
     if claim := claim_name(model, plan):
-        return [{"name": VOLUME, "persistent_volume_claim": {"claim_name": claim, "read_only": True}}]
+        return [{"name": VOLUME, "persistent_volume_claim": {"claim_name": claim, "read_only": not model.weights.compile_cache}}]
     return [{"name": VOLUME, "empty_dir": {"size_limit": f"{plan.weights.storage_gib}Gi"}}]
 
 

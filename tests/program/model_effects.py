@@ -96,6 +96,10 @@ EFFECTS = {
     ),
     f"{WEIGHTS}.storageGiB": Effect(77, ("PersistentVolumeClaim spec.resources.requests.storage=77Gi",), CLAIMED),
     f"{WEIGHTS}.storageClass": Effect("fast", ("PersistentVolumeClaim spec.storageClassName=fast",), CLAIMED),
+    f"{WEIGHTS}.compileCache": Effect(
+        True, ("Deployment spec.template.spec.containers.name=keep-compiled",
+         "Deployment spec.template.spec.initContainers.name=restore-compiled"), CLAIMED
+    ),
     f"{WEIGHTS}.accessMode": Effect(
         "ReadWriteOnce", ("PersistentVolumeClaim spec.accessModes=ReadWriteOnce",),
         CLAIMED | {f"{MODEL}.scaling": {"floor": 1, "ceiling": 1}}

@@ -25,9 +25,8 @@ def hub():
 
 
 ADAPTER = {f"{MODEL}.loraAdapters": {"sql": {"source": "acme/sql", "revision": "1" * 40}}}
-DRAFT = {
-    f"{MODEL}.engine.speculative": {"method": "draft_model", "model": "Qwen/Qwen3-0.6B", "numSpeculativeTokens": 3, "revision": "2" * 40}
-}
+SPECULATIVE = {"method": "draft_model", "model": "Qwen/Qwen3-0.6B", "numSpeculativeTokens": 3, "revision": "2" * 40}
+DRAFT = {f"{MODEL}.engine": {"maxModelLen": 4096, "speculative": SPECULATIVE}}
 
 
 def container():
