@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from config.accelerator import GivenOrNamed
 from config.errors import rule
-from config.names import Reservation
+from config.names import DiskImage, Reservation
 from config.section import Bounds, Cpus, Form, MemoryGib, NonNegative, Section, distinct
 
 Capacity = Literal["on-demand", "spot"]
@@ -67,6 +67,11 @@ class NodePool(Section):
     )
     boot_disk_gib: int = Field(default=200, ge=50, le=65536, description="Boot disk: images and, by default, weights.")
     image_streaming: bool = Field(default=True, description="GKE image streaming: containers start before their image has arrived.")
+    image_disk: DiskImage | None = Field(
+        default=None,
+        description="Disk image that holds the container image, for a secondary boot disk: containers start from it. Changing it replaces "
+        "the pool.",
+    )
     gpu_sharing: GpuSharing | None = Field(default=None, description="Share each GPU between pods.")
     gpu_partition_size: str | None = Field(default=None, description="MIG profile, such as 1g.10gb. Changing it replaces the pool.")
     reservation: Reservation | None = Field(default=None, description="Compute Engine reservation that the on-demand nodes consume.")
@@ -77,6 +82,8 @@ class NodePool(Section):
             raise rule("machineType and hardware are two ways to say one thing", "give exactly one of them")
         if self.gpu_sharing and self.gpu_partition_size:
             raise rule("gpuSharing and gpuPartitionSize together are not supported", "choose one")
+        if self.image_disk and not self.image_streaming:
+            raise rule("imageDisk needs image streaming, which imageStreaming: false turns off", "remove one of the two")
         if self.on_demand.max + self.spot.max == 0:
             raise rule("the pool can never have a node", "set onDemand.max or spot.max above 0")
         return self

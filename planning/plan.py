@@ -34,6 +34,7 @@ from planning.scaling import ScalingTarget, plan_scaling
 from planning.service_levels import service_level_problems
 from planning.speculative import draft_revision, speculative_problems, speculative_warnings
 from planning.startup import StartupPlan, engine_seconds, plan_startup, startup_problems
+from planning.warm_starts import Saving, image_seconds, savings
 from planning.weights import WeightsPlan, claim_warnings, disk_problems, plan_weights
 
 
@@ -53,6 +54,7 @@ class ModelPlan:
     memory: MemoryPlan
     weights: WeightsPlan
     startup: StartupPlan
+    savings: tuple[Saving, ...]
     capacity: CapacityPlan
     scaling: ScalingTarget | None
     """None where speed is not planned: such a model scales by its requests in flight alone."""
@@ -127,9 +129,7 @@ def make_plan(settings: Settings) -> Plan:
         name: pool for name in settings.node_pools if f"nodePools.{name}" not in settings.doubtful and (pool := read_pool(settings, name))
     }
     for name, pool in pools.items():
-        problems += placement.size_problems(settings.node_pools[name], pool)
-        problems += [*zones.accelerator_problems(settings, pool), *zones.partition_problems(settings, pool)]
-        problems += zones.spot_only_problems(settings, pool)
+        problems += [*placement.size_problems(settings.node_pools[name], pool), *zones.pool_problems(settings, pool)]
     problems += zones.address_problems(settings)
     pools = {name: pool for name, pool in pools.items() if pool.machine.has_room}
     sized = {name: one for name, model in settings.models.items() if (one := _size(model, pools))}
@@ -233,10 +233,8 @@ def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
 def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, costs: CostPlan, paid: BurstBudget) -> ModelPlan:
     model = one.model
     burst, floor_drain = paid.cut(one), drain(settings.cluster, "on-demand")
-    streamed = bool(settings.node_pools[pool.pool.name].image_streaming and settings.cluster.provider == "gke")
-    startup = plan_startup(
-        model, sized.architecture, sized.memory.weights_bytes, sized.pool.machine, streamed=streamed, grace=floor_drain.grace_period
-    )
+    about = (model, sized.architecture, sized.memory.weights_bytes, sized.pool.machine)
+    startup = plan_startup(*about, image=image_seconds(settings, model), grace=floor_drain.grace_period)
     catalogued = catalog.model(model.source)
     return ModelPlan(
         name=one.name,
@@ -251,6 +249,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         memory=sized.memory,
         weights=plan_weights(model, sized.memory.weights_bytes),
         startup=startup,
+        savings=savings(settings, *about),
         capacity=sized.capacity,
         scaling=_scaling(sized, startup),
         rollout=plan_rollout(pool, one),

@@ -93,6 +93,7 @@ def _node_config(args: GpuNodePoolsArgs, pool: Pool, group: NodeGroup) -> contai
             "taints": [_taint(taint) for taint in group.taints],
             "guest_accelerators": _guest_accelerators(args.cluster.gpu_stack, pool, settings),
             "gcfs_config": {"enabled": settings.image_streaming},
+            "secondary_boot_disks": [{"disk_image": settings.image_disk, "mode": "CONTAINER_IMAGE_CACHE"}] if settings.image_disk else None,
             "ephemeral_storage_local_ssd_config": {"local_ssd_count": local_ssds} if local_ssds else None,
             "reservation_affinity": _reservation_affinity(settings, group),
             "kubelet_config": _kubelet_config(args.cluster, group),

@@ -13,6 +13,7 @@ from config.settings import Settings
 from planning.cost import HOURS_PER_MONTH, Usd
 from planning.memory import ESTIMATE_ERROR
 from planning.plan import ModelPlan, Plan
+from planning.startup import FIXED_SECONDS
 from tools.stacks import print_problems
 
 if TYPE_CHECKING:  # offline.py imports Pulumi, which `make check` must not
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # offline.py imports Pulumi, which `make check` must not
 
 def print_plan(console: Console, settings: Settings, plan: Plan) -> None:
     console.print(fit_table(plan), speed_table(plan), pool_table(plan))
+    console.print(startup_table(plan))
     console.print(cost_table(plan, settings.budget.monthly_usd))
     if sleeping := [name for name, model in settings.models.items() if model.scaling.scale_to_zero]:
         console.print(sleep_table(plan, sleeping))
@@ -86,6 +88,26 @@ def speed_table(plan: Plan) -> Table:
             f"{speed.served.tpot * 1000:.0f} ms",
             f"{speed.alone.ttft:.2f} s, {speed.alone.tpot * 1000:.0f} ms",
             "extrapolated" if speed.error.extrapolated else "",
+        )
+    return table
+
+
+def startup_table(plan: Plan) -> Table:
+    table = Table(title="Start-up: estimated seconds on a new node, and what shortens it", title_justify="left")
+    left = ("model", "in use", "could save")
+    for heading in ("model", "node", "image", "download", "processes", "load", "compile", "ready in", "in use", "could save"):
+        table.add_column(heading, justify="left" if heading in left else "right")
+    for model in plan.models.values():
+        one = model.startup
+        parts = (one.node, one.image, one.download, FIXED_SECONDS, one.load, one.compile, one.expected)
+        used, unused = ([saving for saving in model.savings if saving.used is use] for use in (True, False))
+        filled = f"; a Job fills it in {one.fill:.0f}" if one.fill else ""
+        table.add_row(
+            model.name,
+            *(f"{part:.0f}" for part in parts),
+            "\n".join(f"{saving.measure} -{saving.seconds:.0f}{filled if saving.measure == 'shared claim' else ''}" for saving in used)
+            or "-",
+            "\n".join(f"{saving.measure} -{saving.seconds:.0f}" for saving in unused) or "-",
         )
     return table
 
