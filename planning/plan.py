@@ -29,7 +29,8 @@ from planning.monitoring import MonitoringPlan, monitoring_warnings, plan_monito
 from planning.parameters import count_parameters
 from planning.parsers import Parsers, plan_parsers
 from planning.performance import Performance
-from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
+from planning.placement import Placed, PoolPlan, ReplicaShape, plan_pool, replica_shape
+from planning.rollout import Rollout, plan_rollout, rollout_problems, rollout_warnings
 from planning.scaling import ScalingTarget, plan_scaling
 from planning.service_levels import service_level_problems
 from planning.speculative import draft_revision, speculative_problems, speculative_warnings
@@ -141,7 +142,7 @@ def make_plan(settings: Settings) -> Plan:
         placed[one.pool.name].append(Placed(name, one.model, one.shape))
     pool_plans = {name: plan_pool(pool, placed[name]) for name, pool in pools.items()}
     for name, pool_plan in pool_plans.items():
-        problems += placement.placement_problems(pool_plan, placed[name])
+        problems += [*placement.placement_problems(pool_plan, placed[name]), *rollout_problems(pool_plan, placed[name])]
         counts = [(one.model.scaling.ceiling, one.shape.slots) for one in placed[name]]
         problems += zones.pods_per_node_problems(settings, pool_plan.pool, counts)
     costs = plan_cost(settings, pool_plans, placed, {name: one.capacity for name, one in sized.items()})
@@ -285,7 +286,7 @@ def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], s
         yield from placement.placement_warnings(pool_plan)
         for one in placed[name]:
             model = plan.models[one.name]
-            yield from placement.rollout_warnings(one, model.rollout, pool_plan.pool, model.startup.expected - model.startup.node)
+            yield from rollout_warnings(pool_plan, one, model.rollout, model.startup.expected - model.startup.node)
             yield from compatibility.image_warnings(f"models.{one.name}", one.model)
             about = (f"models.{one.name}", one.model, sized[one.name].architecture, pool_plan.pool.machine)
             yield from compatibility.parallel_warnings(*about)

@@ -82,8 +82,8 @@ class ModelStack(pulumi.ComponentResource):
         self._within = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         needed = [*self._isolation(), *self._identity(), *self._weights(), *self._chat_template(), *args.needed]
         needed += [*self._quota(), *self._filled_claim(needed)]
-        for tier in rollout.tiers(args.model, args.plan):
-            self._tier(tier, needed)
+        for tier in reversed(rollout.tiers(args.model, args.plan)):  # what the API server refuses of the burst never reaches the floor
+            needed = [*needed, self._tier(tier, needed)]
         self._service()
         self._monitoring()
         self.register_outputs({"namespace": self.namespace, "url": self.url})
@@ -178,11 +178,11 @@ class ModelStack(pulumi.ComponentResource):
     def _token(self) -> pulumi.Output[str] | None:
         return self._args.hugging_face_token if self._args.plan.weights.downloaded else None
 
-    def _tier(self, tier: Tier, needed: Sequence[pulumi.Resource]) -> None:
+    def _tier(self, tier: Tier, needed: Sequence[pulumi.Resource]) -> Deployment:
         plan, timeout = self._args.plan, f"{self._args.plan.startup.update_timeout}s"
         template = pod_template(self._args.model, plan, tier, self._args.image, with_token=self._token is not None)
         name = f"{self._name}-{tier.name}"
-        Deployment(
+        deployment = Deployment(
             name,
             metadata=self._metadata(name, None if tier.name == FLOOR else rollout.SKIP_AWAIT),
             spec=rollout.deployment_spec(plan, tier, template),
@@ -200,6 +200,7 @@ class ModelStack(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions.merge(self._within, pulumi.ResourceOptions(depends_on=[self._args.autoscaler])),
             )
         PodDisruptionBudget(name, metadata=self._metadata(name), spec=rollout.disruption_budget_spec(plan, tier), opts=self._within)
+        return deployment
 
     def _service(self) -> None:
         """A headless Service, because Envoy itself balances over the replicas. Not awaited: the floor's Deployment is."""
