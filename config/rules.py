@@ -18,7 +18,7 @@ from config.flag_rules import flag_rules
 from config.gateway_rules import gateway_rules
 from config.models import Model
 from config.names import PROJECT_ID
-from config.node_pools import NodePool
+from config.node_pools import NodePool, NodeUpgrade
 from config.scaling_rules import scaling_rules
 from config.security import security_problems
 from config.settings import Settings
@@ -70,6 +70,9 @@ def _provider_rules(settings: Settings) -> Iterator[Problem]:
     yield from _region(settings)
     yield from security_problems(cluster.security, settings.gcp_region)
     yield from _zones(settings, "cluster", cluster.zones)
+    for name in cluster.gpu_quota.keys() - catalog.accelerators().keys():
+        advice = suggestion(name, catalog.accelerators(), otherwise="name an accelerator of the catalogue")
+        yield Problem(f"cluster.gpuQuota.{name}", f"'{name}' is not an accelerator of the catalogue", advice)
     system = catalog.machine_types().get(cluster.system_pool.machine_type)
     if system is None or system.gpus:
         cpu_types = [name for name, row in catalog.machine_types().items() if not row.gpus]
@@ -196,6 +199,8 @@ def _existing_pool_rules(path: str, pool: NodePool) -> Iterator[Problem]:
         "gpuPartitionSize": pool.gpu_partition_size,
         "zones": pool.zones,
         "imageDisk": pool.image_disk,
+        "replacement": pool.replacement,
+        "upgrade": pool.upgrade != NodeUpgrade(),
     }
     for key, value in created.items():
         if value:

@@ -7,32 +7,31 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from config import catalog
-from config.architecture import Architecture
 from config.errors import Problem, StackError
-from config.models import Model
 from config.platform import LogFormat, Tracing
 from config.settings import Settings
 from planning import compatibility, cost, data_types, long_context, placement, zones
 from planning.adapters import adapter_problems
 from planning.batches import EngineLimits, batch_problems
 from planning.burst_budget import BurstBudget, floor_problems, hourly_problems, plan_bursts
-from planning.capacity import CapacityPlan, plan_capacity, plan_performance, slo_problems, slo_warnings
+from planning.capacity import CapacityPlan, plan_performance, slo_problems, slo_warnings
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain, drain_warnings
-from planning.engine_options import EngineOptions, engine_options, flag_path, served
+from planning.engine_options import flag_path
 from planning.fit import measured_problems, memory_problems
 from planning.gateway import GatewayPlan, gateway_problems, gateway_warnings, plan_gateway
 from planning.host_memory import host_memory, host_memory_problems
 from planning.machines import Pool, read_pool
-from planning.memory import GIB, MemoryPlan, kv_cache, plan_limits
+from planning.memory import GIB, MemoryPlan, kv_cache
 from planning.monitoring import MonitoringPlan, monitoring_warnings, plan_monitoring
-from planning.parameters import count_parameters
+from planning.node_changes import NodeChanges, node_change_problems, node_change_warnings, plan_node_changes
 from planning.parsers import Parsers, plan_parsers
 from planning.performance import Performance
-from planning.placement import Placed, PoolPlan, ReplicaShape, plan_pool, replica_shape
+from planning.placement import Placed, PoolPlan, ReplicaShape, plan_pool
 from planning.rollout import Rollout, plan_rollout, rollout_problems, rollout_warnings
 from planning.scaling import ScalingTarget, plan_scaling
 from planning.service_levels import service_level_problems
+from planning.sized import Sized, size
 from planning.speculative import draft_revision, speculative_problems, speculative_warnings
 from planning.startup import StartupPlan, engine_seconds, plan_startup, startup_problems
 from planning.warm_starts import Saving, image_seconds, savings
@@ -87,35 +86,14 @@ class Plan:
     monitoring: MonitoringPlan
     cost: CostPlan
     bursts: BurstBudget
+    node_changes: dict[str, NodeChanges]
     warnings: tuple[Problem, ...]
-
-
-@dataclass(frozen=True)
-class _Sized:
-    """A model's memory and capacity on its pool's machine, before placement beside other models."""
-
-    model: Model
-    checkpoint: Architecture
-    """As stored in the checkpoint."""
-    architecture: Architecture
-    """As served: online quantization, context length and loaded encoders applied."""
-    options: EngineOptions
-    row: catalog.ModelRow | None
-    pool: Pool
-    limits: EngineLimits
-    memory: MemoryPlan
-    shape: ReplicaShape
-    capacity: CapacityPlan
-
-    @property
-    def parameters(self) -> int | None:
-        return _parameters(self.row, self.checkpoint, self.architecture)
 
 
 def performance_of(settings: Settings, plan: Plan, name: str) -> Performance | None:
     """How fast a replica of a model is planned to be, under any load; None where that is not planned."""
     model, planned = settings.models[name], plan.models[name]
-    sized = _size(model, {model.node_pool: planned.pool})
+    sized = size(model, {model.node_pool: planned.pool})
     return _performance(sized) if sized else None
 
 
@@ -133,7 +111,7 @@ def make_plan(settings: Settings) -> Plan:
         problems += [*placement.size_problems(settings.node_pools[name], pool), *zones.pool_problems(settings, pool)]
     problems += zones.address_problems(settings)
     pools = {name: pool for name, pool in pools.items() if pool.machine.has_room}
-    sized = {name: one for name, model in settings.models.items() if (one := _size(model, pools))}
+    sized = {name: one for name, model in settings.models.items() if (one := size(model, pools))}
     for name, one in sized.items():
         problems += _model_problems(settings, name, one)
         problems += service_level_problems(f"models.{name}", one.model) if settings.platform.monitoring.enabled else []
@@ -148,6 +126,7 @@ def make_plan(settings: Settings) -> Plan:
     costs = plan_cost(settings, pool_plans, placed, {name: one.capacity for name, one in sized.items()})
     paid = plan_bursts(settings.budget, costs, pool_plans, placed)
     problems += [*gateway_problems(settings, costs.models), *floor_problems(paid, settings.budget)]
+    problems += node_change_problems(settings, pool_plans)
     over_budget = [*cost.budget_problems(costs, settings.budget), *hourly_problems(paid, settings.budget, placed)]
     unpriced = [*cost.price_problems(costs, settings)]
     if settings.budget.on_exceed == "fail":
@@ -160,36 +139,13 @@ def make_plan(settings: Settings) -> Plan:
     lengths = {name: one.memory.max_model_len for name, one in models.items()}
     starts = {name: one.startup.expected for name, one in models.items()}
     gateway = plan_gateway(settings, in_flight, lengths, costs.models, starts)
-    plan = Plan(
-        pool_plans, {name: models[name] for name in settings.models}, gateway, plan_monitoring(settings, pool_plans), costs, paid, ()
-    )
+    changes = plan_node_changes(settings, pool_plans)
+    monitoring = plan_monitoring(settings, pool_plans)
+    plan = Plan(pool_plans, {name: models[name] for name in settings.models}, gateway, monitoring, costs, paid, changes, ())
     return replace(plan, warnings=tuple(sorted({*_warnings(settings, plan, placed, sized), *over_budget, *unpriced})))
 
 
-def _size(model: Model, pools: dict[str, Pool]) -> _Sized | None:
-    """None if config.rules has already reported an unknown model or pool."""
-    row = catalog.model(model.source)
-    checkpoint = model.architecture or (row.architecture if row else None)
-    pool = pools.get(model.node_pool)
-    if checkpoint is None or pool is None:
-        return None
-    options = engine_options(model)
-    architecture = long_context.stretched(served(checkpoint, options), model.engine.rope_scaling)
-    row = row if model.architecture is None else None
-    measured = (*model.measured, *(row.measured if row else ()))
-    limits, memory = plan_limits(model, architecture, _parameters(row, checkpoint, architecture), pool.machine, measured)
-    capacity = plan_capacity(model, architecture, memory, kv_cache(architecture, model, limits), limits, pool.machine)
-    return _Sized(model, checkpoint, architecture, options, row, pool, limits, memory, replica_shape(model, pool.machine), capacity)
-
-
-def _parameters(row: catalog.ModelRow | None, checkpoint: Architecture, served: Architecture) -> int | None:
-    """The catalogue's parameter count, without encoders that vLLM does not load."""
-    if row is None or row.parameters is None:
-        return None
-    return row.parameters - count_parameters(checkpoint).total + count_parameters(served).total
-
-
-def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Problem]:
+def _model_problems(settings: Settings, name: str, one: Sized) -> Iterator[Problem]:
     path, machine = f"models.{name}", one.pool.machine
     invalid = [*compatibility.parallel_sizes(path, one.model, one.architecture, machine, settings.node_pools[one.pool.name])]
     yield from invalid
@@ -213,7 +169,7 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
         yield from startup_problems(path, one.model, engine_seconds(one.model, one.architecture, one.memory.weights_bytes, machine))
 
 
-def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
+def _engine_problems(path: str, one: Sized) -> Iterator[Problem]:
     """Settings that make vLLM refuse to start or be OOM-killed, although the model fits the GPU."""
     memory, machine = one.memory, one.pool.machine
     cache = kv_cache(one.architecture, one.model, one.limits)
@@ -231,7 +187,7 @@ def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
     yield from host_memory_problems(path, one.model, needed, one.shape.memory_gib)
 
 
-def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, costs: CostPlan, paid: BurstBudget) -> ModelPlan:
+def _model_plan(settings: Settings, one: Placed, sized: Sized, pool: PoolPlan, costs: CostPlan, paid: BurstBudget) -> ModelPlan:
     model = one.model
     burst, floor_drain = paid.cut(one), drain(settings.cluster, "on-demand")
     about = (model, sized.architecture, sized.memory.weights_bytes, sized.pool.machine)
@@ -268,7 +224,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
     )
 
 
-def _scaling(one: _Sized, startup: StartupPlan) -> ScalingTarget | None:
+def _scaling(one: Sized, startup: StartupPlan) -> ScalingTarget | None:
     performance = _performance(one)
     if performance is None:
         return None
@@ -276,14 +232,17 @@ def _scaling(one: _Sized, startup: StartupPlan) -> ScalingTarget | None:
     return plan_scaling(one.model, cache, one.memory, one.limits, one.capacity, performance, startup.expected)
 
 
-def _performance(one: _Sized) -> Performance | None:
+def _performance(one: Sized) -> Performance | None:
     cache = kv_cache(one.architecture, one.model, one.limits)
     return plan_performance(one.model, one.architecture, cache, one.pool.machine, one.capacity.requests_in_flight)
 
 
-def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], sized: dict[str, _Sized]) -> Iterator[Problem]:
+def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], sized: dict[str, Sized]) -> Iterator[Problem]:
     for name, pool_plan in plan.pools.items():
         yield from placement.placement_warnings(pool_plan)
+        starts = {one.name: plan.models[one.name].startup for one in placed[name]}
+        if settings.cluster.provider == "gke":
+            yield from node_change_warnings(pool_plan, placed[name], plan.node_changes[name], drain(settings.cluster, "on-demand"), starts)
         for one in placed[name]:
             model = plan.models[one.name]
             yield from rollout_warnings(pool_plan, one, model.rollout, model.startup.expected - model.startup.node)

@@ -114,12 +114,16 @@ def startup_table(plan: Plan) -> Table:
 
 def pool_table(plan: Plan) -> Table:
     table = Table(title="Pools: nodes over all zones", title_justify="left")
-    for heading in ("pool", "machine", "on demand", "spot", "for the floors", "idle slots", "at all ceilings"):
+    for heading in ("pool", "machine", "on demand", "spot", "for the floors", "idle slots", "at all ceilings", "replaced", "upgraded"):
         table.add_column(heading, justify="left" if heading in ("pool", "machine") else "right")
     for name, one in plan.pools.items():
         groups = [f"{group.min_nodes}-{group.max_nodes}" if group else "-" for group in (one.pool.on_demand, one.pool.spot)]
         ceiling = f"{one.ceiling_on_demand_nodes} + {one.ceiling_spot_nodes} spot"
-        table.add_row(name, one.pool.machine.name, *groups, str(one.floor_nodes), str(one.free_slots), ceiling)
+        changes = plan.node_changes[name]
+        upgraded = f"+{changes.max_surge} -{changes.max_unavailable}"
+        table.add_row(
+            name, one.pool.machine.name, *groups, str(one.floor_nodes), str(one.free_slots), ceiling, changes.replacement, upgraded
+        )
     return table
 
 
