@@ -100,15 +100,10 @@ def startup_table(plan: Plan) -> Table:
     for model in plan.models.values():
         one = model.startup
         parts = (one.node, one.image, one.download, FIXED_SECONDS, one.load, one.compile, one.expected)
-        used, unused = ([saving for saving in model.savings if saving.used is use] for use in (True, False))
-        filled = f"; a Job fills it in {one.fill:.0f}" if one.fill else ""
-        table.add_row(
-            model.name,
-            *(f"{part:.0f}" for part in parts),
-            "\n".join(f"{saving.measure} -{saving.seconds:.0f}{filled if saving.measure == 'shared claim' else ''}" for saving in used)
-            or "-",
-            "\n".join(f"{saving.measure} -{saving.seconds:.0f}" for saving in unused) or "-",
-        )
+        remarks = {"shared claim": f"; a Job fills it in {one.fill:.0f}", "compile cache": " from the second start on"}
+        used = [f"{saving.measure} -{saving.seconds:.0f}{remarks.get(saving.measure, '')}" for saving in model.savings if saving.used]
+        unused = [f"{saving.measure} -{saving.seconds:.0f}" for saving in model.savings if not saving.used]
+        table.add_row(model.name, *(f"{part:.0f}" for part in parts), "\n".join(used) or "-", "\n".join(unused) or "-")
     return table
 
 
