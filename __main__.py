@@ -27,7 +27,7 @@ def main() -> None:
         # One message: the CLI repeats the first line of each while it runs, and each whole at the end.
         pulumi.log.warn("\n".join([f"the plan warns ({len(plan.warnings)}):", *(f"  {warning}" for warning in plan.warnings)]))
 
-    cluster = create_cluster(settings, plan.pools)
+    cluster = create_cluster(settings, plan.pools, plan.node_changes)
     inside = pulumi.ResourceOptions(provider=cluster.provider)
     platform = Platform("platform", PlatformArgs(settings, plan, cluster), opts=inside)
 

@@ -98,6 +98,11 @@ class GkeCluster(Section):
     maintenance: MaintenanceWindow = Field(default=MaintenanceWindow(), description="Maintenance window.")
     system_pool: SystemPool = Field(default=SystemPool(), description="Node pool for everything that is not a model.")
     max_pods_per_node: int = Field(default=32, ge=8, le=256, description="Pods per GPU node; sets the node's share of the pod range.")
+    gpu_quota: dict[str, NonNegative] = Field(
+        default={},
+        description="On-demand GPUs that the project may have in the region, by accelerator, such as nvidia-l4. What the node pools "
+        "need is checked against it. Default: not checked.",
+    )
     generation: NonNegative = Field(
         default=1,
         description="Raise it only when the cluster is rebuilt under the same name: it tells Pulumi that the objects in it are gone.",

@@ -43,6 +43,14 @@ Reservation = Annotated[
         "give its name, or projects/<owner>/reservations/<name> for one that another project shares",
     ),
 ]
+DiskImage = Annotated[
+    str,
+    Form(
+        rf"(projects/{PROJECT_ID}/)?global/images/{_RFC1035}",
+        "a disk image",
+        "write global/images/<name>, or projects/<project>/global/images/<name>",
+    ),
+]
 # RFC 1123, at most 63 characters per label; a last label of digits only is refused, because the name is then an IP address.
 HostName = Annotated[
     str,

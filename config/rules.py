@@ -18,19 +18,17 @@ from config.flag_rules import flag_rules
 from config.gateway_rules import gateway_rules
 from config.models import Model
 from config.names import PROJECT_ID
-from config.node_pools import NodePool
+from config.node_pools import NodePool, NodeUpgrade
 from config.scaling_rules import scaling_rules
-from config.secrets import SecretName
 from config.security import security_problems
 from config.settings import Settings
+from config.weights_rules import weights_rules
 
 # Critical pods of the GPU Operator: on each GPU node its operands (validator, toolkit, device plugin, feature discovery, DCGM and its
 # exporter, MIG manager, node feature discovery), and a few per cluster. Assumed.
 OPERANDS_PER_NODE = 8
 OPERATOR_PODS = 4
 OTLP_GRPC_PORT = 4317  # opentelemetry.io/docs/specs/otlp
-# GKE's own StorageClasses for disks, and the usual names of further ones; Filestore's end in -rwx.
-GKE_DISKS = r"standard|(standard|premium)-rwo|(hyperdisk-|pd-).*"
 
 
 def checked(settings: Settings) -> Settings:
@@ -72,6 +70,9 @@ def _provider_rules(settings: Settings) -> Iterator[Problem]:
     yield from _region(settings)
     yield from security_problems(cluster.security, settings.gcp_region)
     yield from _zones(settings, "cluster", cluster.zones)
+    for name in cluster.gpu_quota.keys() - catalog.accelerators().keys():
+        advice = suggestion(name, catalog.accelerators(), otherwise="name an accelerator of the catalogue")
+        yield Problem(f"cluster.gpuQuota.{name}", f"'{name}' is not an accelerator of the catalogue", advice)
     system = catalog.machine_types().get(cluster.system_pool.machine_type)
     if system is None or system.gpus:
         cpu_types = [name for name, row in catalog.machine_types().items() if not row.gpus]
@@ -193,7 +194,15 @@ def _nodes_are_counted_once(settings: Settings) -> Iterator[Problem]:
 
 
 def _existing_pool_rules(path: str, pool: NodePool) -> Iterator[Problem]:
-    for key, value in (("reservation", pool.reservation), ("gpuPartitionSize", pool.gpu_partition_size), ("zones", pool.zones)):
+    created = {
+        "reservation": pool.reservation,
+        "gpuPartitionSize": pool.gpu_partition_size,
+        "zones": pool.zones,
+        "imageDisk": pool.image_disk,
+        "replacement": pool.replacement,
+        "upgrade": pool.upgrade != NodeUpgrade(),
+    }
+    for key, value in created.items():
         if value:
             yield Problem(f"{path}.{key}", "only a node pool that this program creates can have it", "remove it, or use provider gke")
 
@@ -211,64 +220,17 @@ def _model_rules(settings: Settings, name: str, model: Model) -> Iterator[Proble
         yield Problem(f"{path}.source", f"'{model.source}' is not in the catalogue", f"{advice} or {by_hand}" if advice else by_hand)
     if row and model.architecture:
         yield from catalogue_problems(path, model.source, model.architecture, row)
-    yield from _revision_is_pinned(settings, path, model, row)
-    yield from _volume_can_be_shared(settings, path, model)
     yield from flag_rules(path, model)
     token = settings.secrets.has("huggingFaceToken") or _said(settings, "secrets.huggingFaceToken")
     if row and row.gated and model.weights.source == "hugging-face" and not token:
         message = f"{model.source} is gated, and Hugging Face answers 401 without a token"
         yield Problem(f"{path}.source", message, "pulumi config set --secret --path 'secrets.huggingFaceToken' <token>")
-    yield from _bucket_rules(settings, f"{path}.weights.uri", model)
-
-
-def _bucket_rules(settings: Settings, path: str, model: Model) -> Iterator[Problem]:
-    source, bucket = model.weights.source, model.weights.bucket
-    if source == "google-cloud-storage" and isinstance(settings.cluster, ExistingCluster):
-        message = "pods read gs:// with GKE's Workload Identity, which a cluster of provider existing does not have"
-        fix = "write it as s3:// with weights.endpoint https://storage.googleapis.com and an HMAC key under secrets, or use weights.claim"
-        yield Problem(path, message, fix)
-    if bucket and not 3 <= len(bucket) <= 63:
-        yield Problem(path, f"no bucket can be named '{bucket}': it has {len(bucket)} characters", "use a name of 3 to 63 characters")
-    if source == "s3":
-        keys: tuple[SecretName, ...] = ("s3AccessKeyId", "s3SecretAccessKey")
-        for key in [key for key in keys if not settings.secrets.has(key)]:
-            message = "an s3:// address needs the bucket's access key, and it is not given"
-            yield Problem(path, message, f"pulumi config set --secret --path 'secrets.{key}' <value>")
+    yield from weights_rules(settings, path, model)
 
 
 def _said(settings: Settings, path: str) -> bool:
     """Whether a problem at `path` or below it was found already."""
     return any(problem.path == path or problem.path.startswith(f"{path}.") for problem in settings.problems)
-
-
-def _volume_can_be_shared(settings: Settings, path: str, model: Model) -> Iterator[Problem]:
-    weights, replicas = model.weights, model.scaling.ceiling
-    if weights.cache != "persistent-volume-claim":
-        return
-    if weights.access_mode == "ReadWriteOnce" and replicas > 1:
-        message = f"a ReadWriteOnce volume is attached to one node, and up to {replicas} replicas would mount it"
-        yield Problem(f"{path}.weights.accessMode", message, "use ReadWriteMany with a class that has it, or weights.cache empty-dir")
-    name = weights.storage_class or "standard-rwo"
-    if weights.access_mode == "ReadWriteMany" and isinstance(settings.cluster, GkeCluster) and re.fullmatch(GKE_DISKS, name):
-        said = f"'{name}'" if weights.storage_class else f"GKE's default class {name}"
-        message = f"{said} provisions disks, which one node can mount: a ReadWriteMany claim never binds"
-        fix = "name a Filestore class of your own whose `network` is the VPC, or use ReadWriteOnce, or weights.cache empty-dir"
-        yield Problem(f"{path}.weights.storageClass", message, fix)
-
-
-def _revision_is_pinned(settings: Settings, path: str, model: Model, row: catalog.ModelRow | None) -> Iterator[Problem]:
-    if model.weights.source != "hugging-face":
-        return
-    wanted = {f"{path}.revision": model.revision or (row.revision if row else None)}
-    wanted |= {f"{path}.loraAdapters.{name}.revision": adapter.revision for name, adapter in model.lora_adapters.items()}
-    if (speculative := model.engine.speculative) and speculative.model:
-        draft = catalog.model(speculative.model)
-        wanted[f"{path}.engine.speculative.revision"] = speculative.revision or (draft.revision if draft else None)
-    for where, revision in wanted.items():
-        if settings.platform.require_pinned_revisions and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
-            said = f"'{revision}' is a branch or tag" if revision else "no revision is given, so the default branch is meant"
-            message = f"{said}: the weights could change under a running platform"
-            yield Problem(where, message, "give the 40 hexadecimal digits of a commit, or set platform.requirePinnedRevisions to false")
 
 
 def _served_names_are_unique(settings: Settings) -> Iterator[Problem]:

@@ -63,6 +63,11 @@ class Weights(Section):
     storage_gib: Positive | None = Field(default=None, description="Size of that volume. Default: 1.2 times the weights and a margin.")
     storage_class: ObjectName | None = Field(default=None, description="StorageClass of the claim. Default: the cluster's.")
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(default="ReadWriteMany", description="Access mode of the claim.")
+    compile_cache: bool = Field(
+        default=False,
+        description="Keep on the claim what a replica compiles, for those that start later with the same image, model, GPU and flags. "
+        "For cache persistent-volume-claim.",
+    )
     mib_per_second: float | None = Field(default=None, ge=1, description="Bandwidth to plan with, MiB/s. Default: by source.")
 
     @property
@@ -88,6 +93,8 @@ class Weights(Section):
             yield "uri and claim are two sources of the same weights", "give one of them"
         if self.source != "hugging-face" and (self.cache != "empty-dir" or self.storage_gib or self.storage_class):
             yield "cache, storageGiB and storageClass are for a download, and nothing is downloaded", "remove them, or uri and claim"
+        if self.compile_cache and self.cache != "persistent-volume-claim":
+            yield "compileCache keeps compiled graphs on the claim of a download, and there is none", "set cache: persistent-volume-claim"
         if self.source != "s3" and (self.endpoint or self.region or self.endpoint_range):
             yield "endpoint, endpointRange and region are for an s3:// uri", "remove them, or give an s3:// uri"
         if self.source == "s3" and not self.endpoint and not self.region:

@@ -24,7 +24,9 @@ SPOT_CRITICAL_GRACE_SECONDS = 15
 # Elsewhere: 30 s of notice, half of it for critical pods.
 DEFAULT_SPOT_GRACE_SECONDS = 15
 
-
+# How often the gateway resolves a model's replicas, and a second for the endpoint's removal: until then a leaving replica gets requests.
+GATEWAY_REFRESH_SECONDS = 5
+REMOVAL_SECONDS = GATEWAY_REFRESH_SECONDS + 1
 # From the end of the time-out to SIGKILL.
 MARGIN_SECONDS = 2
 
@@ -44,7 +46,7 @@ class Drain:
 
 ON_DEMAND = Drain(pre_stop=15, grace_period=120)
 GKE_SPOT = Drain(pre_stop=10, grace_period=SPOT_SHUTDOWN_GRACE_SECONDS - SPOT_CRITICAL_GRACE_SECONDS)
-OTHER_SPOT = Drain(pre_stop=3, grace_period=DEFAULT_SPOT_GRACE_SECONDS)
+OTHER_SPOT = Drain(pre_stop=REMOVAL_SECONDS, grace_period=DEFAULT_SPOT_GRACE_SECONDS)
 
 
 def drain(cluster: Cluster, capacity: Capacity) -> Drain:

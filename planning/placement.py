@@ -1,4 +1,4 @@
-"""Placement of replicas: a pod's requests, the nodes that floors and bursts need, and whether a rollout finds a free GPU.
+"""Placement of replicas: a pod's requests, the nodes that floors and bursts need, and how many more would find a free GPU.
 
 Slots (`nvidia.com/gpu`) are indivisible: a replica takes its GPUs on one node, or more slots if its CPU or memory requests exceed its
 GPUs' share of the node.
@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from config.errors import Problem
 from config.models import Model
@@ -35,16 +36,6 @@ class ReplicaShape:
 
 
 @dataclass(frozen=True)
-class Rollout:
-    """Rolling update of the floor's Deployment."""
-
-    max_surge: int
-    max_unavailable: int
-    capacity_share: float
-    """Share of the floor that serves while a replica is being replaced."""
-
-
-@dataclass(frozen=True)
 class PoolPlan:
     """A pool with its on-demand minimum raised to the nodes that the floors need. Nodes are over all zones."""
 
@@ -58,8 +49,8 @@ class PoolPlan:
     stand_in_nodes: int  # on demand, beyond ceiling_on_demand_nodes
     free_slots: int
     """Slots of the floor nodes that no floor replica uses."""
-    surge_sizes: tuple[int, ...]
-    """Replica sizes (in slots) for which one more replica fits in the pool's maximum on-demand nodes."""
+    surge_room: Mapping[int, int]
+    """For each replica size (in slots): how many more replicas fit in the pool's maximum on-demand nodes, up to what a rollout asks for."""
     crowded: tuple[str, ...]
     """Models for which one more on-demand replica could exceed the memory of a shared GPU."""
 
@@ -75,6 +66,12 @@ class Placed:
     @property
     def burst(self) -> int:
         return self.model.scaling.ceiling - self.model.scaling.floor
+
+    @property
+    def keeps_its_disk(self) -> bool:
+        """Whether its weights are on a disk that one node at a time can mount."""
+        weights = self.model.weights
+        return weights.cache == "persistent-volume-claim" and weights.access_mode == "ReadWriteOnce"
 
     def on(self, capacity: Capacity) -> int:
         """Most replicas on nodes of one capacity type."""
@@ -151,14 +148,20 @@ def plan_pool(pool: Pool, placed: list[Placed]) -> PoolPlan:
         ceiling_spot_nodes=nodes_for(spot, slots),
         stand_in_nodes=nodes_for(on_demand + stand_ins, slots) - nodes_for(on_demand, slots),
         free_slots=floor_nodes * slots - sum(size * count for size, count in floors.items()),
-        surge_sizes=tuple(size for size in sorted(floors) if _room_for_one_more(pool, on_demand, size)),
+        surge_room={size: _room(pool, on_demand, size, _asked_surge(placed, size)) for size in sorted(floors)},
         crowded=overfull_by_one_more(_shares(placed, "on-demand"), pool.machine.clients_per_gpu),
     )
 
 
-def _room_for_one_more(pool: Pool, replicas: Counter[int], size: int) -> bool:
+def _asked_surge(placed: list[Placed], size: int) -> int:
+    return max(one.model.rollout.max_surge or 1 for one in placed if one.shape.slots == size)
+
+
+def _room(pool: Pool, replicas: Counter[int], size: int, asked: int) -> int:
+    """How many more replicas, up to `asked`, the pool's maximum nodes hold."""
     most = pool.on_demand.max_nodes if pool.on_demand else 0
-    return nodes_in_any_order(replicas + Counter({size: 1}), pool.machine.slots) <= most
+    fits = (nodes_in_any_order(replicas + Counter({size: more}), pool.machine.slots) <= most for more in range(1, asked + 1))
+    return sum(takewhile(bool, fits))
 
 
 def _sizes(counts: Iterable[tuple[Placed, int]]) -> Counter[int]:
@@ -278,23 +281,4 @@ def _fragmentation_warnings(plan: PoolPlan) -> Iterator[Problem]:
         f"nodePools.{plan.pool.name}",
         f"{scattered}: so that each finds room {plan.floor_nodes} nodes are kept, where {plan.packed_floor_nodes} would do",
         "give each size a pool of its own",
-    )
-
-
-def plan_rollout(plan: PoolPlan, one: Placed) -> Rollout:
-    """maxSurge 1 if the pool has room for a surge replica; else maxUnavailable 1: a replica stops before its successor starts."""
-    floor = one.model.scaling.floor
-    if one.shape.slots in plan.surge_sizes and one.name not in plan.crowded:
-        return Rollout(max_surge=1, max_unavailable=0, capacity_share=1.0)
-    return Rollout(max_surge=0, max_unavailable=1, capacity_share=(floor - 1) / floor if floor else 1.0)
-
-
-def rollout_warnings(one: Placed, rollout: Rollout, pool: Pool, seconds: float) -> Iterator[Problem]:
-    if rollout.max_surge or not one.model.scaling.floor:
-        return
-    share = f"{rollout.capacity_share:.0%} of its floor" if rollout.capacity_share else "none of its floor: clients get errors"
-    yield Problem(
-        f"models.{one.name}.rollout",
-        f"pool '{pool.name}' has no room for a surge replica: while one changes (about {seconds / 60:.0f} minutes) the model has {share}",
-        f"raise nodePools.{pool.name}.onDemand.max by one, or the model's scaling.floor",
     )

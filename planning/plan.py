@@ -20,15 +20,18 @@ from planning.gateway import GatewayPlan, gateway_problems, gateway_warnings, pl
 from planning.machines import Pool, read_pool
 from planning.memory import MemoryPlan
 from planning.monitoring import MonitoringPlan, monitoring_warnings, plan_monitoring
+from planning.node_changes import NodeChanges, node_change_problems, node_change_warnings, plan_node_changes
 from planning.parsers import Parsers, plan_parsers
 from planning.performance import Performance
-from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout
+from planning.placement import Placed, PoolPlan, ReplicaShape, plan_pool
+from planning.rollout import Rollout, plan_rollout, rollout_problems, rollout_warnings
 from planning.scaling import ScalingTarget
 from planning.service_levels import service_level_problems
 from planning.sized import Sized, model_problems, size
 from planning.speculative import draft_revision, speculative_warnings
 from planning.startup import StartupPlan, plan_startup
-from planning.weights import WeightsPlan, plan_weights
+from planning.warm_starts import Saving, image_seconds, savings
+from planning.weights import WeightsPlan, claim_warnings, plan_weights
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class ModelPlan:
     memory: MemoryPlan
     weights: WeightsPlan
     startup: StartupPlan
+    savings: tuple[Saving, ...]
     capacity: CapacityPlan
     scaling: ScalingTarget | None
     """None where speed is not planned: such a model scales by its requests in flight alone."""
@@ -78,6 +82,7 @@ class Plan:
     monitoring: MonitoringPlan
     cost: CostPlan
     bursts: BurstBudget
+    node_changes: dict[str, NodeChanges]
     warnings: tuple[Problem, ...]
 
 
@@ -135,14 +140,14 @@ def _draft(settings: Settings) -> _Draft:
 def _pool_problems(settings: Settings, draft: _Draft) -> Iterator[Problem]:
     for name, pool in draft.machines.items():
         yield from placement.size_problems(settings.node_pools[name], pool)
-        yield from zones.accelerator_problems(settings, pool)
-        yield from zones.partition_problems(settings, pool)
-        yield from zones.spot_only_problems(settings, pool)
+        yield from zones.pool_problems(settings, pool)
     yield from zones.address_problems(settings)
     for name, plan in draft.pools.items():
         yield from placement.placement_problems(plan, draft.placed[name])
+        yield from rollout_problems(plan, draft.placed[name])
         counts = [(one.model.scaling.ceiling, one.shape.slots) for one in draft.placed[name]]
         yield from zones.pods_per_node_problems(settings, plan.pool, counts)
+    yield from node_change_problems(settings, draft.pools)
 
 
 def _problems(settings: Settings, draft: _Draft) -> Iterator[Problem]:
@@ -175,16 +180,15 @@ def _plan(settings: Settings, draft: _Draft) -> Plan:
         draft.costs.models,
         {name: one.startup.expected for name, one in models.items()},
     )
-    return Plan(draft.pools, models, gateway, plan_monitoring(settings, draft.pools), draft.costs, draft.bursts, ())
+    changes, monitoring = plan_node_changes(settings, draft.pools), plan_monitoring(settings, draft.pools)
+    return Plan(draft.pools, models, gateway, monitoring, draft.costs, draft.bursts, changes, ())
 
 
 def _model_plan(settings: Settings, one: Placed, sized: Sized, pool: PoolPlan, draft: _Draft) -> ModelPlan:
     model = one.model
     burst, floor_drain = draft.bursts.cut(one), drain(settings.cluster, "on-demand")
-    streamed = bool(settings.node_pools[pool.pool.name].image_streaming and settings.cluster.provider == "gke")
-    startup = plan_startup(
-        model, sized.architecture, sized.memory.weights_bytes, sized.pool.machine, streamed=streamed, grace=floor_drain.grace_period
-    )
+    about = (model, sized.architecture, sized.memory.weights_bytes, sized.pool.machine)
+    startup = plan_startup(*about, image=image_seconds(settings, model), grace=floor_drain.grace_period)
     catalogued = catalog.model(model.source)
     return ModelPlan(
         name=one.name,
@@ -199,6 +203,7 @@ def _model_plan(settings: Settings, one: Placed, sized: Sized, pool: PoolPlan, d
         memory=sized.memory,
         weights=plan_weights(model, sized.memory.weights_bytes),
         startup=startup,
+        savings=savings(settings, *about),
         capacity=sized.capacity,
         scaling=sized.scaling(startup.expected),
         rollout=plan_rollout(pool, one),
@@ -219,15 +224,20 @@ def _model_plan(settings: Settings, one: Placed, sized: Sized, pool: PoolPlan, d
 def _warnings(settings: Settings, plan: Plan, draft: _Draft) -> Iterator[Problem]:
     for name, pool_plan in plan.pools.items():
         yield from placement.placement_warnings(pool_plan)
+        starts = {one.name: plan.models[one.name].startup for one in draft.placed[name]}
+        if settings.cluster.provider == "gke":
+            on_demand = drain(settings.cluster, "on-demand")
+            yield from node_change_warnings(pool_plan, draft.placed[name], plan.node_changes[name], on_demand, starts)
         for one in draft.placed[name]:
             model = plan.models[one.name]
-            yield from placement.rollout_warnings(one, model.rollout, pool_plan.pool, model.startup.expected - model.startup.node)
+            yield from rollout_warnings(pool_plan, one, model.rollout, model.startup.expected - model.startup.node)
             yield from compatibility.image_warnings(f"models.{one.name}", one.model)
             about = (f"models.{one.name}", one.model, draft.sized[one.name].architecture, pool_plan.pool.machine)
             yield from compatibility.parallel_warnings(*about)
             yield from data_types.data_type_warnings(*about)
             yield from slo_warnings(f"models.{one.name}", one.model, model.capacity)
             yield from speculative_warnings(*about[:3])
+            yield from claim_warnings(f"models.{one.name}", one.model, pool_plan.pool)
     yield from drain_warnings(settings.cluster, spot=any(one.pool.spot for one in plan.pools.values()))
     yield from gateway_warnings(settings)
     yield from monitoring_warnings(settings, plan.pools)

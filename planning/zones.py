@@ -22,7 +22,13 @@ _SHORTEST_SERVICES, _LONGEST_SERVICES, _LONGEST_NODES = 16, 27, 29
 DAEMONSET_PODS, OPERATOR_PODS = 12, 6
 
 
-def accelerator_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
+def pool_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
+    yield from _accelerator_problems(settings, pool)
+    yield from _partition_problems(settings, pool)
+    yield from _spot_only_problems(settings, pool)
+
+
+def _accelerator_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
     """Zones where Google does not offer the pool's accelerator."""
     accelerator = pool.machine.accelerator
     if accelerator is None or not isinstance(settings.cluster, GkeCluster) or not (accelerator.zones or accelerator.regions):
@@ -41,7 +47,7 @@ def accelerator_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
     )
 
 
-def partition_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
+def _partition_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
     profile, accelerator = settings.node_pools[pool.name].gpu_partition_size, pool.machine.accelerator
     if profile and (accelerator is None or profile not in accelerator.mig_profiles):
         known = ", ".join(accelerator.mig_profiles) if accelerator and accelerator.mig_profiles else "none"
@@ -49,7 +55,7 @@ def partition_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
         yield Problem(f"nodePools.{pool.name}.gpuPartitionSize", f"{name} has no profile '{profile}'", f"its profiles: {known}")
 
 
-def spot_only_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
+def _spot_only_problems(settings: Settings, pool: Pool) -> Iterator[Problem]:
     row = catalog.machine_types().get(pool.machine.name)
     if row and row.spot_only and pool.on_demand and not settings.node_pools[pool.name].reservation:
         yield Problem(

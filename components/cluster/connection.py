@@ -22,6 +22,7 @@ from components.images import ARTIFACT_REGISTRY
 from config.cluster import ExistingCluster
 from config.cluster import GkeCluster as ClusterSettings
 from config.settings import Settings
+from planning.node_changes import NodeChanges
 from planning.placement import PoolPlan
 
 
@@ -38,7 +39,7 @@ class ClusterConnection:
     """Node pools, for `depends_on` of model servers."""
 
 
-def create_cluster(settings: Settings, pools: Mapping[str, PoolPlan]) -> ClusterConnection:
+def create_cluster(settings: Settings, pools: Mapping[str, PoolPlan], changes: Mapping[str, NodeChanges]) -> ClusterConnection:
     """Creates the GKE cluster that the stack describes, or connects to the one that exists."""
     if isinstance(settings.cluster, ExistingCluster):
         return ClusterConnection(
@@ -48,10 +49,12 @@ def create_cluster(settings: Settings, pools: Mapping[str, PoolPlan]) -> Cluster
             workload_identity=None,
             nodes=(),
         )
-    return _create_gke(settings, settings.cluster, pools)
+    return _create_gke(settings, settings.cluster, pools, changes)
 
 
-def _create_gke(settings: Settings, cluster: ClusterSettings, pools: Mapping[str, PoolPlan]) -> ClusterConnection:
+def _create_gke(
+    settings: Settings, cluster: ClusterSettings, pools: Mapping[str, PoolPlan], changes: Mapping[str, NodeChanges]
+) -> ClusterConnection:
     name, project, region = cluster.name, settings.gcp_project, settings.gcp_region
     if project is None or region is None:
         raise ValueError("provider gke needs gcp:project and gcp:region")
@@ -79,6 +82,7 @@ def _create_gke(settings: Settings, cluster: ClusterSettings, pools: Mapping[str
             service_account=gke.node_account,
             cluster=cluster,
             settings=settings.node_pools,
+            changes=changes,
             pools=[plan.pool for plan in pools.values()],
         ),
     )

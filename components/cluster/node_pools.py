@@ -4,7 +4,7 @@ They have the labels and taints of `planning.machines`, which model pods select 
 Operator's values who installs the NVIDIA driver and who partitions GPUs: if they disagree, nodes have no driver, or two device plugins
 advertise `nvidia.com/gpu`.
 
-Pools are auto-named, so that a change that GKE cannot make in place creates the new pool before the old one is deleted.
+Pools are auto-named, so that a change that GKE cannot make in place can create the new pool before the old one is deleted.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from config.cluster import GpuStack
 from config.node_pools import NodePool
 from planning.drain import SPOT_CRITICAL_GRACE_SECONDS, SPOT_SHUTDOWN_GRACE_SECONDS, extends_spot_notice
 from planning.machines import NodeGroup, Pool, Taint
+from planning.node_changes import NodeChanges
 
 # 40 is GKE's limit; Pulumi appends eight characters.
 _NAME_LIMIT = 32
@@ -36,6 +37,7 @@ class GpuNodePoolsArgs:
     cluster: ClusterSettings
     settings: Mapping[str, NodePool]
     """`nodePools` of the stack."""
+    changes: Mapping[str, NodeChanges]
     pools: Sequence[Pool]
     """Pools of the plan."""
 
@@ -64,12 +66,13 @@ class GpuNodePools(pulumi.ComponentResource):
                 "location_policy": "ANY" if group.capacity == "spot" else "BALANCED",
             },
             management={"auto_repair": True, "auto_upgrade": True},
-            upgrade_settings=_upgrade_settings(pool),
+            upgrade_settings=_upgrade_settings(args.changes[pool.name]),
             network_config={"enable_private_nodes": True},
             max_pods_per_node=args.cluster.max_pods_per_node,
             node_config=_node_config(args, pool, group),
             opts=pulumi.ResourceOptions(
                 parent=self,
+                delete_before_replace=args.changes[pool.name].replacement == "delete-first",
                 # GKE reports the machine type's bundled local SSDs as if they were configured.
                 ignore_changes=["initialNodeCount", "nodeConfig.ephemeralStorageLocalSsdConfig"],
             ),
@@ -98,6 +101,8 @@ def _node_config(args: GpuNodePoolsArgs, pool: Pool, group: NodeGroup) -> contai
             "kubelet_config": _kubelet_config(args.cluster, group),
         }
     )
+    if settings.image_disk:
+        config["secondary_boot_disks"] = [{"disk_image": settings.image_disk, "mode": "CONTAINER_IMAGE_CACHE"}]
     return config
 
 
@@ -161,8 +166,5 @@ def _kubelet_config(cluster: ClusterSettings, group: NodeGroup) -> container.Nod
     return config
 
 
-def _upgrade_settings(pool: Pool) -> container.NodePoolUpgradeSettingsArgsDict:
-    """GPU pools have maxSurge 0: an upgrade must not wait for an additional GPU, which may be unavailable."""
-    if pool.machine.is_cpu:
-        return {"strategy": "SURGE", "max_surge": 1, "max_unavailable": 0}
-    return {"strategy": "SURGE", "max_surge": 0, "max_unavailable": 1}
+def _upgrade_settings(changes: NodeChanges) -> container.NodePoolUpgradeSettingsArgsDict:
+    return {"strategy": "SURGE", "max_surge": changes.max_surge, "max_unavailable": changes.max_unavailable}

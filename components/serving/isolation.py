@@ -30,6 +30,10 @@ from config.weights import Weights
 _METADATA_SERVER = [("169.254.169.254/32", 80), ("169.254.169.252/32", 988), ("127.0.0.1/32", 988)]
 
 
+# Of the Job that fills a claim: the one pod that needs a way out, where the replicas only mount what it has downloaded.
+JOB_LABELS = {"app.kubernetes.io/name": "weights"}
+
+
 def network_policies(cluster: Cluster, weights: Weights, tracing: Tracing | None) -> dict[str, NetworkPolicySpecArgsDict]:
     """NetworkPolicySpecs by name. Weights of a PersistentVolumeClaim need no egress of pods."""
     policies: dict[str, NetworkPolicySpecArgsDict] = {
@@ -39,6 +43,8 @@ def network_policies(cluster: Cluster, weights: Weights, tracing: Tracing | None
     }
     if weights.source != "claim":
         policies["allow-weights"] = egress(*_to_weights(weights))
+    if weights.cache == "persistent-volume-claim":
+        policies["allow-weights"]["pod_selector"] = {"match_labels": JOB_LABELS}
     return policies | traces_policy(tracing)
 
 

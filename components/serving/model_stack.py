@@ -13,6 +13,7 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.batch.v1 import Job
 from pulumi_kubernetes.core.v1 import (
     ConfigMap,
     Namespace,
@@ -29,7 +30,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.cluster.workload_identity import BucketReader, BucketReaderArgs
 from components.naming import API_PORT, FLOOR, MANAGED, MODEL_LABEL, TIER_LABEL, discovered, model_host, model_labels, model_namespace
-from components.serving import chat_template, rollout, weights
+from components.serving import chat_template, rollout, weights, weights_job
 from components.serving.isolation import network_policies
 from components.serving.pod import Tier, pod_template
 from components.serving.scaling import scaled_object_spec
@@ -80,9 +81,9 @@ class ModelStack(pulumi.ComponentResource):
         namespace = Namespace(f"{name}-namespace", metadata=_namespace_metadata(self.namespace), opts=self._child)
         self._within = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         needed = [*self._isolation(), *self._identity(), *self._weights(), *self._chat_template(), *args.needed]
-        needed += self._quota()
-        for tier in rollout.tiers(args.model, args.plan):
-            self._tier(tier, needed)
+        needed += [*self._quota(), *self._filled_claim(needed)]
+        for tier in reversed(rollout.tiers(args.model, args.plan)):  # what the API server refuses of the burst never reaches the floor
+            needed = [*needed, self._tier(tier, needed)]
         self._service()
         self._monitoring()
         self.register_outputs({"namespace": self.namespace, "url": self.url})
@@ -123,7 +124,7 @@ class ModelStack(pulumi.ComponentResource):
         return [account, BucketReader(f"{self._name}-weights", reader, opts=self._child)]
 
     def _weights(self) -> list[pulumi.Resource]:
-        """Secrets for the source of the weights, and the PersistentVolumeClaim of a shared download."""
+        """Secrets for the source of the weights."""
         found: list[pulumi.Resource] = []
         token = self._token
         if token is not None:
@@ -139,11 +140,28 @@ class ModelStack(pulumi.ComponentResource):
             data = {weights.ACCESS_KEY_ID: keys[0], weights.SECRET_ACCESS_KEY: keys[1]}
             metadata = self._metadata(weights.BUCKET_SECRET)
             found.append(Secret(f"{self._name}-bucket", metadata=metadata, string_data=data, opts=self._within))
-        if claim := weights.claim_name(self._args.plan):
-            spec = weights.claim_spec(self._args.model, self._args.plan)
-            metadata = self._metadata(claim, rollout.SKIP_AWAIT)  # WaitForFirstConsumer: bound only once a pod uses it
-            found.append(PersistentVolumeClaim(f"{self._name}-weights", metadata=metadata, spec=spec, opts=self._within))
         return found
+
+    def _filled_claim(self, needed: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+        """The PersistentVolumeClaim of a shared download, filled before a replica mounts it. Both have new names for new content: Pulumi
+        makes the new ones, moves the replicas, and then deletes the old ones."""
+        model, plan = self._args.model, self._args.plan
+        name = weights.claim_name(model, plan)
+        if name is None:
+            return []
+        metadata = self._metadata(name, rollout.SKIP_AWAIT)  # WaitForFirstConsumer: bound only once a pod uses it
+        claim = PersistentVolumeClaim(name, metadata=metadata, spec=weights.claim_spec(model, plan), opts=self._within)
+        tier = rollout.tiers(model, plan)[0]
+        timeout = f"{plan.startup.fill_timeout}s"
+        job = Job(
+            name,
+            metadata=self._metadata(name, weights_job.REPLACED_IF_FAILED),
+            spec=weights_job.job_spec(model, plan, tier, self._args.image, with_token=self._token is not None),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*needed, claim], custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout)
+            ),
+        )
+        return [claim, job]
 
     def _chat_template(self) -> list[pulumi.Resource]:
         template = self._args.model.engine.chat_template
@@ -160,11 +178,11 @@ class ModelStack(pulumi.ComponentResource):
     def _token(self) -> pulumi.Output[str] | None:
         return self._args.hugging_face_token if self._args.plan.weights.downloaded else None
 
-    def _tier(self, tier: Tier, needed: Sequence[pulumi.Resource]) -> None:
+    def _tier(self, tier: Tier, needed: Sequence[pulumi.Resource]) -> Deployment:
         plan, timeout = self._args.plan, f"{self._args.plan.startup.update_timeout}s"
         template = pod_template(self._args.model, plan, tier, self._args.image, with_token=self._token is not None)
         name = f"{self._name}-{tier.name}"
-        Deployment(
+        deployment = Deployment(
             name,
             metadata=self._metadata(name, None if tier.name == FLOOR else rollout.SKIP_AWAIT),
             spec=rollout.deployment_spec(plan, tier, template),
@@ -182,6 +200,7 @@ class ModelStack(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions.merge(self._within, pulumi.ResourceOptions(depends_on=[self._args.autoscaler])),
             )
         PodDisruptionBudget(name, metadata=self._metadata(name), spec=rollout.disruption_budget_spec(plan, tier), opts=self._within)
+        return deployment
 
     def _service(self) -> None:
         """A headless Service, because Envoy itself balances over the replicas. Not awaited: the floor's Deployment is."""

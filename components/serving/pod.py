@@ -16,12 +16,13 @@ from pulumi_kubernetes.core.v1 import (
     ProbeArgsDict,
     ResourceRequirementsArgsDict,
     SecurityContextArgsDict,
+    TolerationArgsDict,
     TopologySpreadConstraintArgsDict,
     VolumeMountArgsDict,
 )
 
 from components.naming import API_PORT, BURST, FLOOR, MANAGED, PRIORITY_CLASSES, TIER_LABEL, literal, model_labels
-from components.serving import chat_template, weights
+from components.serving import chat_template, compile_cache, weights
 from components.serving.engine import engine_arguments
 from config.models import Model
 from planning.drain import Drain
@@ -31,13 +32,13 @@ from planning.startup import PROBE_PERIOD
 from planning.weights import HOME_GIB, TMP_GIB
 
 HOME = "/home/vllm"
-_SECURITY_CONTEXT: SecurityContextArgsDict = {
+SECURITY_CONTEXT: SecurityContextArgsDict = {
     "allow_privilege_escalation": False,
     "read_only_root_filesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
 # User `vllm` of the image: UID 2000 in group 0.
-_POD_SECURITY_CONTEXT: PodSecurityContextArgsDict = {
+POD_SECURITY_CONTEXT: PodSecurityContextArgsDict = {
     "run_as_non_root": True,
     "run_as_user": 2000,
     "run_as_group": 0,
@@ -68,16 +69,12 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
             "automount_service_account_token": False,
             "enable_service_links": False,
             "termination_grace_period_seconds": tier.drain.grace_period,
-            "security_context": _POD_SECURITY_CONTEXT,
+            "security_context": POD_SECURITY_CONTEXT,
             "node_selector": tier.group.node_selector,
-            "tolerations": [
-                {"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect} for taint in tier.group.taints
-            ],
+            "tolerations": tolerations(tier.group),
             "topology_spread_constraints": [_spread(key, labels) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")],
-            "init_containers": weights.download_containers(model, plan, image, _SECURITY_CONTEXT, with_token=with_token)
-            if plan.weights.downloaded
-            else [],
-            "containers": [_server(model, plan, tier, image)],
+            "init_containers": _before(model, plan, image, with_token=with_token),
+            "containers": [_server(model, plan, tier, image), *_beside(model, plan, image)],
             "volumes": [
                 {"name": "home", "empty_dir": {"size_limit": f"{HOME_GIB}Gi"}},
                 {"name": "tmp", "empty_dir": {"size_limit": f"{TMP_GIB}Gi"}},
@@ -87,6 +84,30 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
             ],
         },
     }
+
+
+def _before(model: Model, plan: ModelPlan, image: str, *, with_token: bool) -> list[ContainerArgsDict]:
+    if model.weights.compile_cache:
+        return [compile_cache.restoring(image, HOME, _compiled(model, plan, image), SECURITY_CONTEXT)]
+    if plan.weights.downloaded and not plan.weights.shared:
+        return weights.download_containers(model, plan, image, SECURITY_CONTEXT, with_token=with_token)
+    return []
+
+
+def _beside(model: Model, plan: ModelPlan, image: str) -> list[ContainerArgsDict]:
+    if not model.weights.compile_cache:
+        return []
+    return [compile_cache.keeping(image, HOME, _compiled(model, plan, image), SECURITY_CONTEXT)]
+
+
+def _compiled(model: Model, plan: ModelPlan, image: str) -> str:
+    """One for both tiers, whose arguments differ in the drain alone."""
+    arguments = engine_arguments(model, plan, plan.floor_drain, weights.location(model, plan))
+    return compile_cache.fingerprint(image, plan, arguments, model.engine.environment)
+
+
+def tolerations(group: NodeGroup) -> list[TolerationArgsDict]:
+    return [{"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect} for taint in group.taints]
 
 
 def tier_labels(model: str, tier: str) -> dict[str, str]:
@@ -114,7 +135,7 @@ def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> ContainerA
         "env": [*variables, *weights.credentials(plan)],
         "ports": [{"name": "http", "container_port": API_PORT}],
         "resources": _resources(plan),
-        "security_context": _SECURITY_CONTEXT,
+        "security_context": SECURITY_CONTEXT,
         "volume_mounts": mounts,
         "startup_probe": _probe(period=PROBE_PERIOD, failures=plan.startup.failure_threshold),
         "liveness_probe": _probe(period=10, failures=6),

@@ -21,7 +21,7 @@ SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 
 
 def tiers(model: Model, plan: ModelPlan) -> list[Tier]:
-    """The tiers that can have replicas."""
+    """The tiers that can have replicas, the floor first. They are updated in the opposite order."""
     floor = plan.pool.on_demand
     burst = plan.pool.group(model.scaling.burst_capacity)
     found = [Tier(FLOOR, floor, plan.floor_drain, STAYS)] if plan.floor and floor else []

@@ -1,10 +1,15 @@
 """Sources of weights: a pinned revision downloaded into a volume before vLLM starts, a stream from a bucket, or an existing volume with
 the weights.
 
-The download runs in an init container, so that a slow one delays a pod without failing its startupProbe; vLLM itself then works offline.
+A replica with a volume of its own downloads in init containers, so that a slow download delays a pod without failing its startupProbe. A
+claim that replicas share is filled before them by one Job (weights_job.py). vLLM itself works offline in both cases.
 """
 
 from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
 
 from pulumi_kubernetes.core.v1 import (
     ContainerArgsDict,
@@ -41,9 +46,44 @@ def location(model: Model, plan: ModelPlan) -> str:
     return model.weights.uri or f"{MOUNT}/{_folder(plan.revision)}"
 
 
-def claim_name(plan: ModelPlan) -> str | None:
-    """Name of the PersistentVolumeClaim for a download that all replicas share, if they share one."""
-    return f"{plan.name}-weights" if plan.weights.shared and plan.weights.downloaded else None
+@dataclass(frozen=True)
+class Repository:
+    """A repository of Hugging Face that a model needs, and the folder that it is downloaded to."""
+
+    name: str
+    """Of the container that downloads it."""
+    source: str
+    revision: str | None
+    folder: str
+    excluded: tuple[str, ...] = ()
+    """Patterns of files that vLLM does not need."""
+
+
+def repositories(model: Model, plan: ModelPlan) -> list[Repository]:
+    """The model, then its draft and its adapters."""
+    other = _HUGGING_FACE if engine_options(model).load_format == "mistral" else _CONSOLIDATED
+    excluded = ("original/*", other, *_NOT_NEEDED)
+    found = [Repository("download", model.source, plan.revision, location(model, plan), excluded)]
+    if (speculative := model.engine.speculative) and speculative.model:
+        folder = draft_location(speculative.model, plan)
+        found.append(Repository("download-draft", speculative.model, plan.draft_revision, folder, excluded))
+    return found + [
+        Repository(f"download-adapter-{index}", adapter.source, adapter.revision, adapter_location(adapter))
+        for index, adapter in enumerate(model.lora_adapters.values())
+    ]
+
+
+def claim_name(model: Model, plan: ModelPlan) -> str | None:
+    """Name of the PersistentVolumeClaim that all replicas share, if they share one, and of the Job that fills it.
+
+    It ends in a fingerprint of what is downloaded and of what a claim cannot change: another revision gets another claim, so that replicas
+    of the old one keep theirs until they are gone.
+    """
+    if not (plan.weights.shared and plan.weights.downloaded):
+        return None
+    content = [(one.source, one.revision, one.folder, one.excluded) for one in repositories(model, plan)]
+    text = json.dumps([content, model.weights.access_mode, model.weights.storage_class])
+    return f"{plan.name}-weights-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def volumes(model: Model, plan: ModelPlan) -> list[VolumeArgsDict]:
@@ -51,8 +91,8 @@ def volumes(model: Model, plan: ModelPlan) -> list[VolumeArgsDict]:
         return []
     if model.weights.claim:
         return [{"name": VOLUME, "persistent_volume_claim": {"claim_name": model.weights.claim, "read_only": True}}]
-    if claim := claim_name(plan):
-        return [{"name": VOLUME, "persistent_volume_claim": {"claim_name": claim}}]
+    if claim := claim_name(model, plan):
+        return [{"name": VOLUME, "persistent_volume_claim": {"claim_name": claim, "read_only": not model.weights.compile_cache}}]
     return [{"name": VOLUME, "empty_dir": {"size_limit": f"{plan.weights.storage_gib}Gi"}}]
 
 
@@ -101,34 +141,33 @@ def _folder(revision: str | None) -> str:
 def download_containers(
     model: Model, plan: ModelPlan, image: str, security_context: SecurityContextArgsDict, *, with_token: bool
 ) -> list[ContainerArgsDict]:
-    """Init containers that download the model, then its draft and its adapters. huggingface_hub resumes partial files and skips complete
-    ones, so a shared volume is filled once."""
-    other = _HUGGING_FACE if engine_options(model).load_format == "mistral" else _CONSOLIDATED
-    excluded = [f"--exclude={pattern}" for pattern in ("original/*", other, *_NOT_NEEDED)]
-    wanted = [("download", model.source, plan.revision, location(model, plan), excluded)]
-    if (speculative := model.engine.speculative) and speculative.model:
-        wanted.append(("download-draft", speculative.model, plan.draft_revision, draft_location(speculative.model, plan), excluded))
-    wanted += [
-        (f"download-adapter-{index}", adapter.source, adapter.revision, adapter_location(adapter), [])
-        for index, adapter in enumerate(model.lora_adapters.values())
-    ]
-    hub: list[EnvVarArgsDict] = [
-        {"name": name, "value": literal(value)} for name, value in model.engine.environment.items() if name.startswith(DOWNLOAD_PREFIX)
-    ]
-    token: list[EnvVarArgsDict] = (
-        [{"name": "HF_TOKEN", "value_from": {"secret_key_ref": {"name": TOKEN_SECRET, "key": TOKEN_KEY}}}] if with_token else []
-    )
+    """Containers that download the repositories one after another. huggingface_hub resumes partial files and skips complete ones."""
     return [
         {
-            "name": name,
+            "name": one.name,
             "image": image,
-            "command": ["hf", "download", source],
-            "args": [*([f"--revision={revision}"] if revision else []), f"--local-dir={folder}", *options],
-            "env": [{"name": "HF_HOME", "value": "/tmp/hugging-face"}, *hub, *token],
+            "command": ["hf", "download", one.source],
+            "args": [
+                *([f"--revision={one.revision}"] if one.revision else []),
+                f"--local-dir={one.folder}",
+                *(f"--exclude={pattern}" for pattern in one.excluded),
+            ],
+            "env": hub_environment(model, with_token=with_token),
             "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "4Gi"}},
             "security_context": security_context,
             "termination_message_policy": "FallbackToLogsOnError",
             "volume_mounts": [{"name": VOLUME, "mount_path": MOUNT}, {"name": "tmp", "mount_path": "/tmp"}],
         }
-        for name, source, revision, folder, options in wanted
+        for one in repositories(model, plan)
     ]
+
+
+def hub_environment(model: Model, *, with_token: bool) -> list[EnvVarArgsDict]:
+    """What huggingface_hub reads."""
+    environment: list[EnvVarArgsDict] = [{"name": "HF_HOME", "value": "/tmp/hugging-face"}]
+    environment += [
+        {"name": name, "value": literal(value)} for name, value in model.engine.environment.items() if name.startswith(DOWNLOAD_PREFIX)
+    ]
+    if with_token:
+        environment.append({"name": "HF_TOKEN", "value_from": {"secret_key_ref": {"name": TOKEN_SECRET, "key": TOKEN_KEY}}})
+    return environment

@@ -25,6 +25,8 @@ class Ask:
     model: str
     streamed: bool = False
     key: str | None = None
+    tokens: int | None = None
+    """Length of the answer. Default: the server's."""
 
     @property
     def authorization(self) -> str:
@@ -81,7 +83,9 @@ async def _call_all(platform: Platform, asks: list[Ask], at_once: int, during: M
 
 async def _call(session: aiohttp.ClientSession, url: str, ask: Ask) -> Outcome:
     mark = f"mark-{next(_marks)}"
-    body = {"model": ask.model, "messages": [{"role": "user", "content": "Hello"}], "stream": ask.streamed, "user": mark}
+    body: dict[str, object] = {"model": ask.model, "messages": [{"role": "user", "content": "Hello"}], "stream": ask.streamed, "user": mark}
+    if ask.tokens:
+        body |= {"max_tokens": ask.tokens, "ignore_eos": True}
     status, headers, parts, broken = None, {}, [], False
     try:
         async with session.post(url, json=body, headers={"authorization": ask.authorization}) as answer:

@@ -40,7 +40,7 @@ NAMED = {
         "int(max(0.0, memory.kv_cache) / sequence)",
     ),
     "limit of a client dropped": ("planning/gateway.py", "concurrent_requests=client.concurrent_requests", "concurrent_requests=None"),
-    "surge where there is no room": ("planning/placement.py", "if one.shape.slots in plan.surge_sizes and", "if"),
+    "surge where there is no room": ("planning/rollout.py", "surge = 1 if _room(plan, one) else 0", "surge = 1"),
     "layers of a stage rounded down": (
         "planning/kv_cache.py",
         "{kind: math.ceil(count / self.pipeline_parallel_size)",

@@ -106,6 +106,17 @@ EFFECTS = {
     f"{POOL}.zones": Effect(["us-central1-a"], ("-NodePool nodeLocations=us-central1-b",)),
     f"{POOL}.bootDiskGiB": Effect(300, ("NodePool nodeConfig.bootDisk.sizeGb=300",)),
     f"{POOL}.imageStreaming": Effect(False, ("NodePool nodeConfig.gcfsConfig.enabled=False",)),
+    f"{POOL}.upgrade.maxSurge": Effect(2, ("NodePool upgradeSettings.maxSurge=2", "NodePool upgradeSettings.maxUnavailable=0")),
+    f"{POOL}.upgrade.maxUnavailable": Effect(2, ("NodePool upgradeSettings.maxUnavailable=2",)),
+    f"{POOL}.replacement": Effect(
+        "delete-first", ("plan node_changes.l4.replacement=delete-first", "NodePool options.delete_before_replace=True")
+    ),
+    f"{GKE}.gpuQuota": Effect({"nvidia-l4": 4}, ("plan node_changes.l4.replacement=delete-first",), {f"{MODEL}.scaling.floor": 3}),
+    f"{POOL}.imageDisk": Effect(
+        "global/images/vllm",
+        ("NodePool nodeConfig.secondaryBootDisks.diskImage=global/images/vllm",
+         "NodePool nodeConfig.secondaryBootDisks.mode=CONTAINER_IMAGE_CACHE", "plan models.qwen3-8b.startup.image"),
+    ),
     f"{POOL}.gpuSharing.strategy": Effect(
         "MPS", ("NodePool nodeConfig.guestAccelerators.gpuSharingConfig.gpuSharingStrategy=MPS",), SHARED,
         {"nodePools.l4.gpuSharing": {"maxClientsPerGpu": 2}},

@@ -63,7 +63,7 @@ def _lines(changes: str) -> Counter[str]:
     found.update(_flat("outputs", recording.outputs))
     for one in recording.resources:
         if one.custom:
-            options = {"protect": one.protect, "timeouts": dict(one.timeouts)}
+            options = {"protect": one.protect, "timeouts": dict(one.timeouts), "delete_before_replace": one.delete_before_replace}
             found.update(_flat(one.type.rpartition(":")[2], {**one.inputs, "options": options}))
     return found
 

@@ -72,6 +72,13 @@ EFFECTS = {
         "on-demand", ("-Deployment spec.template.spec.tolerations.key=cloud.google.com/gke-spot", "plan cost.total.ceiling")
     ),
     "models.<name>.rollout.strategy": Effect("recreate", ("refused: models.qwen3-8b.rollout.strategy",)),  # there is one
+    "models.<name>.rollout.maxSurge": Effect(
+        2, ("Deployment spec.strategy.rollingUpdate.maxSurge=2", "plan models.qwen3-8b.rollout.max_surge=2"), {f"{MODEL}.scaling.floor": 2}
+    ),
+    "models.<name>.rollout.maxUnavailable": Effect(
+        1, ("Deployment spec.strategy.rollingUpdate.maxUnavailable=1", "plan models.qwen3-8b.rollout.max_unavailable=1"),
+        {f"{MODEL}.scaling.floor": 2},
+    ),
     f"{WEIGHTS}.uri": Effect(
         "gs://acme/qwen3",
         ("BucketIAMMember bucket=acme", "BucketIAMMember role=roles/storage.objectViewer", "-Deployment spec.template.spec.initContainers",
@@ -96,6 +103,10 @@ EFFECTS = {
     ),
     f"{WEIGHTS}.storageGiB": Effect(77, ("PersistentVolumeClaim spec.resources.requests.storage=77Gi",), CLAIMED),
     f"{WEIGHTS}.storageClass": Effect("fast", ("PersistentVolumeClaim spec.storageClassName=fast",), CLAIMED),
+    f"{WEIGHTS}.compileCache": Effect(
+        True, ("Deployment spec.template.spec.containers.name=keep-compiled",
+         "Deployment spec.template.spec.initContainers.name=restore-compiled"), CLAIMED
+    ),
     f"{WEIGHTS}.accessMode": Effect(
         "ReadWriteOnce", ("PersistentVolumeClaim spec.accessModes=ReadWriteOnce",),
         CLAIMED | {f"{MODEL}.scaling": {"floor": 1, "ceiling": 1}}

@@ -154,7 +154,7 @@ def test_a_shared_volume_is_claimed_once_for_all_replicas():
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
     for one in model_servers(recording):
         volumes = one.inputs["spec"]["template"]["spec"]["volumes"]
-        assert {"name": "weights", "persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}} in volumes
+        assert {"name": "weights", "persistentVolumeClaim": {"claimName": claim["metadata"]["name"], "readOnly": True}} in volumes
 
 
 @pytest.mark.parametrize("shape", ["gke-default", "driver-installer"])

@@ -251,4 +251,19 @@ WRONG = {
         "s3://bucket",
     ),
     "no memory": ({f"{MODEL}.resources": {"memoryGiB": 0}}, f"{MODEL}.resources.memoryGiB", "0", "equal to 1"),
+    "compiled graphs without a claim": (
+        {f"{MODEL}.weights": {"compileCache": True}},
+        f"{MODEL}.weights",
+        "and there is none",
+        "cache: persistent-volume-claim",
+    ),
+    "compiled graphs of an eager engine": (
+        {
+            f"{MODEL}.weights": {"cache": "persistent-volume-claim", "storageClass": "filestore", "compileCache": True},
+            f"{MODEL}.engine.enforceEager": True,
+        },
+        f"{MODEL}.weights.compileCache",
+        "nothing is compiled",
+        "remove one",
+    ),
 }

@@ -247,4 +247,17 @@ WRONG = {
     "image mirror with a scheme": ({"platform.imageMirror": "https://r.example/m"}, "platform.imageMirror", "scheme", "write r.example/m"),
     "chart mirror by FTP": ({"platform.chartMirror": "ftp://charts"}, "platform.chartMirror", "cannot read", "oci://"),
     "kubeconfig without a path": (EXISTING | {"cluster.kubeconfig": ""}, "cluster.kubeconfig", "''", "at least 1"),
+    "image disk without image streaming": (
+        {"nodePools.l4.imageStreaming": False, "nodePools.l4.imageDisk": "global/images/vllm"},
+        "nodePools.l4",
+        "needs image streaming",
+        "remove one",
+    ),
+    "image disk by its name alone": ({"nodePools.l4.imageDisk": "vllm"}, "nodePools.l4.imageDisk", "not a disk image", "global/images/"),
+    "image disk of nodes that exist": (
+        EXISTING | {"nodePools.l4.imageDisk": "global/images/vllm"},
+        "nodePools.l4.imageDisk",
+        "only a node pool that this program",
+        "remove",
+    ),
 }

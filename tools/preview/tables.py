@@ -13,6 +13,7 @@ from config.settings import Settings
 from planning.cost import HOURS_PER_MONTH, Usd
 from planning.memory import ESTIMATE_ERROR
 from planning.plan import ModelPlan, Plan
+from planning.startup import FIXED_SECONDS
 from tools.stacks import print_problems
 
 if TYPE_CHECKING:  # offline.py imports Pulumi, which `make check` must not
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # offline.py imports Pulumi, which `make check` must not
 
 def print_plan(console: Console, settings: Settings, plan: Plan) -> None:
     console.print(fit_table(plan), speed_table(plan), pool_table(plan))
+    console.print(startup_table(plan))
     console.print(cost_table(plan, settings.budget.monthly_usd))
     if sleeping := [name for name, model in settings.models.items() if model.scaling.scale_to_zero]:
         console.print(sleep_table(plan, sleeping))
@@ -90,14 +92,33 @@ def speed_table(plan: Plan) -> Table:
     return table
 
 
+def startup_table(plan: Plan) -> Table:
+    table = Table(title="Start-up: estimated seconds on a new node, and what shortens it", title_justify="left")
+    left = ("model", "in use", "could save")
+    for heading in ("model", "node", "image", "download", "processes", "load", "compile", "ready in", "in use", "could save"):
+        table.add_column(heading, justify="left" if heading in left else "right")
+    for model in plan.models.values():
+        one = model.startup
+        parts = (one.node, one.image, one.download, FIXED_SECONDS, one.load, one.compile, one.expected)
+        remarks = {"shared claim": f"; a Job fills it in {one.fill:.0f}", "compile cache": " from the second start on"}
+        used = [f"{saving.measure} -{saving.seconds:.0f}{remarks.get(saving.measure, '')}" for saving in model.savings if saving.used]
+        unused = [f"{saving.measure} -{saving.seconds:.0f}" for saving in model.savings if not saving.used]
+        table.add_row(model.name, *(f"{part:.0f}" for part in parts), "\n".join(used) or "-", "\n".join(unused) or "-")
+    return table
+
+
 def pool_table(plan: Plan) -> Table:
     table = Table(title="Pools: nodes over all zones", title_justify="left")
-    for heading in ("pool", "machine", "on demand", "spot", "for the floors", "idle slots", "at all ceilings"):
+    for heading in ("pool", "machine", "on demand", "spot", "for the floors", "idle slots", "at all ceilings", "replaced", "upgraded"):
         table.add_column(heading, justify="left" if heading in ("pool", "machine") else "right")
     for name, one in plan.pools.items():
         groups = [f"{group.min_nodes}-{group.max_nodes}" if group else "-" for group in (one.pool.on_demand, one.pool.spot)]
         ceiling = f"{one.ceiling_on_demand_nodes} + {one.ceiling_spot_nodes} spot"
-        table.add_row(name, one.pool.machine.name, *groups, str(one.floor_nodes), str(one.free_slots), ceiling)
+        changes = plan.node_changes[name]
+        upgraded = f"+{changes.max_surge} -{changes.max_unavailable}"
+        table.add_row(
+            name, one.pool.machine.name, *groups, str(one.floor_nodes), str(one.free_slots), ceiling, changes.replacement, upgraded
+        )
     return table
 
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from components.gateway.envoy.audit_log import model_metadata
 from components.gateway.envoy.messages import Message, discovery, extension, seconds, socket, typed
+from planning.drain import GATEWAY_REFRESH_SECONDS
 from planning.gateway import RoutedModel
 
 FILE = "clusters.json"
 # The Service is headless: its name resolves to the replicas that are ready.
-DNS_REFRESH_SECONDS = 5
+DNS_REFRESH_SECONDS = GATEWAY_REFRESH_SECONDS
 CONNECT_TIMEOUT_SECONDS = 3
 # Health check of /health. A busy engine answers late, so only a long silence counts; the pods' readinessProbe is stricter.
 HEALTH_INTERVAL_SECONDS, HEALTH_TIMEOUT_SECONDS, HEALTH_FAILURES = 10, 5, 3
