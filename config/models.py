@@ -11,6 +11,7 @@ from config.engine import Engine
 from config.errors import rule
 from config.image import ImageReference
 from config.measured import Measured, MeasuredSpeed
+from config.rollout import Rollout
 from config.scaling import Scaling
 from config.section import Cpus, Form, MemoryGib, Name, Positive, Section, distinct
 from config.weights import HuggingFaceId, Revision, Weights
@@ -68,12 +69,6 @@ class Traffic(Section):
 
     prompt_tokens: Positive = Field(default=1155, description="Mean prompt length.")
     output_tokens: Positive = Field(default=211, description="Mean completion length.")
-
-
-class Rollout(Section):
-    """How replicas are updated."""
-
-    strategy: Literal["rolling"] = Field(default="rolling", description="Replace replicas one after another.")
 
 
 class Slo(Section):

@@ -92,8 +92,8 @@ def monitoring_warnings(settings: Settings, pools: Mapping[str, PoolPlan]) -> It
 
 
 def _series(settings: Settings, pools: Mapping[str, PoolPlan]) -> int:
-    replicas = sum(model.scaling.ceiling for model in settings.models.values())
-    routes = settings.gateway.replicas.max * len(settings.models) if settings.gateway else 0
+    replicas = sum(model.scaling.ceiling for model in settings.deployed.values())
+    routes = settings.gateway.replicas.max * len(settings.deployed) if settings.gateway else 0
     machines = [(_most_nodes(plan), plan.pool.machine) for plan in pools.values()]
     gpus = sum(count * machine.gpus for count, machine in machines)
     cpus = sum(count * machine.vcpus for count, machine in machines)

@@ -7,31 +7,31 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from config import catalog
-from config.architecture import Architecture
 from config.errors import Problem, StackError
-from config.models import Model
 from config.platform import LogFormat, Tracing
-from config.settings import Settings
+from config.rollout import Colour
+from config.rollout_rules import as_written
+from config.settings import Settings, candidate_key
 from planning import compatibility, cost, data_types, long_context, placement, zones
 from planning.adapters import adapter_problems
 from planning.batches import EngineLimits, batch_problems
 from planning.burst_budget import BurstBudget, floor_problems, hourly_problems, plan_bursts
-from planning.capacity import CapacityPlan, plan_capacity, plan_performance, slo_problems, slo_warnings
+from planning.capacity import CapacityPlan, plan_performance, slo_problems, slo_warnings
 from planning.cost import CostPlan, ModelCost, plan_cost
 from planning.drain import Drain, drain, drain_warnings
-from planning.engine_options import EngineOptions, engine_options, flag_path, served
+from planning.engine_options import flag_path
 from planning.fit import measured_problems, memory_problems
 from planning.gateway import GatewayPlan, gateway_problems, gateway_warnings, plan_gateway
 from planning.host_memory import host_memory, host_memory_problems
 from planning.machines import Pool, read_pool
-from planning.memory import GIB, MemoryPlan, kv_cache, plan_limits
+from planning.memory import GIB, MemoryPlan, kv_cache
 from planning.monitoring import MonitoringPlan, monitoring_warnings, plan_monitoring
-from planning.parameters import count_parameters
 from planning.parsers import Parsers, plan_parsers
 from planning.performance import Performance
-from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout, replica_shape
+from planning.placement import Placed, PoolPlan, ReplicaShape, Rollout, plan_pool, plan_rollout
 from planning.scaling import ScalingTarget, plan_scaling
 from planning.service_levels import service_level_problems
+from planning.sized import Sized, size
 from planning.speculative import draft_revision, speculative_problems, speculative_warnings
 from planning.startup import StartupPlan, engine_seconds, plan_startup, startup_problems
 from planning.weights import WeightsPlan, disk_problems, plan_weights
@@ -42,6 +42,8 @@ class ModelPlan:
     """Planned figures of a model, for components to use beside its settings."""
 
     name: str
+    colour: Colour
+    is_candidate: bool
     revision: str | None
     draft_revision: str | None
     served_names: tuple[str, ...]
@@ -73,6 +75,16 @@ class ModelPlan:
     tracing: Tracing | None
     cost: ModelCost
 
+    @property
+    def key(self) -> str:
+        """Its name in tables, rules and dashboards, where a model's candidate stands beside it."""
+        return candidate_key(self.name) if self.is_candidate else self.name
+
+    @property
+    def replicas_name(self) -> str:
+        """What its Deployments' names begin with. Promotion keeps it: it follows the colour, not the role."""
+        return self.name if self.colour == "blue" else f"{self.name}-{self.colour}"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -80,39 +92,25 @@ class Plan:
 
     pools: dict[str, PoolPlan]
     models: dict[str, ModelPlan]
+    candidates: dict[str, ModelPlan]
+    """By model: the colour that is to replace the live one."""
     gateway: GatewayPlan | None
     monitoring: MonitoringPlan
     cost: CostPlan
     bursts: BurstBudget
     warnings: tuple[Problem, ...]
 
-
-@dataclass(frozen=True)
-class _Sized:
-    """A model's memory and capacity on its pool's machine, before placement beside other models."""
-
-    model: Model
-    checkpoint: Architecture
-    """As stored in the checkpoint."""
-    architecture: Architecture
-    """As served: online quantization, context length and loaded encoders applied."""
-    options: EngineOptions
-    row: catalog.ModelRow | None
-    pool: Pool
-    limits: EngineLimits
-    memory: MemoryPlan
-    shape: ReplicaShape
-    capacity: CapacityPlan
-
     @property
-    def parameters(self) -> int | None:
-        return _parameters(self.row, self.checkpoint, self.architecture)
+    def deployed(self) -> dict[str, ModelPlan]:
+        """Everything that has replicas: each model, and its candidate behind it."""
+        pairs = ((name, model, self.candidates.get(name)) for name, model in self.models.items())
+        return {one.key: one for _, model, candidate in pairs for one in (model, candidate) if one is not None}
 
 
 def performance_of(settings: Settings, plan: Plan, name: str) -> Performance | None:
     """How fast a replica of a model is planned to be, under any load; None where that is not planned."""
-    model, planned = settings.models[name], plan.models[name]
-    sized = _size(model, {model.node_pool: planned.pool})
+    model, planned = settings.deployed[name], plan.deployed[name]
+    sized = size(model, {model.node_pool: planned.pool})
     return _performance(sized) if sized else None
 
 
@@ -132,7 +130,7 @@ def make_plan(settings: Settings) -> Plan:
         problems += zones.spot_only_problems(settings, pool)
     problems += zones.address_problems(settings)
     pools = {name: pool for name, pool in pools.items() if pool.machine.has_room}
-    sized = {name: one for name, model in settings.models.items() if (one := _size(model, pools))}
+    sized = {name: one for name, model in settings.deployed.items() if (one := size(model, pools))}
     for name, one in sized.items():
         problems += _model_problems(settings, name, one)
         problems += service_level_problems(f"models.{name}", one.model) if settings.platform.monitoring.enabled else []
@@ -152,43 +150,26 @@ def make_plan(settings: Settings) -> Plan:
     if settings.budget.on_exceed == "fail":
         problems += over_budget + (unpriced if settings.budget.monthly_usd is not None else [])
     if problems:
-        raise StackError(problems)
+        raise StackError(as_written(settings, problems))
     replicas = [(pool_plans[name], one) for name in pools for one in placed[name]]
-    models = {one.name: _model_plan(settings, one, sized[one.name], pool, costs, paid) for pool, one in replicas}
-    in_flight = {name: one.capacity.most_in_flight for name, one in models.items()}
-    lengths = {name: one.memory.max_model_len for name, one in models.items()}
-    starts = {name: one.startup.expected for name, one in models.items()}
+    planned = {one.name: _model_plan(settings, one, sized[one.name], pool, costs, paid) for pool, one in replicas}
+    in_flight = {name: one.capacity.most_in_flight for name, one in planned.items()}
+    lengths = {name: one.memory.max_model_len for name, one in planned.items()}
+    starts = {name: one.startup.expected for name, one in planned.items()}
     gateway = plan_gateway(settings, in_flight, lengths, costs.models, starts)
-    plan = Plan(
-        pool_plans, {name: models[name] for name in settings.models}, gateway, plan_monitoring(settings, pool_plans), costs, paid, ()
-    )
-    return replace(plan, warnings=tuple(sorted({*_warnings(settings, plan, placed, sized), *over_budget, *unpriced})))
+    models, candidates = ({name: planned[key] for name, key in keys.items()} for keys in _keys(settings))
+    plan = Plan(pool_plans, models, candidates, gateway, plan_monitoring(settings, pool_plans), costs, paid, ())
+    warnings = as_written(settings, {*_warnings(settings, plan, placed, sized), *over_budget, *unpriced})
+    return replace(plan, warnings=tuple(sorted(warnings)))
 
 
-def _size(model: Model, pools: dict[str, Pool]) -> _Sized | None:
-    """None if config.rules has already reported an unknown model or pool."""
-    row = catalog.model(model.source)
-    checkpoint = model.architecture or (row.architecture if row else None)
-    pool = pools.get(model.node_pool)
-    if checkpoint is None or pool is None:
-        return None
-    options = engine_options(model)
-    architecture = long_context.stretched(served(checkpoint, options), model.engine.rope_scaling)
-    row = row if model.architecture is None else None
-    measured = (*model.measured, *(row.measured if row else ()))
-    limits, memory = plan_limits(model, architecture, _parameters(row, checkpoint, architecture), pool.machine, measured)
-    capacity = plan_capacity(model, architecture, memory, kv_cache(architecture, model, limits), limits, pool.machine)
-    return _Sized(model, checkpoint, architecture, options, row, pool, limits, memory, replica_shape(model, pool.machine), capacity)
+def _keys(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
+    """Keys of the models and of the candidates, by model."""
+    candidates = {name: candidate_key(name) for name in settings.models}
+    return {name: name for name in settings.models}, {name: key for name, key in candidates.items() if key in settings.candidates}
 
 
-def _parameters(row: catalog.ModelRow | None, checkpoint: Architecture, served: Architecture) -> int | None:
-    """The catalogue's parameter count, without encoders that vLLM does not load."""
-    if row is None or row.parameters is None:
-        return None
-    return row.parameters - count_parameters(checkpoint).total + count_parameters(served).total
-
-
-def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Problem]:
+def _model_problems(settings: Settings, name: str, one: Sized) -> Iterator[Problem]:
     path, machine = f"models.{name}", one.pool.machine
     invalid = [*compatibility.parallel_sizes(path, one.model, one.architecture, machine, settings.node_pools[one.pool.name])]
     yield from invalid
@@ -212,7 +193,7 @@ def _model_problems(settings: Settings, name: str, one: _Sized) -> Iterator[Prob
         yield from startup_problems(path, one.model, engine_seconds(one.model, one.architecture, one.memory.weights_bytes, machine))
 
 
-def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
+def _engine_problems(path: str, one: Sized) -> Iterator[Problem]:
     """Settings that make vLLM refuse to start or be OOM-killed, although the model fits the GPU."""
     memory, machine = one.memory, one.pool.machine
     cache = kv_cache(one.architecture, one.model, one.limits)
@@ -230,7 +211,7 @@ def _engine_problems(path: str, one: _Sized) -> Iterator[Problem]:
     yield from host_memory_problems(path, one.model, needed, one.shape.memory_gib)
 
 
-def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, costs: CostPlan, paid: BurstBudget) -> ModelPlan:
+def _model_plan(settings: Settings, one: Placed, sized: Sized, pool: PoolPlan, costs: CostPlan, paid: BurstBudget) -> ModelPlan:
     model = one.model
     burst, floor_drain = paid.cut(one), drain(settings.cluster, "on-demand")
     streamed = bool(settings.node_pools[pool.pool.name].image_streaming and settings.cluster.provider == "gke")
@@ -238,11 +219,14 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
         model, sized.architecture, sized.memory.weights_bytes, sized.pool.machine, streamed=streamed, grace=floor_drain.grace_period
     )
     catalogued = catalog.model(model.source)
+    name, colour, is_candidate = settings.colour_of(one.name)
     return ModelPlan(
-        name=one.name,
+        name=name,
+        colour=colour,
+        is_candidate=is_candidate,
         revision=model.revision or (catalogued.revision if catalogued else None),
         draft_revision=draft_revision(model),
-        served_names=tuple(model.served_names or [one.name]),
+        served_names=tuple(model.served_names or [name]),
         pool=pool.pool,
         shape=one.shape,
         limits=sized.limits,
@@ -268,7 +252,7 @@ def _model_plan(settings: Settings, one: Placed, sized: _Sized, pool: PoolPlan, 
     )
 
 
-def _scaling(one: _Sized, startup: StartupPlan) -> ScalingTarget | None:
+def _scaling(one: Sized, startup: StartupPlan) -> ScalingTarget | None:
     performance = _performance(one)
     if performance is None:
         return None
@@ -276,16 +260,16 @@ def _scaling(one: _Sized, startup: StartupPlan) -> ScalingTarget | None:
     return plan_scaling(one.model, cache, one.memory, one.limits, one.capacity, performance, startup.expected)
 
 
-def _performance(one: _Sized) -> Performance | None:
+def _performance(one: Sized) -> Performance | None:
     cache = kv_cache(one.architecture, one.model, one.limits)
     return plan_performance(one.model, one.architecture, cache, one.pool.machine, one.capacity.requests_in_flight)
 
 
-def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], sized: dict[str, _Sized]) -> Iterator[Problem]:
+def _warnings(settings: Settings, plan: Plan, placed: dict[str, list[Placed]], sized: dict[str, Sized]) -> Iterator[Problem]:
     for name, pool_plan in plan.pools.items():
         yield from placement.placement_warnings(pool_plan)
         for one in placed[name]:
-            model = plan.models[one.name]
+            model = plan.deployed[one.name]
             yield from placement.rollout_warnings(one, model.rollout, pool_plan.pool, model.startup.expected - model.startup.node)
             yield from compatibility.image_warnings(f"models.{one.name}", one.model)
             about = (f"models.{one.name}", one.model, sized[one.name].architecture, pool_plan.pool.machine)

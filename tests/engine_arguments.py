@@ -19,7 +19,8 @@ from planning.drain import drain
 from planning.long_context import hf_overrides
 from planning.machines import read_pool
 from planning.parsers import plan_parsers
-from planning.plan import _size, make_plan
+from planning.plan import make_plan
+from planning.sized import size
 from planning.weights import plan_weights
 from tests.stacks import settings
 from tests.unit.engine_cases import CASES, Case
@@ -53,7 +54,7 @@ def question(case: Case) -> dict[str, Any]:
     pool = read_pool(read, "l4")
     assert pool is not None
     assert pool.machine.accelerator is not None
-    sized = _size(model, {"l4": pool})
+    sized = size(model, {"l4": pool})
     assert sized is not None
     plan: Any = SimpleNamespace(
         served_names=("case",),

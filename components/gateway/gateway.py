@@ -21,7 +21,7 @@ from pulumi_kubernetes.networking.v1 import Ingress, NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.gateway import exposure, pod
-from components.gateway.envoy import api_keys
+from components.gateway.envoy import api_keys, routes
 from components.gateway.envoy.bootstrap import bootstrap, watched_files
 from components.gateway.envoy.clusters import Backend
 from components.gateway.envoy.routes import ModelRoute
@@ -36,10 +36,9 @@ from config import catalog
 from config.cluster import Cluster
 from config.errors import Problem, StackError
 from config.settings import Settings
-from planning.gateway import GatewayPlan
+from planning.gateway import GatewayPlan, RoutedModel
+from planning.plan import ModelPlan, Plan
 
-# Colour of all replicas: models are updated by rolling updates only.
-COLOUR = "blue"
 SECRET_BYTES = 1024**2
 CPU_UTILIZATION_PERCENT = 70
 _TIMEOUT = "15m"
@@ -57,6 +56,10 @@ class GatewayArgs:
     """None: no Prometheus, so no PodMonitor."""
     monitoring: pulumi.Resource | None
     """The release that installs the PodMonitor CRD."""
+    passed: Sequence[pulumi.Resource]
+    """What must have succeeded before the routes change: the Jobs that candidates must pass."""
+    checked: bool
+    """Whether there are blue-green models, whose Jobs ask the gateway's pods."""
 
 
 class Gateway(pulumi.ComponentResource):
@@ -87,7 +90,9 @@ class Gateway(pulumi.ComponentResource):
     def _isolation(self) -> list[pulumi.Resource]:
         return [
             NetworkPolicy(f"gateway-{policy}", metadata=_metadata(policy), spec=spec, opts=self._within)
-            for policy, spec in network_policies(self._args.cluster, self._settings, self._args.plan.tracing).items()
+            for policy, spec in network_policies(
+                self._args.cluster, self._settings, self._args.plan.tracing, checked=self._args.checked
+            ).items()
         ]
 
     def _configuration(self) -> list[pulumi.Resource]:
@@ -100,8 +105,10 @@ class Gateway(pulumi.ComponentResource):
         contents: dict[str, pulumi.Input[str]] = {pod.BOOTSTRAP_FILE: self._bootstrap, **files}
         if keys is not None:
             contents[api_keys.FILE] = keys.apply(_api_keys)
+        passed = pulumi.ResourceOptions.merge(self._within, pulumi.ResourceOptions(depends_on=[*self._args.passed]))
+        options = {routes.FILE: passed}
         return [
-            Secret(name, metadata=_metadata(name), string_data={file: contents[file]}, opts=self._within)
+            Secret(name, metadata=_metadata(name), string_data={file: contents[file]}, opts=options.get(file, self._within))
             for file, name in ((file, pod.secret_name(file)) for file in pod.files(plan))
         ]
 
@@ -213,24 +220,43 @@ class Gateway(pulumi.ComponentResource):
 
 
 def create_gateway(
-    settings: Settings, plan: GatewayPlan | None, monitoring: pulumi.Resource | None, opts: pulumi.ResourceOptions
+    settings: Settings,
+    plan: Plan,
+    monitoring: pulumi.Resource | None,
+    passed: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
 ) -> Gateway | None:
-    """The gateway of the stack; None without `gateway`."""
-    if plan is None:
+    """The gateway of the stack; None without `gateway`. `passed`: what must have succeeded before the routes change."""
+    if plan.gateway is None:
         return None
-    routes = [ModelRoute(model, [Backend(COLOUR, [(model_host(name), MODEL_PORT)])]) for name, model in plan.models.items()]
     args = GatewayArgs(
-        plan=plan,
-        routes=routes,
+        plan=plan.gateway,
+        routes=[ModelRoute(model, _backends(plan, model)) for model in plan.gateway.models.values()],
         cluster=settings.cluster,
         image=image_reference(settings, catalog.image("envoy").reference),
-        client_keys=client_keys(settings) if plan.settings.authentication == "api-key" else None,
+        client_keys=client_keys(settings) if plan.gateway.settings.authentication == "api-key" else None,
         scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if monitoring else None,
         monitoring=monitoring,
+        passed=passed,
+        checked=any(model.rollout.strategy == "blue-green" for model in settings.models.values()),
     )
-    if plan.budgets:
-        _rate_limits(settings, plan, opts)
+    if plan.gateway.budgets:
+        _rate_limits(settings, plan.gateway, opts)
     return Gateway(NAME, args, opts=opts)
+
+
+def _backends(plan: Plan, model: RoutedModel) -> list[Backend]:
+    """A candidate's cluster is there from the beginning, with weight 0: it must be known before a route leads to it."""
+    candidate = model.candidate
+    live = _address(plan.models[model.name])
+    if candidate is None:
+        return [Backend(model.colour, [live])]
+    other = Backend(candidate.colour, [_address(plan.candidates[model.name])], candidate.weight, candidate.max_requests)
+    return [Backend(model.colour, [live], 100 - candidate.weight), other]
+
+
+def _address(plan: ModelPlan) -> tuple[str, int]:
+    return model_host(plan.name, plan.replicas_name), MODEL_PORT
 
 
 def _rate_limits(settings: Settings, plan: GatewayPlan, opts: pulumi.ResourceOptions) -> None:

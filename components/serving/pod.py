@@ -31,13 +31,13 @@ from planning.startup import PROBE_PERIOD
 from planning.weights import HOME_GIB, TMP_GIB
 
 HOME = "/home/vllm"
-_SECURITY_CONTEXT: SecurityContextArgsDict = {
+SECURITY_CONTEXT: SecurityContextArgsDict = {
     "allow_privilege_escalation": False,
     "read_only_root_filesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
 # User `vllm` of the image: UID 2000 in group 0.
-_POD_SECURITY_CONTEXT: PodSecurityContextArgsDict = {
+POD_SECURITY_CONTEXT: PodSecurityContextArgsDict = {
     "run_as_non_root": True,
     "run_as_user": 2000,
     "run_as_group": 0,
@@ -59,7 +59,7 @@ class Tier:
 
 def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_token: bool) -> PodTemplateSpecArgsDict:
     """A PodTemplateSpec."""
-    labels = tier_labels(plan.name, tier.name)
+    labels = tier_labels(plan, tier.name)
     return {
         "metadata": {"labels": labels | MANAGED, "annotations": tier.annotations},
         "spec": {
@@ -68,13 +68,13 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
             "automount_service_account_token": False,
             "enable_service_links": False,
             "termination_grace_period_seconds": tier.drain.grace_period,
-            "security_context": _POD_SECURITY_CONTEXT,
+            "security_context": POD_SECURITY_CONTEXT,
             "node_selector": tier.group.node_selector,
             "tolerations": [
                 {"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect} for taint in tier.group.taints
             ],
             "topology_spread_constraints": [_spread(key, labels) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")],
-            "init_containers": weights.download_containers(model, plan, image, _SECURITY_CONTEXT, with_token=with_token)
+            "init_containers": weights.download_containers(model, plan, image, SECURITY_CONTEXT, with_token=with_token)
             if plan.weights.downloaded
             else [],
             "containers": [_server(model, plan, tier, image)],
@@ -83,14 +83,14 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
                 {"name": "tmp", "empty_dir": {"size_limit": f"{TMP_GIB}Gi"}},
                 {"name": "shm", "empty_dir": {"medium": "Memory", "size_limit": f"{plan.shape.shared_memory_gib}Gi"}},
                 *weights.volumes(model, plan),
-                *chat_template.volumes(model),
+                *chat_template.volumes(model, plan.colour),
             ],
         },
     }
 
 
-def tier_labels(model: str, tier: str) -> dict[str, str]:
-    return model_labels(model) | {TIER_LABEL: tier}
+def tier_labels(plan: ModelPlan, tier: str) -> dict[str, str]:
+    return model_labels(plan.name, plan.replicas_name) | {TIER_LABEL: tier}
 
 
 def _spread(key: str, labels: dict[str, str]) -> TopologySpreadConstraintArgsDict:
@@ -114,7 +114,7 @@ def _server(model: Model, plan: ModelPlan, tier: Tier, image: str) -> ContainerA
         "env": [*variables, *weights.credentials(plan)],
         "ports": [{"name": "http", "container_port": API_PORT}],
         "resources": _resources(plan),
-        "security_context": _SECURITY_CONTEXT,
+        "security_context": SECURITY_CONTEXT,
         "volume_mounts": mounts,
         "startup_probe": _probe(period=PROBE_PERIOD, failures=plan.startup.failure_threshold),
         "liveness_probe": _probe(period=10, failures=6),

@@ -43,7 +43,7 @@ def location(model: Model, plan: ModelPlan) -> str:
 
 def claim_name(plan: ModelPlan) -> str | None:
     """Name of the PersistentVolumeClaim for a download that all replicas share, if they share one."""
-    return f"{plan.name}-weights" if plan.weights.shared and plan.weights.downloaded else None
+    return f"{plan.replicas_name}-weights" if plan.weights.shared and plan.weights.downloaded else None
 
 
 def volumes(model: Model, plan: ModelPlan) -> list[VolumeArgsDict]:

@@ -71,7 +71,6 @@ EFFECTS = {
     f"{SCALING}.burst": Effect(
         "on-demand", ("-Deployment spec.template.spec.tolerations.key=cloud.google.com/gke-spot", "plan cost.total.ceiling")
     ),
-    "models.<name>.rollout.strategy": Effect("recreate", ("refused: models.qwen3-8b.rollout.strategy",)),  # there is one
     f"{WEIGHTS}.uri": Effect(
         "gs://acme/qwen3",
         ("BucketIAMMember bucket=acme", "BucketIAMMember role=roles/storage.objectViewer", "-Deployment spec.template.spec.initContainers",

@@ -1,0 +1,96 @@
+"""The Jobs that a candidate must pass: the smoke test before it gets a request, and the gate before it gets more than a canary's. Pure.
+
+Pulumi waits for them, and the gateway's routes depend on them. A Job's name has a fingerprint of what it judges, so that it runs again
+exactly when that has changed. They run in the model's namespace on the candidate's nodes, which have its image, and request nothing there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pulumi_kubernetes.batch.v1 import JobSpecArgsDict
+from pulumi_kubernetes.core.v1 import ContainerArgsDict, PodSpecArgsDict
+
+from components.gateway import pod as gateway
+from components.gateway.envoy.clusters import cluster_name
+from components.naming import API_PORT, CHECK_LABELS, GATEWAY_NAMESPACE, MANAGED, PROMETHEUS_URL, literal, model_host
+from components.observability.judgement import queries
+from components.serving.pod import POD_SECURITY_CONTEXT, SECURITY_CONTEXT, Tier
+from config.rollout import Candidate
+from planning.plan import ModelPlan
+
+# A failed Job is replaced by the next update, though nothing has changed: the reason may lie outside the stack.
+RETRIED = {"pulumi.com/replaceUnready": "true"}
+# From the program's own time limit to the Job's, which gives no reason.
+_MARGIN_SECONDS = 60
+_MEMORY = "512Mi"
+
+
+def smoke_argument(candidate: Candidate, plan: ModelPlan, *, has_gateway: bool) -> dict[str, Any]:
+    test = candidate.smoke_test
+    replicas = f"{gateway.REPLICAS_SERVICE}.{GATEWAY_NAMESPACE}.svc.cluster.local"
+    seen = {"host": replicas, "port": gateway.OPERATIONS_PORT, "cluster": cluster_name(plan.name, plan.colour)}
+    return {
+        "host": model_host(plan.name, plan.replicas_name),
+        "port": API_PORT,
+        "names": [*plan.served_names],
+        "first_token_seconds": test.first_token_seconds,
+        "golden_prompts": [one.model_dump() for one in test.golden_prompts],
+        "time_limit_seconds": test.time_limit_seconds,
+        "gateway": seen if has_gateway else None,
+    }
+
+
+def gate_argument(candidate: Candidate, plan: ModelPlan) -> dict[str, Any]:
+    gate = candidate.gate
+    return {
+        "prometheus": PROMETHEUS_URL,
+        "queries": queries(plan, gate.window_minutes),
+        "min_requests": gate.min_requests,
+        "max_error_ratio": gate.max_error_ratio,
+        "max_ttft_ratio": gate.max_ttft_ratio,
+        "time_limit_seconds": gate.time_limit_seconds,
+        "weight": candidate.weight,
+    }
+
+
+def job_spec(name: str, argument: Mapping[str, Any], tier: Tier, image: str) -> JobSpecArgsDict:
+    """`name`: smoke or gate, of the program beside this file."""
+    container: ContainerArgsDict = {
+        "name": name,
+        "image": image,
+        "command": ["python3", "-c", literal(_program(name)), literal(json.dumps(argument))],
+        # The model's replicas take the whole node: with requests of its own it would wait for another.
+        "resources": {"requests": {"cpu": "0", "memory": "0"}, "limits": {"memory": _MEMORY}},
+        "security_context": SECURITY_CONTEXT,
+        "termination_message_policy": "FallbackToLogsOnError",
+    }
+    pod: PodSpecArgsDict = {
+        "restart_policy": "Never",
+        "automount_service_account_token": False,
+        "enable_service_links": False,
+        "security_context": POD_SECURITY_CONTEXT,
+        "node_selector": tier.group.node_selector,
+        "tolerations": [
+            {"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect} for taint in tier.group.taints
+        ],
+        "containers": [container],
+    }
+    return {
+        "backoff_limit": 0,
+        "active_deadline_seconds": argument["time_limit_seconds"] + _MARGIN_SECONDS,
+        "template": {"metadata": {"labels": CHECK_LABELS | MANAGED}, "spec": pod},
+    }
+
+
+def fingerprint(*what: object) -> str:
+    """Of whatever a Job judges, its own specification included."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:10]
+
+
+def _program(name: str) -> str:
+    return Path(__file__).with_name(f"{name}.py").read_text()
