@@ -11,7 +11,7 @@ from components.cluster.connection import create_cluster
 from components.gateway.gateway import create_gateway
 from components.outputs import export_outputs
 from components.platform.platform import Platform, PlatformArgs
-from components.serving.models import create_models
+from components.serving.models import await_routes, create_models
 from config.errors import StackError
 from config.stack_config import load_settings
 from planning.plan import make_plan
@@ -31,6 +31,8 @@ def main() -> None:
     stacks = create_models(settings, plan, cluster, platform, inside)
     passed = [job for stack in stacks.values() for job in stack.passed]
     gateway = create_gateway(settings, plan, platform.monitoring, passed, inside)
+    if gateway is not None:
+        await_routes(settings, stacks, gateway)
     export_outputs(plan, cluster, platform.monitoring, stacks, gateway)
 
 

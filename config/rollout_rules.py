@@ -8,7 +8,7 @@ from dataclasses import replace
 from config.errors import Problem
 from config.models import Model
 from config.rollout import Candidate
-from config.settings import Settings, candidate_key
+from config.settings import Settings, candidate_key, replicas_name
 
 # What clients, the gateway, alerts and the model's namespace know of the model as a whole.
 _SHARED = {
@@ -33,7 +33,7 @@ def rollout_rules(settings: Settings) -> Iterator[Problem]:
 
 def _names(settings: Settings, name: str, model: Model) -> Iterator[Problem]:
     """Names of replicas and series that another model of the stack would have too."""
-    taken = [f"{name}-green"] if model.rollout.strategy == "blue-green" or model.rollout.live == "green" else []
+    taken = [replicas_name(name, "green")] if model.rollout.strategy == "blue-green" or model.rollout.live == "green" else []
     taken += [candidate_key(name)] if model.rollout.strategy == "blue-green" else []
     for other in taken:
         if other in settings.models:

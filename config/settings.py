@@ -64,3 +64,8 @@ def candidate_key(model: str) -> str:
 def is_read(key: str) -> bool:
     """Whether this program reads a key of the configuration; keys of other namespaces belong to other programs."""
     return key in ("gcp:project", "gcp:region") or key.startswith(f"{PROJECT}:")
+
+
+def replicas_name(model: str, colour: Colour) -> str:
+    """What the names of a colour's Deployments and Service begin with."""
+    return model if colour == "blue" else f"{model}-{colour}"

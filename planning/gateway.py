@@ -37,12 +37,13 @@ SYSTEM_NODE_CPU, SYSTEM_NODE_MEMORY_GIB = 1.2, 3.0
 
 
 @dataclass(frozen=True)
-class RoutedCandidate:
-    """The colour that is to replace a model's live one."""
+class OtherColour:
+    """The colour of a blue-green model that is not live, whether it has replicas or not: the gateway always knows both, so that no change
+    of colours takes one away that a route still leads to, or leads to one that is not known yet."""
 
     colour: Colour
     weight: int
-    """Percentage of the model's requests."""
+    """Percentage of the model's requests; 0 without a candidate."""
     max_requests: int
 
 
@@ -64,7 +65,7 @@ class RoutedModel:
     """Of a model that sleeps: how long it takes until a replica answers."""
     colour: Colour = "blue"
     """Of the live replicas."""
-    candidate: RoutedCandidate | None = None
+    other: OtherColour | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def plan_gateway(
             price=prices.get(name),
             wakes_in_seconds=start_seconds[name] if model.scaling.scale_to_zero else None,
             colour=model.rollout.live,
-            candidate=_candidate(model.rollout, most[candidate_key(name)]) if model.rollout.candidate else None,
+            other=_other_colour(model.rollout, most.get(candidate_key(name), most[name])),
         )
         for name, model in settings.models.items()
     }
@@ -152,8 +153,10 @@ def plan_gateway(
     return GatewayPlan(models, routed, gateway, settings.platform.tracing)
 
 
-def _candidate(rollout: Rollout, max_requests: int) -> RoutedCandidate:
-    return RoutedCandidate(rollout.candidate_colour, rollout.candidate.weight if rollout.candidate else 0, max_requests)
+def _other_colour(rollout: Rollout, max_requests: int) -> OtherColour | None:
+    if rollout.strategy == "rolling":
+        return None
+    return OtherColour(rollout.candidate_colour, rollout.candidate.weight if rollout.candidate else 0, max_requests)
 
 
 def _answering(name: str, model: Model) -> list[str]:

@@ -11,7 +11,7 @@ from config.errors import Problem, StackError
 from config.platform import LogFormat, Tracing
 from config.rollout import Colour
 from config.rollout_rules import as_written
-from config.settings import Settings, candidate_key
+from config.settings import Settings, candidate_key, replicas_name
 from planning import compatibility, cost, data_types, long_context, placement, zones
 from planning.adapters import adapter_problems
 from planning.batches import EngineLimits, batch_problems
@@ -83,7 +83,7 @@ class ModelPlan:
     @property
     def replicas_name(self) -> str:
         """What its Deployments' names begin with. Promotion keeps it: it follows the colour, not the role."""
-        return self.name if self.colour == "blue" else f"{self.name}-{self.colour}"
+        return replicas_name(self.name, self.colour)
 
 
 @dataclass(frozen=True)

@@ -21,23 +21,22 @@ from pulumi_kubernetes.networking.v1 import Ingress, NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.gateway import exposure, pod
+from components.gateway.backends import backends
 from components.gateway.envoy import api_keys, routes
 from components.gateway.envoy.bootstrap import bootstrap, watched_files
-from components.gateway.envoy.clusters import Backend
 from components.gateway.envoy.routes import ModelRoute
 from components.gateway.isolation import network_policies
 from components.gateway.pod import LABELS, NAME
 from components.gateway.rate_limits import RateLimits, RateLimitsArgs
 from components.images import image_reference
-from components.naming import API_PORT as MODEL_PORT
-from components.naming import GATEWAY_NAMESPACE, MANAGED, model_host
+from components.naming import GATEWAY_NAMESPACE, MANAGED
 from components.secrets import client_keys
 from config import catalog
 from config.cluster import Cluster
 from config.errors import Problem, StackError
 from config.settings import Settings
-from planning.gateway import GatewayPlan, RoutedModel
-from planning.plan import ModelPlan, Plan
+from planning.gateway import GatewayPlan
+from planning.plan import Plan
 
 SECRET_BYTES = 1024**2
 CPU_UTILIZATION_PERCENT = 70
@@ -69,6 +68,8 @@ class Gateway(pulumi.ComponentResource):
     """URL for pods of the cluster."""
     public_url: pulumi.Output[str] | None
     """URL for callers outside the cluster. None: not exposed."""
+    routes: Secret
+    routes_version: str
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:gateway:Gateway", name, None, opts)
@@ -107,10 +108,12 @@ class Gateway(pulumi.ComponentResource):
             contents[api_keys.FILE] = keys.apply(_api_keys)
         passed = pulumi.ResourceOptions.merge(self._within, pulumi.ResourceOptions(depends_on=[*self._args.passed]))
         options = {routes.FILE: passed}
-        return [
-            Secret(name, metadata=_metadata(name), string_data={file: contents[file]}, opts=options.get(file, self._within))
+        secrets = {
+            file: Secret(name, metadata=_metadata(name), string_data={file: contents[file]}, opts=options.get(file, self._within))
             for file, name in ((file, pod.secret_name(file)) for file in pod.files(plan))
-        ]
+        }
+        self.routes, self.routes_version = secrets[routes.FILE], routes.version(watched[routes.FILE])
+        return [*secrets.values()]
 
     def _deployment(self, needed: Sequence[pulumi.Resource]) -> Deployment:
         """`replicas` is left to the HorizontalPodAutoscaler."""
@@ -231,7 +234,7 @@ def create_gateway(
         return None
     args = GatewayArgs(
         plan=plan.gateway,
-        routes=[ModelRoute(model, _backends(plan, model)) for model in plan.gateway.models.values()],
+        routes=[ModelRoute(model, backends(model)) for model in plan.gateway.models.values()],
         cluster=settings.cluster,
         image=image_reference(settings, catalog.image("envoy").reference),
         client_keys=client_keys(settings) if plan.gateway.settings.authentication == "api-key" else None,
@@ -243,20 +246,6 @@ def create_gateway(
     if plan.gateway.budgets:
         _rate_limits(settings, plan.gateway, opts)
     return Gateway(NAME, args, opts=opts)
-
-
-def _backends(plan: Plan, model: RoutedModel) -> list[Backend]:
-    """A candidate's cluster is there from the beginning, with weight 0: it must be known before a route leads to it."""
-    candidate = model.candidate
-    live = _address(plan.models[model.name])
-    if candidate is None:
-        return [Backend(model.colour, [live])]
-    other = Backend(candidate.colour, [_address(plan.candidates[model.name])], candidate.weight, candidate.max_requests)
-    return [Backend(model.colour, [live], 100 - candidate.weight), other]
-
-
-def _address(plan: ModelPlan) -> tuple[str, int]:
-    return model_host(plan.name, plan.replicas_name), MODEL_PORT
 
 
 def _rate_limits(settings: Settings, plan: GatewayPlan, opts: pulumi.ResourceOptions) -> None:

@@ -55,7 +55,7 @@ def model_scaling(
     pace: Pace = DEFAULT_PACE,
 ) -> Group:
     """Of one model with a burst. `gateway`: one counts what arrives. `gpu_percent`: scale up at this utilization, too. `budget`: rules of
-    an hourly one say how many burst replicas it pays for. `sleep_after`: seconds without a request after which no replica is left. `two_colours`: each scales by itself."""
+    an hourly one say what it pays. `sleep_after`: seconds without a request until no replica is left. `two_colours`: each for itself."""
     rules = _Rules(plan, pace, gateway, sleep_after, two_colours)
     return Group(
         f"scaling-{plan.key}",

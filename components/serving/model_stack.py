@@ -13,7 +13,7 @@ from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.batch.v1 import Job
+from pulumi_kubernetes.batch.v1 import Job, JobSpecArgsDict
 from pulumi_kubernetes.core.v1 import Namespace, ResourceQuota, ResourceQuotaSpecArgsDict, Secret, ServiceAccount
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
@@ -29,8 +29,6 @@ from planning.burst_budget import most_gpus
 
 # A Job's name is a label of its pods: 63 characters, of which the fingerprint takes eleven, and pods' names end in six more.
 _JOB_NAME_LENGTH = 46
-# From the Job's creation until its program runs: the image is on the candidate's nodes.
-_JOB_START_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -92,24 +90,35 @@ class ModelStack(pulumi.ComponentResource):
         floor = next((tier for tier in rollout.tiers(colour.model, colour.plan) if tier.name == FLOOR), None)
         if asked is None or floor is None:
             return []
-        arguments = {"smoke": jobs.smoke_argument(asked, colour.plan, has_gateway=self._args.has_gateway)}
+        arguments = {"smoke": jobs.smoke_argument(asked, colour.plan)}
+        if self._args.has_gateway:
+            arguments["seen"] = jobs.seen_argument(colour.plan)
         if asked.weight > asked.gate.canary_weight and self._args.scrape_interval_seconds is not None:
             arguments["gate"] = jobs.gate_argument(asked, colour.plan)
         judged = jobs.fingerprint(colour.template(floor, with_token=self._token is not None))
         for what, argument in arguments.items():
-            spec = jobs.job_spec(what, argument, floor, colour.image)
-            name = shortened(f"{colour.name}-{what}", _JOB_NAME_LENGTH) + f"-{jobs.fingerprint(judged, spec)}"
-            limit = f"{argument['time_limit_seconds'] + _JOB_START_SECONDS}s"
-            job = Job(
-                f"{colour.name}-{what}",
-                metadata=self._metadata(name, jobs.RETRIED),
-                spec=spec,
-                opts=pulumi.ResourceOptions(
-                    parent=self, depends_on=[*after], custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit)
-                ),
-            )
-            after = [job]
+            after = [self._job(f"{colour.name}-{what}", jobs.job_spec(what, argument, floor, colour.image), judged, after)]
         return after
+
+    def await_routes(self, version: str, routes: pulumi.Resource) -> None:
+        """Waits until every gateway pod has these routes. Pulumi deletes a colour only after that, as it deletes last of all."""
+        live = self._args.live
+        tier = rollout.tiers(live.model, live.plan)[0]
+        spec = jobs.job_spec("seen", jobs.routes_argument(version), tier, live.image)
+        self._job(f"{self._name}-routed", spec, version, [routes])
+
+    def _job(self, name: str, spec: JobSpecArgsDict, judged: str, after: Sequence[pulumi.Resource]) -> Job:
+        """`judged`: fingerprint of what it looks at, so that it runs again when that has changed."""
+        unique = shortened(name, _JOB_NAME_LENGTH) + f"-{jobs.fingerprint(judged, spec)}"
+        limit = f"{jobs.time_limit(spec)}s"
+        return Job(
+            name,
+            metadata=self._metadata(unique, jobs.RETRIED),
+            spec=spec,
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*after], custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit)
+            ),
+        )
 
     def _metadata(self, name: str, annotations: dict[str, str] | None = None) -> ObjectMetaArgsDict:
         metadata: ObjectMetaArgsDict = {"name": name, "namespace": self.namespace, "labels": model_labels(self._name) | MANAGED}

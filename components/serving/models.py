@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 
 from components.cluster.connection import ClusterConnection
+from components.gateway.gateway import Gateway
 from components.images import model_server_image
 from components.observability.stack import model_rules
 from components.platform.platform import Platform
@@ -37,6 +40,14 @@ def create_models(
         )
         stacks[name] = ModelStack(name, args, opts=opts)
     return stacks
+
+
+def await_routes(settings: Settings, stacks: Mapping[str, ModelStack], gateway: Gateway) -> None:
+    """By a Job of one of the blue-green models, of one with replicas if there is any."""
+    changing = [name for name, model in settings.models.items() if model.rollout.strategy == "blue-green"]
+    if changing:
+        name = max(changing, key=lambda name: settings.models[name].scaling.floor)
+        stacks[name].await_routes(gateway.routes_version, gateway.routes)
 
 
 def _colour(settings: Settings, plan: Plan, platform: Platform, key: str) -> Colour:

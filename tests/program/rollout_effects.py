@@ -25,7 +25,7 @@ EFFECTS = {
         ("Deployment spec.template.spec.containers.args=--max-model-len=2048", "Job metadata.name", "-Job metadata.name"), ONE,
     ),
     f"{CANDIDATE}.weight": Effect(
-        50, ("Job spec.template.spec.containers.name=gate", "plan gateway.models.qwen3-8b.candidate.weight=50"), ONE,
+        50, ("Job spec.template.spec.containers.name=gate", "plan gateway.models.qwen3-8b.other.weight=50"), ONE,
     ),
     f"{SMOKE}.goldenPrompts": Effect(
         [{"prompt": "2+2?", "contains": "4"}], (f"{JOB}.golden_prompts.prompt=2+2?", "Job metadata.name"), ONE

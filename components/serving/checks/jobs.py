@@ -1,4 +1,7 @@
-"""The Jobs that a candidate must pass: the smoke test before it gets a request, and the gate before it gets more than a canary's. Pure.
+"""The Jobs between a candidate and its clients. Pure.
+
+smoke: every replica answers well. seen: every gateway pod knows the colour. gate: Prometheus says that it does well, before it gets more
+than a canary's requests. And behind the routes, seen again: every gateway pod has them, before a colour that has none is deleted.
 
 Pulumi waits for them, and the gateway's routes depend on them. A Job's name has a fingerprint of what it judges, so that it runs again
 exactly when that has changed. They run in the model's namespace on the candidate's nodes, which have its image, and request nothing there.
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,13 +31,15 @@ from planning.plan import ModelPlan
 RETRIED = {"pulumi.com/replaceUnready": "true"}
 # From the program's own time limit to the Job's, which gives no reason.
 _MARGIN_SECONDS = 60
+# From a Job's creation until its program runs: the image is on the node.
+_START_SECONDS = 240
 _MEMORY = "512Mi"
+# The kubelet's period and the age of its cache, 60 to 90 s, with a margin.
+_GATEWAY_SECONDS = 300
 
 
-def smoke_argument(candidate: Candidate, plan: ModelPlan, *, has_gateway: bool) -> dict[str, Any]:
+def smoke_argument(candidate: Candidate, plan: ModelPlan) -> dict[str, Any]:
     test = candidate.smoke_test
-    replicas = f"{gateway.REPLICAS_SERVICE}.{GATEWAY_NAMESPACE}.svc.cluster.local"
-    seen = {"host": replicas, "port": gateway.OPERATIONS_PORT, "cluster": cluster_name(plan.name, plan.colour)}
     return {
         "host": model_host(plan.name, plan.replicas_name),
         "port": API_PORT,
@@ -41,8 +47,25 @@ def smoke_argument(candidate: Candidate, plan: ModelPlan, *, has_gateway: bool) 
         "first_token_seconds": test.first_token_seconds,
         "golden_prompts": [one.model_dump() for one in test.golden_prompts],
         "time_limit_seconds": test.time_limit_seconds,
-        "gateway": seen if has_gateway else None,
     }
+
+
+def seen_argument(plan: ModelPlan) -> dict[str, Any]:
+    """That the gateway sees a healthy replica of the colour."""
+    name = re.escape(cluster_name(plan.name, plan.colour))
+    line = rf'^envoy_cluster_membership_healthy{{[^}}]*envoy_cluster_name="{name}"[^}}]*}} [1-9]'
+    return _of_gateway(line, f"a healthy replica of {cluster_name(plan.name, plan.colour)}")
+
+
+def routes_argument(version: str) -> dict[str, Any]:
+    """That the gateway has these routes."""
+    return _of_gateway(f'envoy_virtual_cluster="{version}"', f"routes {version}")
+
+
+def _of_gateway(line: str, what: str) -> dict[str, Any]:
+    host = f"{gateway.REPLICAS_SERVICE}.{GATEWAY_NAMESPACE}.svc.cluster.local"
+    limit = {"time_limit_seconds": _GATEWAY_SECONDS}
+    return {"host": host, "port": gateway.OPERATIONS_PORT, "line": line, "what": what, **limit}
 
 
 def gate_argument(candidate: Candidate, plan: ModelPlan) -> dict[str, Any]:
@@ -59,7 +82,7 @@ def gate_argument(candidate: Candidate, plan: ModelPlan) -> dict[str, Any]:
 
 
 def job_spec(name: str, argument: Mapping[str, Any], tier: Tier, image: str) -> JobSpecArgsDict:
-    """`name`: smoke or gate, of the program beside this file."""
+    """`name`: of the program beside this file."""
     container: ContainerArgsDict = {
         "name": name,
         "image": image,
@@ -85,6 +108,11 @@ def job_spec(name: str, argument: Mapping[str, Any], tier: Tier, image: str) -> 
         "active_deadline_seconds": argument["time_limit_seconds"] + _MARGIN_SECONDS,
         "template": {"metadata": {"labels": CHECK_LABELS | MANAGED}, "spec": pod},
     }
+
+
+def time_limit(spec: JobSpecArgsDict) -> int:
+    """Seconds for which Pulumi waits: the Job's own limit and the start of its pod."""
+    return int(str(spec.get("active_deadline_seconds"))) + _START_SECONDS
 
 
 def fingerprint(*what: object) -> str:

@@ -6,7 +6,6 @@ Standard library only. Prints one line a check; the last lines of a failure beco
 import contextlib
 import http.client
 import json
-import re
 import socket
 import sys
 import time
@@ -143,35 +142,9 @@ def check_golden(replica: Replica, model: str, prompt: str, contains: str, max_t
     _check(contains.casefold() in text.casefold(), f"the answer to {prompt!r} has no {contains!r}: {text[:200]!r}")
 
 
-def check_gateway(host: str, port: int, cluster: str, until: float) -> None:
-    """Every gateway pod must know a healthy replica, or the first request that it sends there would fail. The kubelet takes up to a
-    minute and a half to give a pod its new configuration. Without gateway pods there are no requests."""
-    healthy = re.compile(rf'^envoy_cluster_membership_healthy{{[^}}]*envoy_cluster_name="{re.escape(cluster)}"[^}}]*}} [1-9]', re.MULTILINE)
-    while True:
-        try:
-            unaware = [address for address in addresses(host, port) if not healthy.search(_stats(address, port))]
-        except OSError as error:
-            unaware = [str(error)]
-        if not unaware:
-            return
-        _check(time.monotonic() < until, f"gateway pods that see no healthy replica of {cluster}: {', '.join(unaware)}")
-        time.sleep(_POLL_SECONDS)
-
-
-def _stats(address: str, port: int) -> str:
-    with contextlib.closing(http.client.HTTPConnection(address, port, timeout=10)) as connection:
-        connection.request("GET", "/stats/prometheus")
-        return connection.getresponse().read().decode()
-
-
 def addresses(host: str, port: int) -> list[str]:
-    """Of all pods of a headless Service; none where it has no ready pod."""
-    try:
-        return sorted({str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
-    except socket.gaierror as error:
-        if error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)):
-            return []
-        raise
+    """Of all pods of a headless Service that are ready."""
+    return sorted({str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
 
 
 def check_replica(replica: Replica, given: dict[str, Any], until: float) -> None:
@@ -187,17 +160,16 @@ def check_replica(replica: Replica, given: dict[str, Any], until: float) -> None
 def main(given: dict[str, Any]) -> int:
     until = time.monotonic() + given["time_limit_seconds"]
     try:
-        replicas = addresses(given["host"], given["port"])
-        _check(bool(replicas), f"{given['host']} has no ready replica")
+        try:
+            replicas = addresses(given["host"], given["port"])
+        except socket.gaierror as error:
+            raise CheckError(f"{given['host']} has no ready replica: {error}") from error
         for address in replicas:
             try:
                 check_replica(Replica(address, given["port"], given["time_limit_seconds"]), given, until)
             except (CheckError, OSError, ValueError, KeyError, IndexError, TypeError, http.client.HTTPException) as error:
                 raise CheckError(f"replica {address}: {error if isinstance(error, CheckError) else repr(error)}") from error
             print(f"replica {address} passes", flush=True)
-        if gateway := given["gateway"]:
-            check_gateway(gateway["host"], gateway["port"], gateway["cluster"], until)
-            print("every gateway pod sees a healthy replica", flush=True)
     except CheckError as failure:
         print(f"the smoke test failed: {failure}", file=sys.stderr)
         return 1
