@@ -86,7 +86,7 @@ def job_spec(name: str, argument: Mapping[str, Any], tier: Tier, image: str) -> 
     container: ContainerArgsDict = {
         "name": name,
         "image": image,
-        "command": ["python3", "-c", literal(_program(name)), literal(json.dumps(argument))],
+        "command": ["python3", "-c", literal(program(name)), literal(json.dumps(argument))],
         # The model's replicas take the whole node: with requests of its own it would wait for another.
         "resources": {"requests": {"cpu": "0", "memory": "0"}, "limits": {"memory": _MEMORY}},
         "security_context": SECURITY_CONTEXT,
@@ -120,5 +120,6 @@ def fingerprint(*what: object) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:10]
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """The text of a program, which the Job has as an argument."""
     return Path(__file__).with_name(f"{name}.py").read_text()
