@@ -47,7 +47,8 @@ class Replica:
         with contextlib.closing(self._connection()) as connection:
             connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
             response = connection.getresponse()
-            _check(response.status == 200, f"a stream is answered with {response.status}: {response.read(300)!r}")
+            if response.status != 200:
+                raise CheckError(f"a stream is answered with {response.status}: {response.read(300)!r}")
             for line in response:
                 if line.startswith(b"data:"):
                     data = line[5:].strip().decode()
