@@ -86,7 +86,7 @@ def candidate_of(model: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[s
     live = {key: value for key, value in model.items() if key != "rollout"}
     if changes.get("source", live.get("source")) != live.get("source"):
         live = {key: value for key, value in live.items() if key not in _OF_THE_SOURCE}
-    return _merged(copy.deepcopy(live), changes)
+    return {**_merged(copy.deepcopy(live), changes), "rollout": {"strategy": "blue-green"}}
 
 
 def _merged(value: Any, changes: Any) -> Any:

@@ -1,7 +1,6 @@
 """Placement of replicas: a pod's requests, the nodes that floors and bursts need, and whether a rollout finds a free GPU.
 
-Slots (`nvidia.com/gpu`) are indivisible: a replica takes its GPUs on one node, or more slots if its CPU or memory requests exceed its
-GPUs' share of the node.
+Slots (`nvidia.com/gpu`) are indivisible: a replica takes its GPUs on one node, or more slots if its requests exceed their share of it.
 """
 
 from __future__ import annotations
@@ -282,15 +281,16 @@ def _fragmentation_warnings(plan: PoolPlan) -> Iterator[Problem]:
 
 
 def plan_rollout(plan: PoolPlan, one: Placed) -> Rollout:
-    """maxSurge 1 if the pool has room for a surge replica; else maxUnavailable 1: a replica stops before its successor starts."""
+    """maxSurge 1 if the pool has room for it; else maxUnavailable 1, as under blue-green: so a candidate changes no live Deployment."""
     floor = one.model.scaling.floor
-    if one.shape.slots in plan.surge_sizes and one.name not in plan.crowded:
-        return Rollout(max_surge=1, max_unavailable=0, capacity_share=1.0)
+    colours = one.model.rollout.strategy == "blue-green"
+    if colours or (one.shape.slots in plan.surge_sizes and one.name not in plan.crowded):
+        return Rollout(max_surge=int(not colours), max_unavailable=int(colours), capacity_share=1.0)
     return Rollout(max_surge=0, max_unavailable=1, capacity_share=(floor - 1) / floor if floor else 1.0)
 
 
 def rollout_warnings(one: Placed, rollout: Rollout, pool: Pool, seconds: float) -> Iterator[Problem]:
-    if rollout.max_surge or not one.model.scaling.floor:
+    if rollout.max_surge or rollout.capacity_share == 1 or not one.model.scaling.floor:
         return
     share = f"{rollout.capacity_share:.0%} of its floor" if rollout.capacity_share else "none of its floor: clients get errors"
     yield Problem(

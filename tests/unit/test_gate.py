@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,13 +18,14 @@ from tests.unit.wrong_rollouts import candidate
 GOOD = {"requests": 500, "errors": 0.004, "ttft": 0.5, "live_ttft": 0.45}
 
 
-def judged(answers: dict[str, float | None], **changes: Any) -> tuple[int, str]:
+def judged(answers: Mapping[str, float | None], **changes: Any) -> tuple[int, str]:
     """The gate of a candidate with half of the requests, and a Prometheus that answers its queries so."""
     stack = settings(candidate(weight=50))
     asked = stack.models["qwen3-8b"].rollout.candidate
     assert asked
-    given = jobs.gate_argument(asked, make_plan(stack).candidates["qwen3-8b"]) | {"time_limit_seconds": 0} | changes
-    names = {query: name for name, query in given["queries"].items()}
+    given: dict[str, Any] = jobs.gate_argument(asked, make_plan(stack).candidates["qwen3-8b"]) | {"time_limit_seconds": 0} | changes
+    queries: dict[str, str] = given["queries"]
+    names = {query: name for name, query in queries.items()}
 
     def answered(path: str, _: bytes) -> tuple[int, str]:
         value = answers[names[parse_qs(urlsplit(path).query)["query"][0]]]
