@@ -19,7 +19,7 @@ _SHOWN = 5
 
 def refuse_changed_pods(plan: ModelPlan, deployment: str) -> pulumi.ResourceHookBinding | None:
     """The hook of one of the model's Deployments. None offline, where there is no state to compare with."""
-    if SETTINGS.callbacks is None:
+    if SETTINGS.root_directory is None:
         return None
 
     def check(args: pulumi.ResourceHookArgs) -> None:
@@ -32,7 +32,7 @@ def refuse_changed_pods(plan: ModelPlan, deployment: str) -> pulumi.ResourceHook
 
 def changed_pods(plan: ModelPlan, deployment: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     """Why the update is refused; None where the pods stay as they are. Replicas and the strategy may change."""
-    before, after = (_plain(one.get("spec", {}).get("template", {})) for one in (old, new))
+    before, after = (_plain(one).get("spec", {}).get("template") for one in (old, new))
     changed = [*dict.fromkeys(_differences("", before, after))]
     if not changed:
         return None
@@ -42,8 +42,9 @@ def changed_pods(plan: ModelPlan, deployment: str, old: Mapping[str, Any], new: 
     return f"models.{plan.name}.rollout: {message} ({', '.join(changed[:_SHOWN])}{more}); {fix}, or set rollout.strategy to rolling"
 
 
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value, default=dict))
+def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON. Secret and unknown values, of which a pod has none, all count as the same."""
+    return json.loads(json.dumps(dict(inputs), default=lambda _: "[hidden]"))
 
 
 def _differences(path: str, old: Any, new: Any) -> Iterator[str]:
