@@ -25,6 +25,7 @@ from components.serving.checks import jobs
 from components.serving.colours import Colour, ColourResources
 from components.serving.isolation import check_policies, network_policies
 from config.cluster import Cluster
+from config.rollout import Candidate
 from planning.burst_budget import most_gpus
 
 # A Job's name is a label of its pods: 63 characters, of which the fingerprint takes eleven, and pods' names end in six more.
@@ -64,7 +65,7 @@ class ModelStack(pulumi.ComponentResource):
     url: str
     """Address of the live replicas inside the cluster."""
     passed: list[pulumi.Resource]
-    """The Jobs that the candidate must pass before the gateway's weights change."""
+    """What must have succeeded before the gateway's routes change: the Jobs that look at each colour."""
 
     def __init__(self, name: str, args: ModelStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:serving:ModelStack", name, None, opts)
@@ -76,25 +77,33 @@ class ModelStack(pulumi.ComponentResource):
         namespace = Namespace(f"{name}-namespace", metadata=_namespace_metadata(self.namespace), opts=self._child)
         self._within = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         needed = [*self._isolation(), *self._identity(), *self._weights(), *args.needed, *self._quota()]
-        live = ColourResources(args.live, with_token=self._token is not None, within=self._within)
-        live.create(needed)
-        self.passed = self._candidate(args.candidate, needed) if args.candidate else []
+        self.passed = self._live(args.live, needed) + (self._candidate(args.candidate, needed) if args.candidate else [])
         self._monitoring()
         self.register_outputs({"namespace": self.namespace, "url": self.url})
 
-    def _candidate(self, colour: Colour, needed: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
-        """The candidate's replicas, and the Jobs that they must pass one after the other."""
-        resources = ColourResources(colour, with_token=self._token is not None, within=self._within)
-        after = resources.create(needed)
-        asked = self._args.live.model.rollout.candidate
-        floor = next((tier for tier in rollout.tiers(colour.model, colour.plan) if tier.name == FLOOR), None)
-        if asked is None or floor is None:
+    def _live(self, colour: Colour, needed: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+        """The live replicas. Under blue-green they may be those of a colour that comes back, which the gateway must see first."""
+        after = ColourResources(colour, with_token=self._token is not None, within=self._within).create(needed)
+        if colour.model.rollout.strategy == "rolling" or not self._args.has_gateway:
             return []
+        return self._judge(colour, {"seen": jobs.seen_argument(colour.plan)}, after)
+
+    def _candidate(self, colour: Colour, needed: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+        """The candidate's replicas, and the Jobs that they must pass."""
+        after = ColourResources(colour, with_token=self._token is not None, within=self._within).create(needed)
+        asked = self._args.live.model.rollout.candidate or Candidate()
         arguments = {"smoke": jobs.smoke_argument(asked, colour.plan)}
         if self._args.has_gateway:
             arguments["seen"] = jobs.seen_argument(colour.plan)
         if asked.weight > asked.gate.canary_weight and self._args.scrape_interval_seconds is not None:
             arguments["gate"] = jobs.gate_argument(asked, colour.plan)
+        return self._judge(colour, arguments, after)
+
+    def _judge(self, colour: Colour, arguments: Mapping[str, Mapping[str, Any]], after: list[pulumi.Resource]) -> list[pulumi.Resource]:
+        """One Job after the other, on nodes of the floor. Nothing runs for sure of a colour without one."""
+        floor = next((tier for tier in rollout.tiers(colour.model, colour.plan) if tier.name == FLOOR), None)
+        if floor is None:
+            return after
         judged = jobs.fingerprint(colour.template(floor, with_token=self._token is not None))
         for what, argument in arguments.items():
             after = [self._job(f"{colour.name}-{what}", jobs.job_spec(what, argument, floor, colour.image), judged, after)]

@@ -99,6 +99,18 @@ def test_promotion_leaves_exactly_one_colour_and_its_pods_are_those_that_were_te
     assert live.gpus() == 1
 
 
+def test_a_colour_that_comes_back_gets_requests_only_when_the_gateway_sees_it(live):
+    assert live.up(canary(100)) == []
+    assert live.up(PROMOTED) == []
+    live.cluster.wait_for("blue is gone", lambda: live.colours() == {GREEN})
+    routes = live.cluster.get("Secret", "gateway-models", GATEWAY_NAMESPACE)
+    assert live.up(canary(0), f"{MODEL}-seen") == [f"{MODEL}-seen"]
+    assert live.colours() == {MODEL, GREEN}
+    assert live.cluster.get("Secret", "gateway-models", GATEWAY_NAMESPACE) == routes
+    assert live.up(canary(0)) == []
+    assert live.cluster.get("Secret", "gateway-models", GATEWAY_NAMESPACE) != routes
+
+
 def test_an_abort_frees_the_gpus_and_the_live_pods_never_change(live):
     blue = {pod["metadata"]["uid"] for pod in live.cluster.pods(SPACE, **{COLOUR_LABEL: MODEL})}
     assert live.up(canary(10)) == []

@@ -47,6 +47,7 @@ class Update:
             if resource.name.endswith("-floor") and manifest["kind"] == "Deployment":
                 self.cluster.wait_for(f"{resource.name} ready", lambda: self._is_complete(manifest))
             return True
+        self._forget(manifest)
         job = copy.deepcopy(manifest)
         job["spec"]["template"]["metadata"]["annotations"] = {BY_HAND: "true"}
         self.cluster.apply(job)
@@ -70,6 +71,12 @@ class Update:
         self.cluster.patch_status("Pod", pod["metadata"]["name"], status, space)
         wanted = "Complete" if succeeds else "Failed"
         self.cluster.wait_for(f"{name} is {wanted}", lambda: wanted in self._conditions(name, space))
+
+    def _forget(self, job: Object) -> None:
+        """A Job that failed is replaced, by its annotation pulumi.com/replaceUnready."""
+        name, space = job["metadata"]["name"], job["metadata"]["namespace"]
+        self._delete(job)
+        self.cluster.wait_for(f"{name} is gone", lambda: not self.cluster.pods(space, **{"job-name": name}))
 
     def _conditions(self, name: str, space: str) -> list[str]:
         status = self.cluster.get("Job", name, space, api="batch/v1").get("status", {})
