@@ -79,7 +79,7 @@ def replica(**changes: Any):
         if path == "/health":
             return 200, ""
         if path == "/v1/models":
-            return 200, json.dumps({"data": [{"id": name} for name in NAMES]})
+            return 200, json.dumps({"data": [{"id": name} for name in changes.get("names", NAMES)]})
         if not chat and "chat" in path:
             return 400, json.dumps({"error": {"message": "As of transformers v4.44, default chat template is no longer allowed"}})
         if json.loads(body).get("stream"):
