@@ -63,12 +63,7 @@ class Update:
         def pods() -> list[Object]:
             return [pod for pod in self.cluster.pods(space, **{"job-name": name}) if pod["spec"].get("nodeName")]
 
-        pod = self.cluster.wait_for(f"{name} has a node", pods)[0]
-        ended = {"exitCode": 0 if succeeds else 1, "reason": "Completed" if succeeds else "Error", "containerID": "x://1"}
-        (container,) = job["spec"]["template"]["spec"]["containers"]
-        states = {"name": container["name"], "ready": False, "restartCount": 0, "image": "x", "imageID": "x"}
-        status = {"phase": "Succeeded" if succeeds else "Failed", "containerStatuses": [states | {"state": {"terminated": ended}}]}
-        self.cluster.patch_status("Pod", pod["metadata"]["name"], status, space)
+        end(self.cluster, self.cluster.wait_for(f"{name} has a node", pods)[0], succeeds=succeeds)
         wanted = "Complete" if succeeds else "Failed"
         self.cluster.wait_for(f"{name} is {wanted}", lambda: wanted in self._conditions(name, space))
 
@@ -91,6 +86,15 @@ class Update:
         metadata = manifest["metadata"]
         options = {"propagation_policy": "Background"}
         self.cluster.delete(manifest["kind"], metadata["name"], metadata.get("namespace"), api=manifest["apiVersion"], **options)
+
+
+def end(cluster: Cluster, pod: Object, *, succeeds: bool) -> None:
+    """Ends a pod, as its program would."""
+    ended = {"exitCode": 0 if succeeds else 1, "reason": "Completed" if succeeds else "Error", "containerID": "x://1"}
+    (container,) = pod["spec"]["containers"]
+    states = {"name": container["name"], "ready": False, "restartCount": 0, "image": "x", "imageID": "x"}
+    status = {"phase": "Succeeded" if succeeds else "Failed", "containerStatuses": [states | {"state": {"terminated": ended}}]}
+    cluster.patch_status("Pod", pod["metadata"]["name"], status, pod["metadata"]["namespace"])
 
 
 def kubernetes_objects_by_urn(recording: Recording) -> Mapping[str, Object]:
