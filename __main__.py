@@ -9,12 +9,9 @@ import pulumi
 
 from components.cluster.connection import create_cluster
 from components.gateway.gateway import create_gateway
-from components.images import model_server_image
-from components.observability.stack import model_rules
 from components.outputs import export_outputs
 from components.platform.platform import Platform, PlatformArgs
-from components.secrets import bucket_credentials, secret
-from components.serving.model_stack import ModelStack, ModelStackArgs
+from components.serving.models import await_routes, create_models
 from config.errors import StackError
 from config.stack_config import load_settings
 from planning.plan import make_plan
@@ -31,26 +28,11 @@ def main() -> None:
     inside = pulumi.ResourceOptions(provider=cluster.provider)
     platform = Platform("platform", PlatformArgs(settings, plan, cluster), opts=inside)
 
-    token = secret(settings, "huggingFaceToken") if settings.secrets.has("huggingFaceToken") else None
-    stacks = {}
-    for name, model in settings.models.items():
-        args = ModelStackArgs(
-            model=model,
-            plan=plan.models[name],
-            cluster=settings.cluster,
-            image=model_server_image(settings, model, plan.models[name].pool.machine),
-            hugging_face_token=token,
-            bucket_credentials=bucket_credentials(settings) if model.weights.source == "s3" else None,
-            scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if platform.monitoring else None,
-            rules=model_rules(settings, plan, name),
-            monitoring=platform.monitoring,
-            autoscaler=platform.autoscaler if plan.models[name].autoscaled else None,
-            needed=[*cluster.nodes, *platform.before_models],
-            workload_identity=cluster.workload_identity,
-        )
-        stacks[name] = ModelStack(name, args, opts=inside)
-
-    gateway = create_gateway(settings, plan.gateway, platform.monitoring, inside)
+    stacks = create_models(settings, plan, cluster, platform, inside)
+    passed = [job for stack in stacks.values() for job in stack.passed]
+    gateway = create_gateway(settings, plan, platform.monitoring, passed, inside)
+    if gateway is not None:
+        await_routes(settings, stacks, gateway)
     export_outputs(plan, cluster, platform.monitoring, stacks, gateway)
 
 

@@ -17,8 +17,14 @@ DASHBOARD_FOLDER_ANNOTATION = "grafana_folder"
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi", "app.kubernetes.io/part-of": "vllm-platform"}
 MODEL_LABEL = "vllm-platform/model"
 TIER_LABEL = "vllm-platform/tier"
+# Its value is the name of one colour's replicas: the model's own for blue, and with `-green` behind it for green.
+COLOUR_LABEL = "app.kubernetes.io/instance"
 # Tiers of a model's replicas, which end the names of their Deployments.
 FLOOR, BURST, STAND_IN = "floor", "burst", "burst-on-demand"
+# Of all model servers.
+SERVERS = {"app.kubernetes.io/name": "vllm"}
+# Of the pods that test and measure a candidate.
+CHECK_LABELS = {"app.kubernetes.io/name": "rollout-check"}
 PRIORITY_CLASSES = {FLOOR: "vllm-platform-floor", BURST: "vllm-platform-burst"}
 PROMETHEUS_PORT = 9090
 PROMETHEUS_URL = f"http://kps-prometheus.{MONITORING_NAMESPACE}.svc:{PROMETHEUS_PORT}"
@@ -28,14 +34,14 @@ def model_namespace(model: str) -> str:
     return f"model-{model}"
 
 
-def model_host(model: str) -> str:
-    """The DNS name that resolves to the model's ready replicas."""
-    return f"{model}.{model_namespace(model)}.svc.cluster.local"
+def model_host(model: str, replicas: str | None = None) -> str:
+    """The DNS name that resolves to the model's ready replicas. `replicas`: name of those of one colour, if it is not the model's own."""
+    return f"{replicas or model}.{model_namespace(model)}.svc.cluster.local"
 
 
-def model_labels(model: str) -> dict[str, str]:
-    """Labels that select all pods of a model, of both tiers."""
-    return {"app.kubernetes.io/name": "vllm", "app.kubernetes.io/instance": model, MODEL_LABEL: model}
+def model_labels(model: str, replicas: str | None = None) -> dict[str, str]:
+    """Labels that select all pods of one colour of a model, of both tiers."""
+    return {**SERVERS, COLOUR_LABEL: replicas or model, MODEL_LABEL: model}
 
 
 def discovered(label: str) -> str:

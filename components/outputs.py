@@ -32,7 +32,7 @@ def _model(plan: Plan, name: str, stack: ModelStack) -> dict[str, object]:
         "namespace": stack.namespace,
         "url": stack.url,
         "servedNames": list(model.served_names),
-        "portForward": f"kubectl -n {stack.namespace} port-forward service/{name} 8000",
+        "portForward": f"kubectl -n {stack.namespace} port-forward service/{model.replicas_name} 8000",
         "pool": model.pool.name,
         "replicas": {"floor": model.floor, "ceiling": model.floor + model.burst},
         "maxModelLen": model.memory.max_model_len,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from config.architecture import Architecture
 from config.engine import Engine
 from config.errors import rule
 from config.image import ImageReference
 from config.measured import Measured, MeasuredSpeed
+from config.rollout import Rollout
 from config.scaling import Scaling
-from config.section import Cpus, Form, MemoryGib, Name, NonNegative, Positive, Section, distinct
+from config.section import Cpus, Form, MemoryGib, Name, Positive, Section, distinct
 from config.weights import HuggingFaceId, Revision, Weights
 
 # Kubernetes sets variables such as VLLM_PORT in every pod for a Service of one of these names, and vLLM reads them as its settings.
@@ -68,25 +69,6 @@ class Traffic(Section):
 
     prompt_tokens: Positive = Field(default=1155, description="Mean prompt length.")
     output_tokens: Positive = Field(default=211, description="Mean completion length.")
-
-
-class Rollout(Section):
-    """How replicas are updated."""
-
-    strategy: Literal["rolling"] = Field(default="rolling", description="Replace replicas one after another.")
-    max_surge: NonNegative | None = Field(
-        default=None,
-        description="Replicas that may exist beyond the floor while it is updated. Default: 1 if the pool has room for it, else 0.",
-    )
-    max_unavailable: NonNegative | None = Field(
-        default=None, description="Replicas of the floor that may be missing meanwhile. Default: 0 with a surge replica, else 1."
-    )
-
-    @model_validator(mode="after")
-    def _goes_on(self) -> Rollout:
-        if self.max_surge == 0 and self.max_unavailable == 0:
-            raise rule("maxSurge 0 and maxUnavailable 0 leave no way to replace a replica", "set one of them to 1, or remove both")
-        return self
 
 
 class Slo(Section):

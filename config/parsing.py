@@ -19,9 +19,10 @@ from config.gateway import Gateway
 from config.models import Model, check_name
 from config.node_pools import NodePool
 from config.platform import Platform
+from config.rollout import candidate_of
 from config.secrets import Secrets
 from config.section import Name
-from config.settings import PROJECT, SECTIONS, Settings, is_read
+from config.settings import PROJECT, SECTIONS, Settings, candidate_key, is_read
 from config.tokens import without_tokens
 
 ModelName = Annotated[Name, AfterValidator(check_name)]
@@ -41,13 +42,15 @@ def parse(config: Mapping[str, Any]) -> Settings:
     reader.refuse_unknown_sections()
     project, region = (reader.text(config, key) for key in ("gcp:project", "gcp:region"))
     cluster = reader.cluster()
+    models = reader.entries("models", Model, ModelName)
     settings = Settings(
         gcp_project=project,
         gcp_region=region,
         cluster=cluster,
         node_pools=reader.entries("nodePools", NodePool, Name),
         platform=reader.section("platform", Platform),
-        models=reader.entries("models", Model, ModelName),
+        models=models,
+        candidates=reader.candidates(models),
         gateway=reader.section("gateway", Gateway) if reader.sections.get("gateway") else None,
         budget=reader.section("budget", Budget),
         secrets=reader.section("secrets", Secrets),
@@ -126,6 +129,15 @@ class _Reader:
             return {}
         read = {key: self._entry(f"{name}.{key}", str(key), entry, model, key_type) for key, entry in value.items()}
         return {str(key): entry for key, entry in read.items() if entry is not None}
+
+    def candidates(self, models: Mapping[str, Model]) -> dict[str, Model]:
+        """The candidates of models that have one, each read as the model that it would become."""
+        found = {}
+        for name, written in {str(key): value for key, value in self._section("models").items()}.items() if models else ():
+            if name in models and (candidate := models[name].rollout.candidate) is not None:
+                merged = candidate_of(written, candidate.model)
+                found[candidate_key(name)] = self._entry(f"models.{candidate_key(name)}", name, merged, Model, ModelName)
+        return {key: entry for key, entry in found.items() if entry is not None}
 
     def _section(self, name: str) -> Any:
         """The value of a section; a key without a value counts as an empty mapping."""

@@ -19,6 +19,7 @@ from config.gateway_rules import gateway_rules
 from config.models import Model
 from config.names import PROJECT_ID
 from config.node_pools import NodePool, NodeUpgrade
+from config.rollout_rules import as_written, rollout_rules
 from config.scaling_rules import scaling_rules
 from config.security import security_problems
 from config.settings import Settings
@@ -36,7 +37,7 @@ def checked(settings: Settings) -> Settings:
     found = [
         *_provider_rules(settings),
         *(problem for name, pool in settings.node_pools.items() for problem in _pool_rules(settings, name, pool)),
-        *(problem for name, model in settings.models.items() for problem in _model_rules(settings, name, model)),
+        *(problem for name, model in settings.deployed.items() for problem in _model_rules(settings, name, model)),
         *_traces_are_reached(settings),
         *_operator_quota(settings),
         *_nodes_are_counted_once(settings),
@@ -44,10 +45,11 @@ def checked(settings: Settings) -> Settings:
         *gateway_rules(settings),
         *alerting_rules(settings),
         *scaling_rules(settings),
+        *rollout_rules(settings),
         *_secret_rules(settings),
         *_prices_are_used(settings),
     ]
-    return replace(settings, problems=settings.problems + tuple(found))
+    return replace(settings, problems=tuple(as_written(settings, [*settings.problems, *found])))
 
 
 def _provider_rules(settings: Settings) -> Iterator[Problem]:

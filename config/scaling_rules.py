@@ -18,14 +18,14 @@ def scaling_rules(settings: Settings) -> Iterator[Problem]:
     if platform.metrics_server and isinstance(settings.cluster, GkeCluster):
         yield Problem("platform.metricsServer", "true, but GKE runs a metrics server of its own", "remove it")
     scaled = platform.autoscaler.enabled and platform.monitoring.enabled
-    bursts = {name: model for name, model in settings.models.items() if model.scaling.ceiling > model.scaling.floor}
+    bursts = {name: model for name, model in settings.deployed.items() if model.scaling.ceiling > model.scaling.floor}
     if scaled and bursts and platform.monitoring.scrape_interval_seconds > SLOWEST_SCRAPING:
         yield Problem(
             "platform.monitoring.scrapeIntervalSeconds",
             f"{platform.monitoring.scrape_interval_seconds} s, and replicas are scaled by rates over 45 s",
             f"lower it to {SLOWEST_SCRAPING}, or set platform.autoscaler.enabled to false",
         )
-    for name, model in settings.models.items():
+    for name, model in settings.deployed.items():
         yield from _model_rules(settings, f"models.{name}.scaling", model, scaled=scaled, has_burst=name in bursts)
 
 

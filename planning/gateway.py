@@ -13,9 +13,10 @@ from config import catalog
 from config.cluster import GkeCluster
 from config.errors import Problem
 from config.gateway import ANONYMOUS, Client, Gateway
-from config.models import Affinity
+from config.models import Affinity, Model
 from config.platform import Tracing
-from config.settings import Settings
+from config.rollout import Colour, Rollout
+from config.settings import Settings, candidate_key
 from planning.client_budgets import ClientBudget, client_budgets, token_price_problems, token_prices
 from planning.cost import ModelCost, TokenUsd
 from planning.machines import allocatable_cpu, allocatable_memory_gib
@@ -36,6 +37,17 @@ SYSTEM_NODE_CPU, SYSTEM_NODE_MEMORY_GIB = 1.2, 3.0
 
 
 @dataclass(frozen=True)
+class OtherColour:
+    """The colour of a blue-green model that is not live, whether it has replicas or not: the gateway always knows both, so that no change
+    of colours takes one away that a route still leads to, or leads to one that is not known yet."""
+
+    colour: Colour
+    weight: int
+    """Percentage of the model's requests; 0 without a candidate."""
+    max_requests: int
+
+
+@dataclass(frozen=True)
 class RoutedModel:
     """Routing figures of a model."""
 
@@ -51,6 +63,9 @@ class RoutedModel:
     """What its tokens cost clients with a budget in dollars."""
     wakes_in_seconds: float | None = None
     """Of a model that sleeps: how long it takes until a replica answers."""
+    colour: Colour = "blue"
+    """Of the live replicas."""
+    other: OtherColour | None = None
 
 
 @dataclass(frozen=True)
@@ -116,15 +131,18 @@ def plan_gateway(
     if gateway is None:
         return None
     prices = token_prices(settings, costs)
+    most = {name: max(1, int(most_in_flight[name] * one.scaling.ceiling * BREAKER_MARGIN)) for name, one in settings.deployed.items()}
     models = {
         name: RoutedModel(
             name=name,
             names=(*(model.served_names or [name]), *model.lora_adapters),
-            max_requests=max(1, int(most_in_flight[name] * model.scaling.ceiling * BREAKER_MARGIN)),
+            max_requests=most[name],
             affinity=model.affinity,
-            max_model_len=max_model_len[name],
+            max_model_len=min(max_model_len[key] for key in _answering(name, model)),
             price=prices.get(name),
             wakes_in_seconds=start_seconds[name] if model.scaling.scale_to_zero else None,
+            colour=model.rollout.live,
+            other=_other_colour(model.rollout, most.get(candidate_key(name), most[name])),
         )
         for name, model in settings.models.items()
     }
@@ -133,6 +151,18 @@ def plan_gateway(
         clients = {ANONYMOUS: clients.get(ANONYMOUS, Client())}
     routed = {name: _client(name, client, models) for name, client in clients.items()}
     return GatewayPlan(models, routed, gateway, settings.platform.tracing)
+
+
+def _other_colour(rollout: Rollout, max_requests: int) -> OtherColour | None:
+    if rollout.strategy == "rolling":
+        return None
+    return OtherColour(rollout.candidate_colour, rollout.candidate.weight if rollout.candidate else 0, max_requests)
+
+
+def _answering(name: str, model: Model) -> list[str]:
+    """Keys of the colours that clients' requests may arrive at."""
+    candidate = model.rollout.candidate
+    return [name, *([candidate_key(name)] if candidate and candidate.weight else [])]
 
 
 def _client(name: str, client: Client, models: Mapping[str, RoutedModel]) -> RoutedClient:

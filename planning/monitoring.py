@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from config import catalog
 from config.cluster import GkeCluster
 from config.errors import Problem
-from config.settings import Settings
+from config.models import Model
+from config.settings import Settings, candidate_key
 from planning.machines import allocatable_cpu, allocatable_memory_gib
 from planning.placement import PoolPlan
 
@@ -91,9 +92,20 @@ def monitoring_warnings(settings: Settings, pools: Mapping[str, PoolPlan]) -> It
         yield Problem("platform.monitoring.storageGiB", message, fix)
 
 
+def _most_replicas(settings: Settings, name: str) -> int:
+    """Of a blue-green model also those of a candidate, whether there is one or not: else each would restart Prometheus."""
+    model = settings.models[name]
+    other = settings.candidates.get(candidate_key(name), model)
+    return model.scaling.ceiling + _has_colours(model) * other.scaling.ceiling
+
+
+def _has_colours(model: Model) -> bool:
+    return model.rollout.strategy == "blue-green"
+
+
 def _series(settings: Settings, pools: Mapping[str, PoolPlan]) -> int:
-    replicas = sum(model.scaling.ceiling for model in settings.models.values())
-    routes = settings.gateway.replicas.max * len(settings.models) if settings.gateway else 0
+    replicas = sum(_most_replicas(settings, name) for name in settings.models)
+    routes = settings.gateway.replicas.max * sum(1 + _has_colours(model) for model in settings.models.values()) if settings.gateway else 0
     machines = [(_most_nodes(plan), plan.pool.machine) for plan in pools.values()]
     gpus = sum(count * machine.gpus for count, machine in machines)
     cpus = sum(count * machine.vcpus for count, machine in machines)

@@ -9,7 +9,9 @@ from typing import Any
 from config import catalog
 from config.errors import Problem, StackError
 from config.platform import LogFormat, Tracing
-from config.settings import Settings
+from config.rollout import Colour
+from config.rollout_rules import as_written
+from config.settings import Settings, candidate_key, replicas_name
 from planning import compatibility, cost, data_types, long_context, placement, zones
 from planning.batches import EngineLimits
 from planning.burst_budget import BurstBudget, floor_problems, hourly_problems, paid_cost, plan_bursts
@@ -39,6 +41,8 @@ class ModelPlan:
     """Planned figures of a model, for components to use beside its settings."""
 
     name: str
+    colour: Colour
+    is_candidate: bool
     revision: str | None
     draft_revision: str | None
     served_names: tuple[str, ...]
@@ -71,6 +75,16 @@ class ModelPlan:
     tracing: Tracing | None
     cost: ModelCost
 
+    @property
+    def key(self) -> str:
+        """Its name in tables, rules and dashboards, where a model's candidate stands beside it."""
+        return candidate_key(self.name) if self.is_candidate else self.name
+
+    @property
+    def replicas_name(self) -> str:
+        """What its Deployments' names begin with. Promotion keeps it: it follows the colour, not the role."""
+        return replicas_name(self.name, self.colour)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -78,6 +92,8 @@ class Plan:
 
     pools: dict[str, PoolPlan]
     models: dict[str, ModelPlan]
+    candidates: dict[str, ModelPlan]
+    """By model: the colour that is to replace the live one."""
     gateway: GatewayPlan | None
     monitoring: MonitoringPlan
     cost: CostPlan
@@ -85,10 +101,16 @@ class Plan:
     node_changes: dict[str, NodeChanges]
     warnings: tuple[Problem, ...]
 
+    @property
+    def deployed(self) -> dict[str, ModelPlan]:
+        """Everything that has replicas: each model, and its candidate behind it."""
+        pairs = ((model, self.candidates.get(name)) for name, model in self.models.items())
+        return {one.key: one for pair in pairs for one in pair if one is not None}
+
 
 def performance_of(settings: Settings, plan: Plan, name: str) -> Performance | None:
     """How fast a replica of a model is planned to be, under any load; None where that is not planned."""
-    model, planned = settings.models[name], plan.models[name]
+    model, planned = settings.deployed[name], plan.deployed[name]
     sized = size(model, {model.node_pool: planned.pool})
     return sized.performance if sized else None
 
@@ -116,9 +138,9 @@ def make_plan(settings: Settings) -> Plan:
     draft = _draft(settings)
     problems = [*settings.problems, *_pool_problems(settings, draft), *_problems(settings, draft)]
     if problems:
-        raise StackError(problems)
+        raise StackError(as_written(settings, problems))
     plan = _plan(settings, draft)
-    return replace(plan, warnings=tuple(sorted(set(_warnings(settings, plan, draft)))))
+    return replace(plan, warnings=tuple(sorted(as_written(settings, set(_warnings(settings, plan, draft))))))
 
 
 def _draft(settings: Settings) -> _Draft:
@@ -126,7 +148,7 @@ def _draft(settings: Settings) -> _Draft:
     names = [name for name in settings.node_pools if f"nodePools.{name}" not in settings.doubtful]
     machines = {name: pool for name in names if (pool := read_pool(settings, name))}
     pools = {name: pool for name, pool in machines.items() if pool.machine.has_room}
-    sized = {name: one for name, model in settings.models.items() if (one := size(model, pools))}
+    sized = {name: one for name, model in settings.deployed.items() if (one := size(model, pools))}
     placed: dict[str, list[Placed]] = {name: [] for name in pools}
     for name, one in sized.items():
         placed[one.pool.name].append(Placed(name, one.model, one.shape))
@@ -172,16 +194,23 @@ def _over_budget(settings: Settings, draft: _Draft) -> Iterator[Problem]:
 def _plan(settings: Settings, draft: _Draft) -> Plan:
     """Of a stack that can work; its warnings are still missing."""
     replicas = {one.name: (pool, one) for name, pool in draft.pools.items() for one in draft.placed[name]}
-    models = {name: _model_plan(settings, replicas[name][1], draft.sized[name], replicas[name][0], draft) for name in settings.models}
+    planned = {key: _model_plan(settings, one, draft.sized[key], pool, draft) for key, (pool, one) in replicas.items()}
     gateway = plan_gateway(
         settings,
-        {name: one.capacity.most_in_flight for name, one in models.items()},
-        {name: one.memory.max_model_len for name, one in models.items()},
+        {name: one.capacity.most_in_flight for name, one in planned.items()},
+        {name: one.memory.max_model_len for name, one in planned.items()},
         draft.costs.models,
-        {name: one.startup.expected for name, one in models.items()},
+        {name: one.startup.expected for name, one in planned.items()},
     )
+    models, candidates = ({name: planned[key] for name, key in keys.items()} for keys in _keys(settings))
     changes, monitoring = plan_node_changes(settings, draft.pools), plan_monitoring(settings, draft.pools)
-    return Plan(draft.pools, models, gateway, monitoring, draft.costs, draft.bursts, changes, ())
+    return Plan(draft.pools, models, candidates, gateway, monitoring, draft.costs, draft.bursts, changes, ())
+
+
+def _keys(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
+    """Keys of the models and of the candidates, by model."""
+    candidates = {name: candidate_key(name) for name in settings.models}
+    return {name: name for name in settings.models}, {name: key for name, key in candidates.items() if key in settings.candidates}
 
 
 def _model_plan(settings: Settings, one: Placed, sized: Sized, pool: PoolPlan, draft: _Draft) -> ModelPlan:
@@ -190,11 +219,14 @@ def _model_plan(settings: Settings, one: Placed, sized: Sized, pool: PoolPlan, d
     about = (model, sized.architecture, sized.memory.weights_bytes, sized.pool.machine)
     startup = plan_startup(*about, image=image_seconds(settings, model), grace=floor_drain.grace_period)
     catalogued = catalog.model(model.source)
+    name, colour, is_candidate = settings.colour_of(one.name)
     return ModelPlan(
-        name=one.name,
+        name=name,
+        colour=colour,
+        is_candidate=is_candidate,
         revision=model.revision or (catalogued.revision if catalogued else None),
         draft_revision=draft_revision(model),
-        served_names=tuple(model.served_names or [one.name]),
+        served_names=tuple(model.served_names or [name]),
         pool=pool.pool,
         shape=one.shape,
         limits=sized.limits,
@@ -224,12 +256,12 @@ def _model_plan(settings: Settings, one: Placed, sized: Sized, pool: PoolPlan, d
 def _warnings(settings: Settings, plan: Plan, draft: _Draft) -> Iterator[Problem]:
     for name, pool_plan in plan.pools.items():
         yield from placement.placement_warnings(pool_plan)
-        starts = {one.name: plan.models[one.name].startup for one in draft.placed[name]}
+        starts = {one.name: plan.deployed[one.name].startup for one in draft.placed[name]}
         if settings.cluster.provider == "gke":
             on_demand = drain(settings.cluster, "on-demand")
             yield from node_change_warnings(pool_plan, draft.placed[name], plan.node_changes[name], on_demand, starts)
         for one in draft.placed[name]:
-            model = plan.models[one.name]
+            model = plan.deployed[one.name]
             yield from rollout_warnings(pool_plan, one, model.rollout, model.startup.expected - model.startup.node)
             yield from compatibility.image_warnings(f"models.{one.name}", one.model)
             about = (f"models.{one.name}", one.model, draft.sized[one.name].architecture, pool_plan.pool.machine)

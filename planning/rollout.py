@@ -20,8 +20,13 @@ class Rollout:
 
 
 def plan_rollout(plan: PoolPlan, one: Placed) -> Rollout:
-    """maxSurge 1 if there is room for a surge replica; else maxUnavailable 1: a replica stops before its successor starts."""
+    """maxSurge 1 if there is room for a surge replica; else maxUnavailable 1: a replica stops before its successor starts.
+
+    Under blue-green always the same, so that a candidate changes no live Deployment.
+    """
     given, floor = one.model.rollout, one.model.scaling.floor
+    if given.strategy == "blue-green":
+        return Rollout(0, 1, 1.0)
     surge = given.max_surge
     if surge is None:
         surge = 1 if _room(plan, one) else 0
@@ -42,7 +47,8 @@ def _room(plan: PoolPlan, one: Placed) -> int:
 def rollout_problems(plan: PoolPlan, placed: list[Placed]) -> Iterator[Problem]:
     """maxSurge and maxUnavailable with which an update would never end."""
     for one in placed:
-        yield from _problems(plan, one)
+        if one.model.rollout.strategy == "rolling":
+            yield from _problems(plan, one)
 
 
 def _problems(plan: PoolPlan, one: Placed) -> Iterator[Problem]:
@@ -78,10 +84,11 @@ def _more_room(plan: PoolPlan, one: Placed) -> str:
 
 
 def rollout_warnings(plan: PoolPlan, one: Placed, rollout: Rollout, seconds: float) -> Iterator[Problem]:
-    if not rollout.max_unavailable or not one.model.scaling.floor or one.model.rollout.max_unavailable is not None:
+    given = one.model.rollout
+    if given.strategy == "blue-green" or given.max_unavailable is not None or not rollout.max_unavailable or not one.model.scaling.floor:
         return
     share = f"{rollout.capacity_share:.0%} of its floor" if rollout.capacity_share else "none of its floor: clients get errors"
-    reason = _why_not(plan, one) if one.model.rollout.max_surge is None else "rollout.maxSurge is 0"
+    reason = _why_not(plan, one) if given.max_surge is None else "rollout.maxSurge is 0"
     fix = f"raise nodePools.{plan.pool.name}.onDemand.max by one, or the model's scaling.floor"
     yield Problem(
         f"models.{one.name}.rollout",

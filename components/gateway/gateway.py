@@ -21,25 +21,23 @@ from pulumi_kubernetes.networking.v1 import Ingress, NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.gateway import exposure, pod
-from components.gateway.envoy import api_keys
+from components.gateway.backends import backends
+from components.gateway.envoy import api_keys, routes
 from components.gateway.envoy.bootstrap import bootstrap, watched_files
-from components.gateway.envoy.clusters import Backend
 from components.gateway.envoy.routes import ModelRoute
 from components.gateway.isolation import network_policies
 from components.gateway.pod import LABELS, NAME
 from components.gateway.rate_limits import RateLimits, RateLimitsArgs
 from components.images import image_reference
-from components.naming import API_PORT as MODEL_PORT
-from components.naming import GATEWAY_NAMESPACE, MANAGED, model_host
+from components.naming import GATEWAY_NAMESPACE, MANAGED
 from components.secrets import client_keys
 from config import catalog
 from config.cluster import Cluster
 from config.errors import Problem, StackError
 from config.settings import Settings
 from planning.gateway import GatewayPlan
+from planning.plan import Plan
 
-# Colour of all replicas: models are updated by rolling updates only.
-COLOUR = "blue"
 SECRET_BYTES = 1024**2
 CPU_UTILIZATION_PERCENT = 70
 _TIMEOUT = "15m"
@@ -57,6 +55,10 @@ class GatewayArgs:
     """None: no Prometheus, so no PodMonitor."""
     monitoring: pulumi.Resource | None
     """The release that installs the PodMonitor CRD."""
+    passed: Sequence[pulumi.Resource]
+    """What must have succeeded before the routes change: the Jobs that candidates must pass."""
+    checked: bool
+    """Whether there are blue-green models, whose Jobs ask the gateway's pods."""
 
 
 class Gateway(pulumi.ComponentResource):
@@ -66,6 +68,8 @@ class Gateway(pulumi.ComponentResource):
     """URL for pods of the cluster."""
     public_url: pulumi.Output[str] | None
     """URL for callers outside the cluster. None: not exposed."""
+    routes: Secret
+    routes_version: str
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:gateway:Gateway", name, None, opts)
@@ -87,7 +91,9 @@ class Gateway(pulumi.ComponentResource):
     def _isolation(self) -> list[pulumi.Resource]:
         return [
             NetworkPolicy(f"gateway-{policy}", metadata=_metadata(policy), spec=spec, opts=self._within)
-            for policy, spec in network_policies(self._args.cluster, self._settings, self._args.plan.tracing).items()
+            for policy, spec in network_policies(
+                self._args.cluster, self._settings, self._args.plan.tracing, checked=self._args.checked
+            ).items()
         ]
 
     def _configuration(self) -> list[pulumi.Resource]:
@@ -100,10 +106,14 @@ class Gateway(pulumi.ComponentResource):
         contents: dict[str, pulumi.Input[str]] = {pod.BOOTSTRAP_FILE: self._bootstrap, **files}
         if keys is not None:
             contents[api_keys.FILE] = keys.apply(_api_keys)
-        return [
-            Secret(name, metadata=_metadata(name), string_data={file: contents[file]}, opts=self._within)
+        passed = pulumi.ResourceOptions.merge(self._within, pulumi.ResourceOptions(depends_on=[*self._args.passed]))
+        options = {routes.FILE: passed}
+        secrets = {
+            file: Secret(name, metadata=_metadata(name), string_data={file: contents[file]}, opts=options.get(file, self._within))
             for file, name in ((file, pod.secret_name(file)) for file in pod.files(plan))
-        ]
+        }
+        self.routes, self.routes_version = secrets[routes.FILE], routes.version(watched[routes.FILE])
+        return [*secrets.values()]
 
     def _deployment(self, needed: Sequence[pulumi.Resource]) -> Deployment:
         """`replicas` is left to the HorizontalPodAutoscaler."""
@@ -213,23 +223,28 @@ class Gateway(pulumi.ComponentResource):
 
 
 def create_gateway(
-    settings: Settings, plan: GatewayPlan | None, monitoring: pulumi.Resource | None, opts: pulumi.ResourceOptions
+    settings: Settings,
+    plan: Plan,
+    monitoring: pulumi.Resource | None,
+    passed: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
 ) -> Gateway | None:
-    """The gateway of the stack; None without `gateway`."""
-    if plan is None:
+    """The gateway of the stack; None without `gateway`. `passed`: what must have succeeded before the routes change."""
+    if plan.gateway is None:
         return None
-    routes = [ModelRoute(model, [Backend(COLOUR, [(model_host(name), MODEL_PORT)])]) for name, model in plan.models.items()]
     args = GatewayArgs(
-        plan=plan,
-        routes=routes,
+        plan=plan.gateway,
+        routes=[ModelRoute(model, backends(model)) for model in plan.gateway.models.values()],
         cluster=settings.cluster,
         image=image_reference(settings, catalog.image("envoy").reference),
-        client_keys=client_keys(settings) if plan.settings.authentication == "api-key" else None,
+        client_keys=client_keys(settings) if plan.gateway.settings.authentication == "api-key" else None,
         scrape_interval_seconds=settings.platform.monitoring.scrape_interval_seconds if monitoring else None,
         monitoring=monitoring,
+        passed=passed,
+        checked=any(model.rollout.strategy == "blue-green" for model in settings.models.values()),
     )
-    if plan.budgets:
-        _rate_limits(settings, plan, opts)
+    if plan.gateway.budgets:
+        _rate_limits(settings, plan.gateway, opts)
     return Gateway(NAME, args, opts=opts)
 
 

@@ -10,22 +10,24 @@ from components.gateway import rate_limits
 from components.gateway.pod import API_PORT, OPERATIONS_PORT
 from components.isolation import DEFAULT_DENY, PRIVATE_RANGES, dns_policy, egress, namespace_named, prometheus, tcp, to, traces_policy
 from components.naming import API_PORT as MODEL_PORT
-from components.naming import CLIENT_NAMESPACE_LABEL, MANAGED, RATE_LIMITS_NAMESPACE
+from components.naming import CHECK_LABELS, CLIENT_NAMESPACE_LABEL, MANAGED, RATE_LIMITS_NAMESPACE, SERVERS
 from config.cluster import Cluster
 from config.gateway import Gateway
 from config.platform import Tracing
 
 # Google's front ends and health checks: cloud.google.com/load-balancing/docs/health-checks#firewall_rules
 _GOOGLE_FRONT_ENDS = ["130.211.0.0/22", "35.191.0.0/16"]
+_CHECKS: NetworkPolicyPeerArgsDict = {"namespace_selector": {"match_labels": MANAGED}, "pod_selector": {"match_labels": CHECK_LABELS}}
 
 
-def network_policies(cluster: Cluster, gateway: Gateway, tracing: Tracing | None) -> dict[str, NetworkPolicySpecArgsDict]:
-    """NetworkPolicySpecs by name, for the gateway's namespace."""
+def network_policies(cluster: Cluster, gateway: Gateway, tracing: Tracing | None, *, checked: bool) -> dict[str, NetworkPolicySpecArgsDict]:
+    """NetworkPolicySpecs by name, for the gateway's namespace. `checked`: Jobs of blue-green models ask what its pods see."""
+    watchers = [prometheus(), *_ranges(_health_checkers(gateway)), *([_CHECKS] if checked else [])]
     return {
         "default-deny": DEFAULT_DENY,
         "allow-dns": dns_policy(cluster),
         "allow-clients": _ingress(API_PORT, _clients(gateway)),
-        "allow-operations": _ingress(OPERATIONS_PORT, [prometheus(), *_ranges(_health_checkers(gateway))]),
+        "allow-operations": _ingress(OPERATIONS_PORT, watchers),
         "allow-models": _models(),
         **({"allow-rate-limits": _rate_limits()} if any(client.has_budget for client in gateway.clients.values()) else {}),
         **traces_policy(tracing),
@@ -43,7 +45,7 @@ def _ingress(port: int, sources: list[NetworkPolicyPeerArgsDict]) -> NetworkPoli
 def _models() -> NetworkPolicySpecArgsDict:
     servers: NetworkPolicyPeerArgsDict = {
         "namespace_selector": {"match_labels": MANAGED},
-        "pod_selector": {"match_labels": {"app.kubernetes.io/name": "vllm"}},
+        "pod_selector": {"match_labels": SERVERS},
     }
     return egress(to(servers, MODEL_PORT))
 

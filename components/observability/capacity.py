@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from components.naming import MODEL_LABEL, TIER_LABEL
+from components.naming import BURST, FLOOR, MODEL_LABEL, STAND_IN, TIER_LABEL
 from components.observability.metrics import state_metrics_label
 from components.observability.rules import Group, Recording, joined
 from planning.machines import CAPACITY_LABEL, POOL_LABEL, NodeGroup
 from planning.placement import PoolPlan
+from planning.plan import ModelPlan
 
 # Labels that are not allowed are missing from kube_node_labels and kube_pod_labels.
 _NODE_LABELS = (
@@ -86,10 +87,18 @@ def _by_place(of_node: str) -> str:
     return f"sum by (pool, capacity) ({of_node} * on (node) group_left (pool, capacity) {_PLACE_OF_NODE})"
 
 
-def model_replicas() -> Group:
+def pods_of(plan: ModelPlan) -> str:
+    """A regular expression of the names of one colour's pods."""
+    return f"{plan.replicas_name}-({'|'.join((FLOOR, BURST, STAND_IN))})-.+"
+
+
+def model_replicas(candidates: Iterable[ModelPlan] = ()) -> Group:
+    """`candidates`: their pods count by themselves, as their series do."""
     model, tier = state_metrics_label(MODEL_LABEL), state_metrics_label(TIER_LABEL)
     labelled = f'label_replace(kube_pod_labels{{{model}!=""}}, "model", "$1", "{model}", "(.*)")'
     labelled = f'label_replace({labelled}, "tier", "$1", "{tier}", "(.*)")'
+    for one in candidates:
+        labelled = f'label_replace({labelled}, "model", "{one.key}", "pod", "{pods_of(one)}")'
     return Group(
         "model-replicas",
         [
@@ -147,9 +156,9 @@ def _model_of(expr: str, operation: str) -> str:
     return f'{operation} by (model) (label_replace({expr}, "model", "$1", "namespace", "model-(.+)"))'
 
 
-def groups(pools: Mapping[str, PoolPlan], *, gpus: bool) -> Iterable[Group]:
+def groups(pools: Mapping[str, PoolPlan], candidates: Iterable[ModelPlan], *, gpus: bool) -> Iterable[Group]:
     """`gpus`: an exporter says something of them."""
-    return [pool_capacity(pools), model_replicas(), *([gpu_use()] if gpus else [])]
+    return [pool_capacity(pools), model_replicas(candidates), *([gpu_use()] if gpus else [])]
 
 
 def has_gpus(pools: Mapping[str, PoolPlan]) -> bool:

@@ -22,6 +22,6 @@ def plan_figures(plan: ModelPlan) -> Group:
         "model:time_to_first_token_seconds:plan": speed.served.ttft if speed else None,
         "model:time_per_output_token_seconds:plan": speed.served.tpot if speed else None,
     }
-    labels = {"model": plan.name, "pool": plan.pool.name}
+    labels = {"model": plan.key, "pool": plan.pool.name}
     rules = [Recording(record, f"vector({value:.6g})", CARRIES, labels) for record, value in figures.items() if value is not None]
-    return Group(f"plan-{plan.name}", rules)
+    return Group(f"plan-{plan.key}", rules)

@@ -35,11 +35,11 @@ def model_claims(model: Model, plan: ModelPlan) -> Group:
     if speed:
         errors |= dict.fromkeys(("output_tokens", "ttft", "tpot"), speed.error.share)
     return Group(
-        f"estimates-{plan.name}",
+        f"estimates-{plan.key}",
         [
-            *(Recording(record, f"vector({value:.6g})", ("model",), {"model": plan.name}) for record, value in figures.items()),
+            *(Recording(record, f"vector({value:.6g})", ("model",), {"model": plan.key}) for record, value in figures.items()),
             *(
-                Recording("model:estimate_error:plan", f"vector({error:.6g})", _ESTIMATE, {"model": plan.name, "figure": figure})
+                Recording("model:estimate_error:plan", f"vector({error:.6g})", _ESTIMATE, {"model": plan.key, "figure": figure})
                 for figure, error in errors.items()
             ),
             *_smaller_kv_cache(plan),
@@ -52,9 +52,9 @@ def _smaller_kv_cache(plan: ModelPlan) -> Iterator[Recording]:
     least = int(plan.memory.kv_tokens * (1 - ESTIMATE_ERROR))
     if least > 0:
         size = f'kv_cache_size_tokens=~"{numbers_below(least)}"'
-        of_model = f'vllm:cache_config_info{{model="{plan.name}"'
+        of_model = f'vllm:cache_config_info{{model="{plan.key}"'
         expr = f"count({of_model},{size}}}) or 0 * count({of_model}}})"
-        yield Recording("model:replicas_with_less_kv_cache:count", expr, ("model",), {"model": plan.name})
+        yield Recording("model:replicas_with_less_kv_cache:count", expr, ("model",), {"model": plan.key})
 
 
 def numbers_below(limit: int) -> str:

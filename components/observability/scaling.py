@@ -1,15 +1,16 @@
 """Recording rules that say how many replicas a model should have: what KEDA reads. The formula is that of planning/scaling.py.
 
-Every rule results in exactly one element for a model, whatever its number of colours, replicas and engines. The count is absolute, so
-replicas that are starting need no credit. What cannot be measured is held: a scrape that breaks takes no replica away.
+Every rule results in exactly one element for a model, whatever its number of replicas and engines. The count is absolute, so replicas
+that are starting need no credit. What cannot be measured is held: a scrape that breaks takes no replica away.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from components.gateway.envoy.clusters import cluster_name
 from components.naming import BURST, FLOOR, model_namespace
-from components.observability.capacity import POD_IS_READY
+from components.observability.capacity import POD_IS_READY, pods_of
 from components.observability.rules import Group, Recording, joined
 from planning import scaling as law
 from planning.plan import ModelPlan
@@ -50,13 +51,14 @@ def model_scaling(
     gpu_percent: int | None = None,
     budget: bool = False,
     sleep_after: int | None = None,
+    two_colours: bool = False,
     pace: Pace = DEFAULT_PACE,
 ) -> Group:
     """Of one model with a burst. `gateway`: one counts what arrives. `gpu_percent`: scale up at this utilization, too. `budget`: rules of
-    an hourly one say how many burst replicas it pays for. `sleep_after`: seconds without a request after which no replica is left."""
-    rules = _Rules(plan, pace, gateway, sleep_after)
+    an hourly one say what it pays. `sleep_after`: seconds without a request until no replica is left. `two_colours`: each for itself."""
+    rules = _Rules(plan, pace, gateway, sleep_after, two_colours)
     return Group(
-        f"scaling-{plan.name}",
+        f"scaling-{plan.key}",
         [
             *(rules.arriving(plan.scaling) if plan.scaling else []),
             *rules.reasons(gpu_percent),
@@ -73,6 +75,7 @@ class _Rules:
     pace: Pace
     gateway: bool
     sleep_after: int | None = None
+    two_colours: bool = False
 
     def of(self, record: str, **labels: str) -> str:
         """The model's one element of a rule's series, without labels, as sums over the engines have none."""
@@ -87,15 +90,15 @@ class _Rules:
 
     @property
     def _own(self) -> str:
-        return f'model="{self.plan.name}"'
+        return f'model="{self.plan.key}"'
 
     @property
     def _clusters(self) -> str:
-        """Envoy's clusters of all colours."""
-        return f'envoy_cluster_name=~"{self.plan.name}/.+"'
+        """Envoy's clusters: of all colours, unless each colour scales by its own requests."""
+        return f'envoy_cluster_name=~"{cluster_name(self.plan.name, self.plan.colour if self.two_colours else ".+")}"'
 
     def _one(self, record: str, *lines: str, **labels: str) -> Recording:
-        return Recording(record, joined(*lines), ("model", *labels), {"model": self.plan.name, **labels})
+        return Recording(record, joined(*lines), ("model", *labels), {"model": self.plan.key, **labels})
 
     def _held(self, record: str) -> str:
         return self._over("last_over_time", record, self.pace.held)
@@ -225,7 +228,8 @@ class _Rules:
         if self.sleep_after is not None:
             rules.append(self._awake(self.sleep_after))
         if gpu_percent is not None:
-            used = f'sum(DCGM_FI_DEV_GPU_UTIL{{namespace="{model_namespace(plan.name)}"}})'
+            pods = f', pod=~"{pods_of(plan)}"' if self.two_colours else ""
+            used = f'sum(DCGM_FI_DEV_GPU_UTIL{{namespace="{model_namespace(plan.name)}"{pods}}})'
             rules.append(self._one("model:replicas_for:law", f"{used} / {gpu_percent * max(1, plan.shape.gpus)}", reason="gpu"))
         return rules
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from components.observability.rules import Alert, Group, Recording, Severity, joined
 from components.observability.traffic import FAILED, WAKING
 from config.models import Model
+from planning.plan import ModelPlan
 from planning.service_levels import LatencyObjective, latency_objectives
 
 _SLO = ("model", "slo")
@@ -30,24 +31,28 @@ _FEWEST_FAILURES = 10
 _SECONDS = {"1h": 3600, "6h": 6 * 3600, "1d": 86400, "3d": 3 * 86400}
 
 
-def model_service_levels(name: str, model: Model, *, gateway: bool, waking_seconds: int | None) -> Group:
-    """`waking_seconds`: of a model that sleeps, after which it must have woken."""
+def model_service_levels(
+    name: str, model: Model, *, gateway: bool, waking_seconds: int | None, candidate: ModelPlan | None = None
+) -> Group:
+    """`waking_seconds`: of a model that sleeps, after which it must have woken. `candidate`: what clients get from it counts as the
+    model's."""
+    engines = f'model=~"{name}|{candidate.key}"' if candidate else f'model="{name}"'
     return Group(
         f"slo-{name}",
         [
-            *_availability(name, model.slo.availability, gateway=gateway, waking_seconds=waking_seconds),
-            *_latencies(name, latency_objectives(model), model.slo.latency_share),
+            *_availability(name, model.slo.availability, engines, gateway=gateway, waking_seconds=waking_seconds),
+            *_latencies(name, engines, latency_objectives(model), model.slo.latency_share),
         ],
     )
 
 
-def _availability(model: str, objective: float, *, gateway: bool, waking_seconds: int | None) -> Iterator[Recording]:
+def _availability(model: str, objective: float, engines: str, *, gateway: bool, waking_seconds: int | None) -> Iterator[Recording]:
     """Who wakes a model is not counted, unless it should have woken long ago: then that is a failure."""
     metric, failed = ("envoy_gateway_requests_total", FAILED) if gateway else ("http_requests_total", 'status="5xx"')
+    own = f'model="{model}"' if gateway else engines
 
     def rate(*more: str) -> str:
-        matchers = ",".join([f'model="{model}"', *more])
-        return f"sum(rate({metric}{{{matchers}}}[5m]))"
+        return f"sum(rate({metric}{{{','.join([own, *more])}}}[5m]))"
 
     total, failures = rate(), f"({rate(failed)} or 0 * {rate()})"
     if waking_seconds is not None:
@@ -57,11 +62,11 @@ def _availability(model: str, objective: float, *, gateway: bool, waking_seconds
     yield from _recorded(model, "availability", objective, total, failures)
 
 
-def _latencies(model: str, objectives: list[LatencyObjective], share: float) -> Iterator[Recording]:
+def _latencies(model: str, engines: str, objectives: list[LatencyObjective], share: float) -> Iterator[Recording]:
     for one in objectives:
         metric = _HISTOGRAMS[one.slo]
-        total = f'sum(rate({metric}_count{{model="{model}"}}[5m]))'
-        within = f'sum(rate({metric}_bucket{{model="{model}",le="{float(one.seconds)}"}}[5m]))'
+        total = f"sum(rate({metric}_count{{{engines}}}[5m]))"
+        within = f'sum(rate({metric}_bucket{{{engines},le="{float(one.seconds)}"}}[5m]))'
         yield from _recorded(model, one.slo, share, total, f"{total} - {within}")
 
 

@@ -12,7 +12,7 @@ from components.observability.alerts import budget, gateway, gpus, models, prome
 from components.observability.alerts import scaling as scaling_alerts
 from components.observability.plan_figures import plan_figures
 from components.observability.rules import Alert, Group, prometheus_rule_spec
-from config.settings import Settings
+from config.settings import Settings, candidate_key
 from planning.plan import Plan
 
 
@@ -32,12 +32,12 @@ def shared_groups(settings: Settings, plan: Plan) -> list[Group]:
         traffic.model_traffic(),
         traffic.model_errors(gateway=has_gateway),
         *([traffic.gateway_traffic()] if has_gateway else []),
-        *capacity.groups(plan.pools, gpus=has_gpu_exporter(settings, plan)),
+        *capacity.groups(plan.pools, plan.candidates.values(), gpus=has_gpu_exporter(settings, plan)),
         slo.error_budgets(),
         *spending.burst_budgets(settings, plan),
         *money.groups(plan.pools, plan.cost, settings.budget.monthly_usd),
         reconciliation.reconciliation(
-            priced=money.is_priced(plan.pools, plan.cost), timed=any(one.capacity.speed for one in plan.models.values())
+            priced=money.is_priced(plan.pools, plan.cost), timed=any(one.capacity.speed for one in plan.deployed.values())
         ),
         *_alerts(settings, plan),
     ]
@@ -67,10 +67,10 @@ def _alerts(settings: Settings, plan: Plan) -> list[Group]:
 
 
 def _scaling_alerts(plan: Plan) -> list[Alert]:
-    if not any(model.autoscaled for model in plan.models.values()):
+    if not any(model.autoscaled for model in plan.deployed.values()):
         return []
     spot = any(one.pool.spot for one in plan.pools.values())
-    return scaling_alerts.scaling(spot=spot, hourly_budget=any(spending.is_limited(plan, model) for model in plan.models))
+    return scaling_alerts.scaling(spot=spot, hourly_budget=any(spending.is_limited(plan, model) for model in plan.deployed))
 
 
 def _client_budgets(plan: Plan) -> list[Alert]:
@@ -80,23 +80,28 @@ def _client_budgets(plan: Plan) -> list[Alert]:
 
 
 def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:
-    has_gateway = plan.gateway is not None
-    claims = reconciliation.model_claims(settings.models[model], plan.models[model])
-    waking = plan.models[model].startup.progress_deadline if settings.models[model].scaling.scale_to_zero else None
-    levels = slo.model_service_levels(model, settings.models[model], gateway=has_gateway, waking_seconds=waking)
-    return [plan_figures(plan.models[model]), claims, levels, *_scaling(settings, plan, model)]
+    """Figures and scaling of each colour, and the objectives of both together."""
+    groups = []
+    for key in [model, *([candidate_key(model)] if model in plan.candidates else [])]:
+        own, planned = settings.deployed[key], plan.deployed[key]
+        groups += [plan_figures(planned), reconciliation.model_claims(own, planned), *_scaling(settings, plan, key)]
+    live, candidate = settings.models[model], plan.candidates.get(model)
+    waking = plan.models[model].startup.progress_deadline if live.scaling.scale_to_zero else None
+    levels = slo.model_service_levels(model, live, gateway=plan.gateway is not None, waking_seconds=waking, candidate=candidate)
+    return [*groups[:2], levels, *groups[2:]]
 
 
 def _scaling(settings: Settings, plan: Plan, model: str) -> list[Group]:
-    if not plan.models[model].autoscaled:
+    if not plan.deployed[model].autoscaled:
         return []
-    own = settings.models[model].scaling
+    own = settings.deployed[model].scaling
     return [
         scaling.model_scaling(
-            plan.models[model],
+            plan.deployed[model],
             gateway=plan.gateway is not None,
             gpu_percent=own.triggers.gpu_percent,
             budget=spending.is_limited(plan, model),
             sleep_after=own.sleep_after_seconds if own.scale_to_zero else None,
+            two_colours=plan.deployed[model].name in plan.candidates,
         )
     ]

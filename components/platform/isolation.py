@@ -12,7 +12,7 @@ import pulumi
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicyPeerArgsDict, NetworkPolicySpecArgsDict
 
 from components.isolation import DEFAULT_DENY, api_server_policy, dns_policy, namespace_named, prometheus, tcp, to
-from components.naming import KEDA_NAMESPACE, MANAGED, PROMETHEUS_PORT
+from components.naming import CHECK_LABELS, KEDA_NAMESPACE, MANAGED, PROMETHEUS_PORT
 from config.cluster import Cluster, ExistingCluster
 from config.settings import Settings
 
@@ -33,6 +33,17 @@ _KEDA: NetworkPolicyPeerArgsDict = {
     "pod_selector": {"match_labels": {"app.kubernetes.io/name": KEDA_OPERATOR}},
 }
 _KUBELET_PORT = 10250
+# Jobs of blue-green models ask Prometheus how a candidate does.
+_CHECKS: NetworkPolicySpecArgsDict = {
+    "pod_selector": {"match_labels": {"app.kubernetes.io/name": "prometheus"}},
+    "policy_types": ["Ingress"],
+    "ingress": [
+        {
+            "from_": [{"namespace_selector": {"match_labels": MANAGED}, "pod_selector": {"match_labels": CHECK_LABELS}}],
+            "ports": tcp(PROMETHEUS_PORT),
+        }
+    ],
+}
 _ANYWHERE_INSIDE: NetworkPolicyPeerArgsDict = {"namespace_selector": {}}
 
 
@@ -60,6 +71,7 @@ def monitoring_policies(settings: Settings) -> dict[str, NetworkPolicySpecArgsDi
             "policy_types": ["Ingress"],
             "ingress": [{"from_": [_KEDA], "ports": tcp(PROMETHEUS_PORT)}],
         },
+        **({"allow-checks": _CHECKS} if any(model.rollout.strategy == "blue-green" for model in settings.models.values()) else {}),
         "allow-scraping": _egress("prometheus", [{"to": [_ANYWHERE_INSIDE]}, {"ports": tcp(*nodes)}]),
         "allow-receivers": _egress("alertmanager", [{"to": [_ANYWHERE_INSIDE]}, {"ports": tcp(*_RECEIVER_PORTS)}]),
     }

@@ -51,7 +51,7 @@ class Platform(pulumi.ComponentResource):
         network_logging(args.settings.cluster, inside)
         classes = priority_classes(inside)
         scaling = AutoscalerArgs(args.settings, args.cluster.anchor, [*classes, *([self.monitoring] if self.monitoring else [])])
-        autoscaled = any(model.autoscaled for model in args.plan.models.values())
+        autoscaled = any(model.autoscaled for model in args.plan.deployed.values())
         self.autoscaler = Autoscaler("autoscaler", scaling, opts=pulumi.ResourceOptions(parent=self)) if autoscaled else None
         if args.settings.platform.metrics_server:
             MetricsServer("metrics-server", scaling, opts=pulumi.ResourceOptions(parent=self))

@@ -7,6 +7,7 @@ import hashlib
 from pulumi_kubernetes.core.v1 import VolumeArgsDict, VolumeMountArgsDict
 
 from config.models import Model
+from config.rollout import Colour
 
 _VOLUME = "chat-template"
 _FOLDER = "/etc/vllm"
@@ -14,13 +15,14 @@ KEY = "chat-template.jinja"
 PATH = f"{_FOLDER}/{KEY}"
 
 
-def config_map_name(template: str) -> str:
-    return f"chat-template-{hashlib.sha256(template.encode()).hexdigest()[:10]}"
+def config_map_name(template: str, colour: Colour) -> str:
+    owner = "" if colour == "blue" else f"{colour}-"
+    return f"{owner}chat-template-{hashlib.sha256(template.encode()).hexdigest()[:10]}"
 
 
-def volumes(model: Model) -> list[VolumeArgsDict]:
+def volumes(model: Model, colour: Colour) -> list[VolumeArgsDict]:
     template = model.engine.chat_template
-    return [{"name": _VOLUME, "config_map": {"name": config_map_name(template)}}] if template else []
+    return [{"name": _VOLUME, "config_map": {"name": config_map_name(template, colour)}}] if template else []
 
 
 def mounts(model: Model) -> list[VolumeMountArgsDict]:

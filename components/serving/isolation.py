@@ -6,8 +6,9 @@ protects only some of its endpoints; these policies protect all.
 
 from __future__ import annotations
 
-from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict, NetworkPolicySpecArgsDict
+from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict, NetworkPolicyPeerArgsDict, NetworkPolicySpecArgsDict
 
+from components.gateway import pod as gateway
 from components.isolation import (
     DEFAULT_DENY,
     INTERNET,
@@ -21,7 +22,7 @@ from components.isolation import (
     to_endpoint,
     traces_policy,
 )
-from components.naming import API_PORT, GATEWAY_NAMESPACE
+from components.naming import API_PORT, CHECK_LABELS, GATEWAY_NAMESPACE, PROMETHEUS_PORT, SERVERS
 from config.cluster import Cluster
 from config.platform import Tracing
 from config.weights import Weights
@@ -46,6 +47,22 @@ def network_policies(cluster: Cluster, weights: Weights, tracing: Tracing | None
     if weights.cache == "persistent-volume-claim":
         policies["allow-weights"]["pod_selector"] = {"match_labels": JOB_LABELS}
     return policies | traces_policy(tracing)
+
+
+def check_policies() -> dict[str, NetworkPolicySpecArgsDict]:
+    """For the Jobs that judge a candidate: they ask its replicas, the gateway's pods what they see of it, and Prometheus."""
+    checks: NetworkPolicyPeerArgsDict = {"pod_selector": {"match_labels": CHECK_LABELS}}
+    servers: NetworkPolicyPeerArgsDict = {"pod_selector": {"match_labels": SERVERS}}
+    seers: NetworkPolicyPeerArgsDict = {**namespace_named(GATEWAY_NAMESPACE), "pod_selector": {"match_labels": gateway.LABELS}}
+    rules = [to(servers, API_PORT), to(seers, gateway.OPERATIONS_PORT), to(prometheus(), PROMETHEUS_PORT)]
+    return {
+        "allow-checked": {
+            "pod_selector": {"match_labels": SERVERS},
+            "policy_types": ["Ingress"],
+            "ingress": [{"from_": [checks], "ports": tcp(API_PORT)}],
+        },
+        "allow-checks": {"pod_selector": {"match_labels": CHECK_LABELS}, "policy_types": ["Egress"], "egress": rules},
+    }
 
 
 def _api() -> NetworkPolicySpecArgsDict:

@@ -1,7 +1,8 @@
 """All resources of one model, in their own namespace.
 
-Creates the namespace, ServiceAccount, NetworkPolicies, volumes and the floor and burst Deployments behind one headless Service. The pure
-modules beside this one build the content of these objects.
+Creates the namespace and what both colours share: ServiceAccount, Secrets, NetworkPolicies, quota and rules; colours.py creates the
+replicas of each. A candidate must pass the Jobs of checks/ before the gateway's weights change. The pure modules beside this one build
+the content of these objects.
 """
 
 from __future__ import annotations
@@ -12,40 +13,30 @@ from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.batch.v1 import Job
-from pulumi_kubernetes.core.v1 import (
-    ConfigMap,
-    Namespace,
-    PersistentVolumeClaim,
-    ResourceQuota,
-    ResourceQuotaSpecArgsDict,
-    Secret,
-    Service,
-    ServiceAccount,
-)
+from pulumi_kubernetes.batch.v1 import Job, JobSpecArgsDict
+from pulumi_kubernetes.core.v1 import Namespace, ResourceQuota, ResourceQuotaSpecArgsDict, Secret, ServiceAccount
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.cluster.workload_identity import BucketReader, BucketReaderArgs
-from components.naming import API_PORT, FLOOR, MANAGED, MODEL_LABEL, TIER_LABEL, discovered, model_host, model_labels, model_namespace
-from components.serving import chat_template, rollout, weights, weights_job
-from components.serving.isolation import network_policies
-from components.serving.pod import Tier, pod_template
-from components.serving.scaling import scaled_object_spec
+from components.naming import API_PORT, FLOOR, MANAGED, model_host, model_labels, model_namespace, shortened
+from components.serving import rollout, weights
+from components.serving.checks import jobs
+from components.serving.colours import Colour, ColourResources
+from components.serving.isolation import check_policies, network_policies
 from config.cluster import Cluster
-from config.models import Model
+from config.rollout import Candidate
 from planning.burst_budget import most_gpus
-from planning.plan import ModelPlan
+
+# A Job's name is a label of its pods: 63 characters, of which the fingerprint takes eleven, and pods' names end in six more.
+_JOB_NAME_LENGTH = 46
 
 
 @dataclass(frozen=True)
 class ModelStackArgs:
-    model: Model
-    plan: ModelPlan
+    live: Colour
+    candidate: Colour | None
     cluster: Cluster
-    image: str
     hugging_face_token: pulumi.Output[str] | None
     """For models that are downloaded from Hugging Face."""
     bucket_credentials: tuple[pulumi.Output[str], pulumi.Output[str]] | None
@@ -53,9 +44,8 @@ class ModelStackArgs:
     scrape_interval_seconds: int | None
     """None: no Prometheus, so no PodMonitor."""
     rules: Mapping[str, Any]
-    """`spec` of the model's PrometheusRule."""
-    autoscaler: pulumi.Resource | None
-    """The release that installs the CRD of ScaledObject. None: the burst is scaled by hand."""
+    """`spec` of the PrometheusRule of the model and its candidate."""
+    has_gateway: bool
     monitoring: pulumi.Resource | None
     """The release that installs the CRDs of PodMonitor and PrometheusRule."""
     needed: Sequence[pulumi.Resource]
@@ -63,30 +53,81 @@ class ModelStackArgs:
     workload_identity: tuple[str, pulumi.Input[str]] | None
     """Google Cloud project id and number, for weights in a bucket."""
 
+    @property
+    def colours(self) -> list[Colour]:
+        return [self.live, *([self.candidate] if self.candidate else [])]
+
 
 class ModelStack(pulumi.ComponentResource):
     """One model: its namespace and all resources in it."""
 
     namespace: str
     url: str
-    """Address of the replicas inside the cluster."""
+    """Address of the live replicas inside the cluster."""
+    passed: list[pulumi.Resource]
+    """What must have succeeded before the gateway's routes change: the Jobs that look at each colour."""
 
     def __init__(self, name: str, args: ModelStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:serving:ModelStack", name, None, opts)
         self._name, self._args = name, args
         self.namespace = model_namespace(name)
-        self.url = f"http://{model_host(name)}:{API_PORT}"
+        self.url = f"http://{model_host(name, args.live.name)}:{API_PORT}"
         self._child = pulumi.ResourceOptions(parent=self)
 
         namespace = Namespace(f"{name}-namespace", metadata=_namespace_metadata(self.namespace), opts=self._child)
         self._within = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
-        needed = [*self._isolation(), *self._identity(), *self._weights(), *self._chat_template(), *args.needed]
-        needed += [*self._quota(), *self._filled_claim(needed)]
-        for tier in reversed(rollout.tiers(args.model, args.plan)):  # what the API server refuses of the burst never reaches the floor
-            needed = [*needed, self._tier(tier, needed)]
-        self._service()
+        needed = [*self._isolation(), *self._identity(), *self._weights(), *args.needed, *self._quota()]
+        self.passed = self._live(args.live, needed) + (self._candidate(args.candidate, needed) if args.candidate else [])
         self._monitoring()
         self.register_outputs({"namespace": self.namespace, "url": self.url})
+
+    def _live(self, colour: Colour, needed: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+        """The live replicas. Under blue-green they may be those of a colour that comes back, which the gateway must see first."""
+        after = ColourResources(colour, with_token=self._token is not None, within=self._within).create(needed)
+        if colour.model.rollout.strategy == "rolling" or not self._args.has_gateway:
+            return []
+        return self._judge(colour, {"seen": jobs.seen_argument(colour.plan)}, after)
+
+    def _candidate(self, colour: Colour, needed: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+        """The candidate's replicas, and the Jobs that they must pass."""
+        after = ColourResources(colour, with_token=self._token is not None, within=self._within).create(needed)
+        asked = self._args.live.model.rollout.candidate or Candidate()
+        arguments = {"smoke": jobs.smoke_argument(asked, colour.plan)}
+        if self._args.has_gateway:
+            arguments["seen"] = jobs.seen_argument(colour.plan)
+        if asked.weight > asked.gate.canary_weight and self._args.scrape_interval_seconds is not None:
+            arguments["gate"] = jobs.gate_argument(asked, colour.plan)
+        return self._judge(colour, arguments, after)
+
+    def _judge(self, colour: Colour, arguments: Mapping[str, Mapping[str, Any]], after: list[pulumi.Resource]) -> list[pulumi.Resource]:
+        """One Job after the other, on nodes of the floor. Nothing runs for sure of a colour without one."""
+        floor = next((tier for tier in rollout.tiers(colour.model, colour.plan) if tier.name == FLOOR), None)
+        if floor is None:
+            return after
+        judged = jobs.fingerprint(colour.template(floor, with_token=self._token is not None))
+        for what, argument in arguments.items():
+            after = [self._job(f"{colour.name}-{what}", jobs.job_spec(what, argument, floor, colour.image), judged, after)]
+        return after
+
+    def await_routes(self, version: str, routes: pulumi.Resource) -> None:
+        """Waits until every gateway pod has these routes. Pulumi deletes a colour only after that, as it deletes last of all."""
+        live = self._args.live
+        tier = rollout.tiers(live.model, live.plan)[0]
+        spec = jobs.job_spec("seen", jobs.routes_argument(version), tier, live.image)
+        self._job(f"{self._name}-routed", spec, version, [routes])
+
+    def _job(self, name: str, spec: JobSpecArgsDict, judged: str, after: Sequence[pulumi.Resource]) -> Job:
+        """`judged`: fingerprint of what it looks at, so that it runs again when that has changed."""
+        unique = shortened(name, _JOB_NAME_LENGTH) + f"-{jobs.fingerprint(judged, spec)}"
+        limit = f"{jobs.time_limit(spec)}s"
+        return Job(
+            name,
+            metadata=self._metadata(unique, jobs.RETRIED),
+            spec=spec,
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*after], custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit)
+            ),
+        )
 
     def _metadata(self, name: str, annotations: dict[str, str] | None = None) -> ObjectMetaArgsDict:
         metadata: ObjectMetaArgsDict = {"name": name, "namespace": self.namespace, "labels": model_labels(self._name) | MANAGED}
@@ -96,16 +137,19 @@ class ModelStack(pulumi.ComponentResource):
 
     def _quota(self) -> list[pulumi.Resource]:
         """Whatever scales the model, and by whatever mistake: more GPUs its namespace does not get."""
-        plan = self._args.plan
-        if not plan.shape.gpus:
+        plans = [colour.plan for colour in self._args.colours]
+        most = sum(most_gpus(plan.floor, plan.burst, plan.shape.gpus, stand_ins=plan.has_stand_ins) for plan in plans)
+        if not most:
             return []
-        most = most_gpus(plan.floor, plan.burst, plan.shape.gpus, stand_ins=plan.has_stand_ins)
         spec: ResourceQuotaSpecArgsDict = {"hard": {"requests.nvidia.com/gpu": str(most)}}
         return [ResourceQuota(f"{self._name}-gpus", metadata=self._metadata("gpus"), spec=spec, opts=self._within)]
 
     def _isolation(self) -> list[pulumi.Resource]:
         """NetworkPolicies, created before the first pod."""
-        specs = network_policies(self._args.cluster, self._args.model.weights, self._args.plan.tracing)
+        live = self._args.live
+        specs = network_policies(self._args.cluster, live.model.weights, live.plan.tracing)
+        if live.model.rollout.strategy == "blue-green":
+            specs |= check_policies()
         return [
             NetworkPolicy(f"{self._name}-{policy}", metadata=self._metadata(policy), spec=spec, opts=self._within)
             for policy, spec in specs.items()
@@ -116,7 +160,7 @@ class ModelStack(pulumi.ComponentResource):
         account = ServiceAccount(
             f"{self._name}-account", metadata=self._metadata(self._name), automount_service_account_token=False, opts=self._within
         )
-        source, identity = self._args.model.weights, self._args.workload_identity
+        source, identity = self._args.live.model.weights, self._args.workload_identity
         if source.source != "google-cloud-storage" or source.bucket is None or identity is None:
             return [account]
         project, number = identity
@@ -142,104 +186,25 @@ class ModelStack(pulumi.ComponentResource):
             found.append(Secret(f"{self._name}-bucket", metadata=metadata, string_data=data, opts=self._within))
         return found
 
-    def _filled_claim(self, needed: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
-        """The PersistentVolumeClaim of a shared download, filled before a replica mounts it. Both have new names for new content: Pulumi
-        makes the new ones, moves the replicas, and then deletes the old ones."""
-        model, plan = self._args.model, self._args.plan
-        name = weights.claim_name(model, plan)
-        if name is None:
-            return []
-        metadata = self._metadata(name, rollout.SKIP_AWAIT)  # WaitForFirstConsumer: bound only once a pod uses it
-        claim = PersistentVolumeClaim(name, metadata=metadata, spec=weights.claim_spec(model, plan), opts=self._within)
-        tier = rollout.tiers(model, plan)[0]
-        timeout = f"{plan.startup.fill_timeout}s"
-        job = Job(
-            name,
-            metadata=self._metadata(name, weights_job.REPLACED_IF_FAILED),
-            spec=weights_job.job_spec(model, plan, tier, self._args.image, with_token=self._token is not None),
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*needed, claim], custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout)
-            ),
-        )
-        return [claim, job]
-
-    def _chat_template(self) -> list[pulumi.Resource]:
-        template = self._args.model.engine.chat_template
-        if template is None:
-            return []
-        metadata = self._metadata(chat_template.config_map_name(template))
-        return [
-            ConfigMap(
-                f"{self._name}-chat-template", metadata=metadata, data={chat_template.KEY: template}, immutable=True, opts=self._within
-            )
-        ]
-
     @property
     def _token(self) -> pulumi.Output[str] | None:
-        return self._args.hugging_face_token if self._args.plan.weights.downloaded else None
-
-    def _tier(self, tier: Tier, needed: Sequence[pulumi.Resource]) -> Deployment:
-        plan, timeout = self._args.plan, f"{self._args.plan.startup.update_timeout}s"
-        template = pod_template(self._args.model, plan, tier, self._args.image, with_token=self._token is not None)
-        name = f"{self._name}-{tier.name}"
-        deployment = Deployment(
-            name,
-            metadata=self._metadata(name, None if tier.name == FLOOR else rollout.SKIP_AWAIT),
-            spec=rollout.deployment_spec(plan, tier, template),
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*needed], custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout)
-            ),
-        )
-        if tier.name != FLOOR and self._args.autoscaler is not None:
-            CustomResource(
-                f"{name}-scaler",
-                api_version="keda.sh/v1alpha1",
-                kind="ScaledObject",
-                metadata=self._metadata(name),
-                spec=scaled_object_spec(self._args.model, plan, tier.name),
-                opts=pulumi.ResourceOptions.merge(self._within, pulumi.ResourceOptions(depends_on=[self._args.autoscaler])),
-            )
-        PodDisruptionBudget(name, metadata=self._metadata(name), spec=rollout.disruption_budget_spec(plan, tier), opts=self._within)
-        return deployment
-
-    def _service(self) -> None:
-        """A headless Service, because Envoy itself balances over the replicas. Not awaited: the floor's Deployment is."""
-        Service(
-            f"{self._name}-service",
-            metadata=self._metadata(self._name, rollout.SKIP_AWAIT),
-            spec={
-                "cluster_ip": "None",
-                "selector": model_labels(self._name),
-                "ports": [{"name": "http", "port": API_PORT, "target_port": "http"}],
-            },
-            opts=self._within,
-        )
+        return self._args.hugging_face_token if self._args.live.plan.weights.downloaded else None
 
     def _monitoring(self) -> None:
         if self._args.scrape_interval_seconds is None:
             return
-        endpoint = {
-            "port": "http",
-            "path": "/metrics",
-            "interval": f"{self._args.scrape_interval_seconds}s",
-            "relabelings": [_copied_label(label, target) for label, target in ((MODEL_LABEL, "model"), (TIER_LABEL, "tier"))],
-        }
-        monitor = {"selector": {"matchLabels": model_labels(self._name)}, "podMetricsEndpoints": [endpoint]}
         after = pulumi.ResourceOptions(depends_on=[self._args.monitoring] if self._args.monitoring else [])
-        for kind, spec in (("PodMonitor", monitor), ("PrometheusRule", self._args.rules)):
-            CustomResource(
-                f"{self._name}-{'monitor' if kind == 'PodMonitor' else 'rules'}",
-                api_version="monitoring.coreos.com/v1",
-                kind=kind,
-                metadata=self._metadata(self._name),
-                spec=spec,
-                opts=pulumi.ResourceOptions.merge(self._within, after),
-            )
-
-
-def _copied_label(label: str, target: str) -> dict[str, Any]:
-    """A relabelling that gives every series of a pod the value of the pod's label."""
-    return {"sourceLabels": [f"__meta_kubernetes_pod_label_{discovered(label)}"], "targetLabel": target}
+        for colour in self._args.colours:
+            resources = ColourResources(colour, with_token=self._token is not None, within=self._within)
+            resources.monitor(self._args.scrape_interval_seconds, after)
+        CustomResource(
+            f"{self._name}-rules",
+            api_version="monitoring.coreos.com/v1",
+            kind="PrometheusRule",
+            metadata=self._metadata(self._name),
+            spec=self._args.rules,
+            opts=pulumi.ResourceOptions.merge(self._within, after),
+        )
 
 
 def _namespace_metadata(name: str) -> ObjectMetaArgsDict:

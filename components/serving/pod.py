@@ -60,7 +60,7 @@ class Tier:
 
 def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_token: bool) -> PodTemplateSpecArgsDict:
     """A PodTemplateSpec."""
-    labels = tier_labels(plan.name, tier.name)
+    labels = tier_labels(plan, tier.name)
     return {
         "metadata": {"labels": labels | MANAGED, "annotations": tier.annotations},
         "spec": {
@@ -80,7 +80,7 @@ def pod_template(model: Model, plan: ModelPlan, tier: Tier, image: str, *, with_
                 {"name": "tmp", "empty_dir": {"size_limit": f"{TMP_GIB}Gi"}},
                 {"name": "shm", "empty_dir": {"medium": "Memory", "size_limit": f"{plan.shape.shared_memory_gib}Gi"}},
                 *weights.volumes(model, plan),
-                *chat_template.volumes(model),
+                *chat_template.volumes(model, plan.colour),
             ],
         },
     }
@@ -110,8 +110,8 @@ def tolerations(group: NodeGroup) -> list[TolerationArgsDict]:
     return [{"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect} for taint in group.taints]
 
 
-def tier_labels(model: str, tier: str) -> dict[str, str]:
-    return model_labels(model) | {TIER_LABEL: tier}
+def tier_labels(plan: ModelPlan, tier: str) -> dict[str, str]:
+    return model_labels(plan.name, plan.replicas_name) | {TIER_LABEL: tier}
 
 
 def _spread(key: str, labels: dict[str, str]) -> TopologySpreadConstraintArgsDict:

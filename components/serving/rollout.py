@@ -32,7 +32,7 @@ def tiers(model: Model, plan: ModelPlan) -> list[Tier]:
 def deployment_spec(plan: ModelPlan, tier: Tier, template: PodTemplateSpecArgsDict) -> DeploymentSpecArgsDict:
     burst = tier.name != FLOOR
     spec: DeploymentSpecArgsDict = {
-        "selector": {"match_labels": tier_labels(plan.name, tier.name)},
+        "selector": {"match_labels": tier_labels(plan, tier.name)},
         "revision_history_limit": 5,
         "progress_deadline_seconds": plan.startup.progress_deadline,
         "strategy": {
@@ -54,5 +54,5 @@ def disruption_budget_spec(plan: ModelPlan, tier: Tier) -> PodDisruptionBudgetSp
     return {
         "max_unavailable": 1,
         "unhealthy_pod_eviction_policy": "AlwaysAllow",
-        "selector": {"match_labels": tier_labels(plan.name, tier.name)},
+        "selector": {"match_labels": tier_labels(plan, tier.name)},
     }

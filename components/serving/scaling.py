@@ -24,15 +24,15 @@ def scaled_object_spec(model: Model, plan: ModelPlan, tier: str) -> dict[str, An
     least = 0 if plan.floor or tier == STAND_IN or model.scaling.scale_to_zero else 1
     schedule = [_hours(one.start, one.end, one.time_zone, one.replicas - plan.floor) for one in model.scaling.schedule]
     return {
-        "scaleTargetRef": {"name": f"{plan.name}-{tier}"},
+        "scaleTargetRef": {"name": f"{plan.replicas_name}-{tier}"},
         "pollingInterval": POLL_SECONDS,
         "cooldownPeriod": BEHAVIOUR.down_window,
         "minReplicaCount": least,
         "maxReplicaCount": plan.burst,
         # Not 0: with that KEDA 2.21 takes the last replica away when the query fails (scale_scaledobjects.go, RequestScale).
         "fallback": {"failureThreshold": FAILURES, "replicas": 1, "behavior": "currentReplicasIfHigher"},
-        "advanced": {"horizontalPodAutoscalerConfig": {"name": f"{plan.name}-{tier}", "behavior": _behavior(BEHAVIOUR)}},
-        "triggers": [_wish(plan.name, tier), *(_utilization(model) + schedule if tier == BURST else [])],
+        "advanced": {"horizontalPodAutoscalerConfig": {"name": f"{plan.replicas_name}-{tier}", "behavior": _behavior(BEHAVIOUR)}},
+        "triggers": [_wish(plan.key, tier), *(_utilization(model) + schedule if tier == BURST else [])],
     }
 
 

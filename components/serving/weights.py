@@ -83,7 +83,7 @@ def claim_name(model: Model, plan: ModelPlan) -> str | None:
         return None
     content = [(one.source, one.revision, one.folder, one.excluded) for one in repositories(model, plan)]
     text = json.dumps([content, model.weights.access_mode, model.weights.storage_class])
-    return f"{plan.name}-weights-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return f"{plan.replicas_name}-weights-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def volumes(model: Model, plan: ModelPlan) -> list[VolumeArgsDict]:

@@ -71,7 +71,6 @@ EFFECTS = {
     f"{SCALING}.burst": Effect(
         "on-demand", ("-Deployment spec.template.spec.tolerations.key=cloud.google.com/gke-spot", "plan cost.total.ceiling")
     ),
-    "models.<name>.rollout.strategy": Effect("recreate", ("refused: models.qwen3-8b.rollout.strategy",)),  # there is one
     "models.<name>.rollout.maxSurge": Effect(
         2, ("Deployment spec.strategy.rollingUpdate.maxSurge=2", "plan models.qwen3-8b.rollout.max_surge=2"), {f"{MODEL}.scaling.floor": 2}
     ),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.program import cluster_effects, gateway_effects, model_effects
+from tests.program import cluster_effects, gateway_effects, model_effects, rollout_effects
 from tests.program.effects import leaves, missing, path
 from tests.program.engine_effects import ARGUMENTS
 from tests.program.test_model_settings import arguments
 
-EFFECTS = model_effects.EFFECTS | cluster_effects.EFFECTS | gateway_effects.EFFECTS
+EFFECTS = model_effects.EFFECTS | cluster_effects.EFFECTS | gateway_effects.EFFECTS | rollout_effects.EFFECTS
 # What the plan counts of the memory that is left; the tests of the plan say how many.
 COUNTED = "--max-num-queued-reqs"
 

@@ -24,7 +24,6 @@ from rich.table import Table
 
 from components.gateway.envoy.clusters import Backend
 from components.gateway.envoy.routes import ModelRoute
-from components.gateway.gateway import COLOUR
 from config.errors import StackError
 from config.settings import Settings
 from config.stack_config import load_stack_file
@@ -91,7 +90,7 @@ def _serve(console: Console, stack: Stack, served: Mapping[str, Served], wanted:
         RuntimeError: Envoy or Prometheus did not start, or Envoy has ended.
     """
     gateway = stack.gateway
-    routes = [ModelRoute(model, [Backend(COLOUR, served[name].addresses)]) for name, model in gateway.models.items()]
+    routes = [ModelRoute(model, [Backend(model.colour, served[name].addresses)]) for name, model in gateway.models.items()]
     keys = {client: secrets.token_hex(24) for client in gateway.clients}
     port = _free_port_from(wanted)
     log_line = _not_printed if metrics else _print_now

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from components.naming import MODEL_LABEL, TIER_LABEL, model_namespace
+from components.naming import COLOUR_LABEL, TIER_LABEL, model_namespace
 from components.serving import rollout
 from components.serving.pod import Tier
 from config.settings import Settings
@@ -58,7 +58,7 @@ class Replicas:
 
     @property
     def about(self) -> str:
-        return f"model {self.model.name}"
+        return f"model {self.model.key}"
 
     @property
     def is_floor(self) -> bool:
@@ -86,12 +86,12 @@ class Case:
     def replicas(self) -> Iterator[Replicas]:
         pods: dict[tuple[str, str], list[Object]] = {}
         for pod in self.snapshot.pods:
-            pods.setdefault((labels(pod).get(MODEL_LABEL, ""), labels(pod).get(TIER_LABEL, "")), []).append(pod)
+            pods.setdefault((labels(pod).get(COLOUR_LABEL, ""), labels(pod).get(TIER_LABEL, "")), []).append(pod)
         deployments = {(namespace(one), name(one)): one for one in self.snapshot.deployments}
-        for model in self.plan.models.values():
-            for tier in rollout.tiers(self.settings.models[model.name], model):
-                deployment = deployments.get((model_namespace(model.name), f"{model.name}-{tier.name}"))
-                yield Replicas(model, tier, deployment, tuple(pods.get((model.name, tier.name), ())))
+        for key, model in self.plan.deployed.items():
+            for tier in rollout.tiers(self.settings.deployed[key], model):
+                deployment = deployments.get((model_namespace(model.name), f"{model.replicas_name}-{tier.name}"))
+                yield Replicas(model, tier, deployment, tuple(pods.get((model.replicas_name, tier.name), ())))
 
     def nodes_of(self, selector: Mapping[str, str]) -> list[Object]:
         return [node for node in self.snapshot.nodes if selects(selector, labels(node))]

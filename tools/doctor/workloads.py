@@ -32,7 +32,7 @@ def deployment_findings(case: Case, replicas: Replicas) -> Iterator[Finding]:
 
 def _missing(case: Case, replicas: Replicas) -> Finding:
     space = model_namespace(replicas.model.name)
-    what = f"Deployment {replicas.model.name}-{replicas.tier.name}" if space in case.snapshot.namespaces else f"namespace {space}"
+    what = f"Deployment {replicas.model.replicas_name}-{replicas.tier.name}" if space in case.snapshot.namespaces else f"namespace {space}"
     return fault(replicas.about, Cause.NOT_DEPLOYED, f"{what} does not exist", f"{_UP}, or look at the right cluster: CONTEXT=<context>")
 
 

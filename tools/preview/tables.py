@@ -47,7 +47,7 @@ def fit_table(plan: Plan) -> Table:
         "ready in",
     ):
         table.add_column(heading, justify="left" if heading in ("model", "pool") else "right")
-    for model in plan.models.values():
+    for model in plan.deployed.values():
         table.add_row(*_fit(model))
     return table
 
@@ -55,7 +55,7 @@ def fit_table(plan: Plan) -> Table:
 def _fit(model: ModelPlan) -> list[str]:
     memory = model.memory
     return [
-        model.name,
+        model.key,
         model.pool.name,
         str(model.shape.gpus or "CPU"),
         f"{memory.weights:.1f}",
@@ -74,13 +74,13 @@ def speed_table(plan: Plan) -> Table:
     table = Table(title="Speed: one replica at its target, typical requests", title_justify="left")
     for heading in ("model", "at once", "limited by", "tokens/s", "to first token", "per token", "alone", ""):
         table.add_column(heading, justify="left" if heading in ("model", "limited by", "") else "right")
-    for model in plan.models.values():
+    for model in plan.deployed.values():
         speed = model.capacity.speed
         if speed is None:
-            table.add_row(model.name, str(model.capacity.target_in_flight), "memory", "not planned", "-", "-", "-", "")
+            table.add_row(model.key, str(model.capacity.target_in_flight), "memory", "not planned", "-", "-", "-", "")
             continue
         table.add_row(
-            model.name,
+            model.key,
             str(model.capacity.target_in_flight),
             speed.limited_by,
             f"{speed.served.output_tokens_per_second:,.0f} +-{speed.error.share:.0%}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from components.naming import FLOOR, model_namespace
+from components.naming import BURST, FLOOR, STAND_IN, model_namespace
 from tools.review.changes import ResourceChange
 
 _DEPLOYMENT, _NODE_POOL = "kubernetes:apps/v1:Deployment", "gcp:container/nodePool:NodePool"
@@ -22,8 +22,10 @@ def model_effect(name: str, before: dict[str, Any] | None, after: dict[str, Any]
         return "new"
     if after is None:
         return "no longer served"
-    own = [one for one in resources if one.namespace == model_namespace(name)]
-    tiers = {one.name.removeprefix(f"{name}-"): one for one in own if one.type == _DEPLOYMENT}
+    own = [one for one in resources if one.namespace == model_namespace(after["model"])]
+    beginning = f"{after['replicas'] or name}-"
+    deployments = {one.name: one for one in own if one.type == _DEPLOYMENT}
+    tiers = {tier: deployments[beginning + tier] for tier in (FLOOR, BURST, STAND_IN) if beginning + tier in deployments}
     if FLOOR in tiers and tiers[FLOOR].kind == "replace":
         return "replaced: not served until the new Deployment is ready"
     effects = [_floor(tiers[FLOOR], after)] if FLOOR in tiers else []

@@ -17,6 +17,8 @@ from typing import Any
 
 # By the name in the comparison, where it stands in a ModelPlan.
 _OF_MODEL = {
+    "model": "name",
+    "replicas": "replicas_name",
     "pool": "pool.name",
     "machine": "pool.machine.name",
     "revision": "revision",
@@ -105,7 +107,9 @@ def snapshot(planned: Planned, stack: str) -> Snapshot:
 
     recording = offline.run(planned.config, stack, known=True)
     settings, found = planned.settings, planned.plan
-    models = {name: {"source": _at(settings, f"models.{name}.source"), **_figures(one, _OF_MODEL)} for name, one in found.models.items()}
+    sources = {name: model.source for name, model in getattr(settings, "deployed", settings.models).items()}
+    plans = getattr(found, "deployed", found.models)  # with candidates, where the tree knows them
+    models = {name: {"source": sources[name], **_figures(one, _OF_MODEL)} for name, one in plans.items()}
     violations = _violations(recording, stack)
     return Snapshot(
         forbidden=[text for level, text in violations if level == "mandatory"],

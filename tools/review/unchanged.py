@@ -32,7 +32,7 @@ def _shared(planned: Planned) -> dict[str, Any]:
 
 def _made_from(planned: Planned, name: str) -> tuple[Any, ...]:
     settings, plan = planned.settings, planned.plan
-    return settings.models[name], plan.models[name], rules.model_rules(settings, plan, name)
+    return settings.models[name], plan.models[name], plan.candidates.get(name), rules.model_rules(settings, plan, name)
 
 
 @contextlib.contextmanager
@@ -46,7 +46,8 @@ def sparing(planned: Planned, models: frozenset[str]) -> Generator[None]:
     made, ruled = model_stack.ModelStack, rules.model_rules
 
     def model_stack_or_name(name: str, args: Any, opts: Any = None) -> Any:
-        return SimpleNamespace(namespace=model_namespace(name), url="") if name in models else made(name, args, opts)
+        spared = SimpleNamespace(namespace=model_namespace(name), url="", passed=[], await_routes=lambda *_: None)
+        return spared if name in models else made(name, args, opts)
 
     with (
         mock.patch.object(model_stack, "ModelStack", model_stack_or_name),

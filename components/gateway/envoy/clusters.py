@@ -36,6 +36,8 @@ class Backend:
     colour: str
     addresses: Sequence[tuple[str, int]]
     weight: int = 100
+    max_requests: int | None = None
+    """Envoy's max_requests. Default: the model's."""
 
 
 def cluster_name(model: str, colour: str) -> str:
@@ -56,7 +58,7 @@ def _cluster(model: RoutedModel, backend: Backend) -> Message:
         connect_timeout=seconds(CONNECT_TIMEOUT_SECONDS),
         **endpoints(name, [socket(host, port) for host, port in backend.addresses]),
         metadata=model_metadata(model.name, backend.colour),
-        circuit_breakers={"thresholds": [_breaker(model.max_requests)]},
+        circuit_breakers={"thresholds": [_breaker(backend.max_requests or model.max_requests)]},
         health_checks=[_health_check()],
         outlier_detection=_outlier_detection(),
         typed_extension_protocol_options={

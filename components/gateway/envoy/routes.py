@@ -5,6 +5,7 @@ A file that Envoy watches, because models and weights change without a restart.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -70,6 +71,16 @@ def routes(plan: GatewayPlan, models: Sequence[ModelRoute]) -> Message:
         "list": _choose(CLIENT_HEADER, lists, not_found),
     }
     return _table(plan, _choose(OPERATION_HEADER, by_operation, _undecided()))
+
+
+def version(content: Message) -> str:
+    """A name that changes with the routes. Envoy's statistics have it as a virtual cluster, to which no request belongs, from the moment
+    on at which it has loaded them."""
+    return content["resources"][0]["virtual_hosts"][0]["virtual_clusters"][-1]["name"]
+
+
+def _fingerprint(host: Message) -> str:
+    return f"routes-{hashlib.sha256(json.dumps(host, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
 def _model_route(plan: GatewayPlan, route: ModelRoute, name: str) -> Message:
@@ -146,6 +157,7 @@ def _table(plan: GatewayPlan, choice: Message) -> Message:
         **cors.policy(plan.settings.cors.origins),
         "virtual_clusters": [{"name": name, "headers": [header_is(CLIENT_HEADER, name)]} for name in plan.clients],  # metrics by client
     }
+    host["virtual_clusters"].append({"name": _fingerprint(host), "headers": [header_is(":method", "none")]})
     configuration = typed(
         "envoy.config.route.v3.RouteConfiguration",
         name=ROUTES,

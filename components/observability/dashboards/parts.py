@@ -42,9 +42,9 @@ def parts_of(settings: Settings, plan: Plan) -> Parts:
         gpus=has_gpu_exporter(settings, plan),
         prices=prices,
         budget=prices and settings.budget.monthly_usd is not None,
-        autoscaled=any(model.autoscaled for model in plan.models.values()),
-        hourly_budget=any(spending.is_limited(plan, model) for model in plan.models),
+        autoscaled=any(model.autoscaled for model in plan.deployed.values()),
+        hourly_budget=any(spending.is_limited(plan, model) for model in plan.deployed),
         spot=any(one.pool.spot for one in plan.pools.values()),
         runbooks=settings.platform.monitoring.alerting.runbooks_url.rstrip("/"),
-        speed=any(model.capacity.speed for model in plan.models.values()),
+        speed=any(model.capacity.speed for model in plan.deployed.values()),
     )

@@ -16,7 +16,6 @@ from PIL import Image
 
 from components.gateway.envoy.clusters import Backend
 from components.gateway.envoy.routes import ModelRoute
-from components.gateway.gateway import COLOUR
 from components.observability.dashboards.panels import MODEL_DASHBOARD
 from components.observability.dashboards.stack import dashboards
 from config.stack_config import load_stack_file
@@ -54,7 +53,7 @@ def main() -> int:
         raise SystemExit(f"Stack {STACK} has no gateway.")
     keys = {client: secrets.token_hex(24) for client in gateway.clients}
     with stand_ins(plan) as servers:
-        routes = [ModelRoute(model, [Backend(COLOUR, servers[name].addresses)]) for name, model in gateway.models.items()]
+        routes = [ModelRoute(model, [Backend(model.colour, servers[name].addresses)]) for name, model in gateway.models.items()]
         with (
             LocalGateway(gateway, routes, keys, log_line=lambda _: None) as envoy,
             watching(settings, plan, servers, envoy.operations_port) as prometheus,
