@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from config.budget import Budget
 from config.errors import Problem
-from planning.cost import HOURS_PER_MONTH, CostPlan
-from planning.placement import Placed, PoolPlan
+from config.settings import Settings
+from planning.capacity import CapacityPlan
+from planning.cost import HOURS_PER_MONTH, CostPlan, plan_cost
+from planning.placement import Placed, PoolPlan, plan_pool
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,12 @@ class BurstBudget:
         """The model's burst, or as much of it as is paid for."""
         most = self.most(one.name)
         return one.burst if most is None else min(one.burst, most)
+
+    def paid(self, one: Placed) -> Placed:
+        """With the ceiling that is paid for."""
+        scaling = one.model.scaling
+        lowered = scaling.model_copy(update={"ceiling": scaling.floor + self.cut(one)})
+        return replace(one, model=one.model.model_copy(update={"scaling": lowered}))
 
     def most(self, model: str) -> int | None:
         """Burst replicas that it pays while no other model has any; None where nothing limits them."""
@@ -49,6 +57,19 @@ def plan_bursts(budget: Budget, cost: CostPlan, pools: dict[str, PoolPlan], plac
                 replicas[one.name] = node * one.shape.slots / plan.pool.machine.slots
     left = budget.hourly_usd - cost.total.floor / HOURS_PER_MONTH if budget.hourly_usd is not None else None
     return BurstBudget(left, replicas)
+
+
+def paid_cost(
+    settings: Settings, bursts: BurstBudget, pools: dict[str, PoolPlan], placed: dict[str, list[Placed]], capacity: dict[str, CapacityPlan]
+) -> CostPlan:
+    """The cost with each ceiling cut to what is paid for, and all bursts together at what they share where something scales them."""
+    paid = {name: [bursts.paid(one) for one in ones] for name, ones in placed.items()}
+    cost = plan_cost(settings, {name: plan_pool(plan.pool, paid[name]) for name, plan in pools.items()}, paid, capacity)
+    if bursts.usd_per_hour is None or not (settings.platform.autoscaler.enabled and settings.platform.monitoring.enabled):
+        return cost
+    asked = sum(pool.ceiling - pool.floor for pool in cost.pools.values())
+    ceiling = cost.total.ceiling - max(0.0, asked - bursts.usd_per_hour * HOURS_PER_MONTH)
+    return replace(cost, total=replace(cost.total, ceiling=ceiling))
 
 
 def hourly_problems(paid: BurstBudget, budget: Budget, placed: dict[str, list[Placed]]) -> Iterator[Problem]:

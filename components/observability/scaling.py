@@ -108,7 +108,7 @@ class _Rules:
         pace, work = self.pace, self.of("model:work:rate", span=_LONG)
         before = f"(max({self._series('model:work:rate', span=_LONG)} offset {pace.trend}s) or {work})"
         startup = target.startup_seconds + law.REACTION_SECONDS
-        backlog = f"clamp_min({self._waiting} - {law.WAITING_PER_REPLICA} * {self._answering}, 0)"
+        backlog = f"clamp_min({self._waiting} - {law.WAITING_PER_REPLICA} * {self.of('model:replicas_answering:count')}, 0)"
         return [
             self._mean("model:prompt_tokens:mean", "vllm:request_prompt_tokens", target.prompt_tokens),
             self._mean("model:answer_tokens:mean", "vllm:request_generation_tokens", target.output_tokens),
@@ -148,19 +148,21 @@ class _Rules:
         def rate(metric: str) -> str:
             return f"sum(rate({metric}{{{self._own}}}[{window}]))"
 
-        running = f"sum(avg_over_time(vllm:num_requests_running{{{self._own}}}[{window}])) / {self._answering}"
-        ratio = "model:step_time:ratio"
+        answering, running, ratio = "model:replicas_answering:count", "model:requests_running:mean", "model:step_time:ratio"
         return [
+            self._one(answering, f"count(sum by (namespace, pod) (vllm:num_requests_running{{{self._own}}}))"),
+            self._one(running, f"sum(vllm:num_requests_running{{{self._own}}}) / {self.of(answering)}"),
+            # Rates are of all that answered in the window, and so is the number: else each that comes or goes would be a correction.
             self._one(
                 ratio,
                 "clamp(",
-                f"  {self._answering} / (",
+                f"  {self._over('avg_over_time', answering, self.pace.served)} / (",
                 f"    {target.step_seconds / target.engines:.6g} * {rate('vllm:iteration_tokens_total_count')}",
                 f"    + {target.prompt_token_seconds:.6g} * {rate('vllm:prompt_tokens_total')}",
                 f"    + {target.prompt_seconds:.6g} * {rate('vllm:request_success_total')}",
                 f"    + {self._per_output(target)} * {rate('vllm:generation_tokens_total')}",
                 f"  ), {law.LEAST_CORRECTION:g}, {law.MOST_CORRECTION:g}",
-                f") and {running} >= {law.LEAST_RUNNING * planned.in_flight:.6g}",
+                f") and {self._over('avg_over_time', running, self.pace.served)} >= {law.LEAST_RUNNING * planned.in_flight:.6g}",
             ),
             self._one("model:step_correction:avg", f"{self._over('avg_over_time', ratio, self.pace.means)} or vector(1)"),
         ]
@@ -245,11 +247,6 @@ class _Rules:
     def _waiting(self) -> str:
         """Not those that wait for an adapter or a transfer, which more replicas would not help."""
         return f'sum(vllm:num_requests_waiting_by_reason{{{self._own}, reason="capacity"}})'
-
-    @property
-    def _answering(self) -> str:
-        """Ready replicas: those that answer Prometheus."""
-        return f"count(sum by (namespace, pod) (vllm:num_requests_running{{{self._own}}}))"
 
     def replicas(self, *, budget: bool) -> list[Recording]:
         """What the model should have, and the part of it that the floor does not cover just now."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.observability.rules import Alert, Group, Recording, Severity, joined
-from components.observability.traffic import FAILED
+from components.observability.traffic import FAILED, WAKING
 from config.models import Model
 from planning.plan import ModelPlan
 from planning.service_levels import LatencyObjective, latency_objectives
@@ -31,24 +31,34 @@ _FEWEST_FAILURES = 10
 _SECONDS = {"1h": 3600, "6h": 6 * 3600, "1d": 86400, "3d": 3 * 86400}
 
 
-def model_service_levels(name: str, model: Model, *, gateway: bool, candidate: ModelPlan | None = None) -> Group:
-    """`candidate`: what clients get from it counts as the model's."""
+def model_service_levels(
+    name: str, model: Model, *, gateway: bool, waking_seconds: int | None, candidate: ModelPlan | None = None
+) -> Group:
+    """`waking_seconds`: of a model that sleeps, after which it must have woken. `candidate`: what clients get from it counts as its own."""
     engines = f'model=~"{name}|{candidate.key}"' if candidate else f'model="{name}"'
     return Group(
         f"slo-{name}",
         [
-            *_availability(name, model.slo.availability, engines, gateway=gateway),
+            *_availability(name, model.slo.availability, engines, gateway=gateway, waking_seconds=waking_seconds),
             *_latencies(name, engines, latency_objectives(model), model.slo.latency_share),
         ],
     )
 
 
-def _availability(model: str, objective: float, engines: str, *, gateway: bool) -> Iterator[Recording]:
+def _availability(model: str, objective: float, engines: str, *, gateway: bool, waking_seconds: int | None) -> Iterator[Recording]:
+    """Who wakes a model is not counted, unless it should have woken long ago: then that is a failure."""
     metric, failed = ("envoy_gateway_requests_total", FAILED) if gateway else ("http_requests_total", 'status="5xx"')
-    own = f'model="{model}"' if gateway else engines
-    total = f"sum(rate({metric}{{{own}}}[5m]))"
-    failures = f"sum(rate({metric}{{{own},{failed}}}[5m])) or 0 * {total}"
-    return _recorded(model, "availability", objective, total, failures)
+
+    def rate(*more: str) -> str:
+        matchers = ",".join([f'model="{model}"' if gateway else engines, *more])
+        return f"sum(rate({metric}{{{matchers}}}[5m]))"
+
+    total, failures = rate(), f"({rate(failed)} or 0 * {rate()})"
+    if waking_seconds is not None:
+        wanted = f'max(min_over_time(model:burst_replicas:desired{{model="{model}"}}[{waking_seconds}s])) > 0'
+        total = f"{total} - ({rate(WAKING)} unless {wanted} or 0 * {total})"
+        failures = f"{failures} + ({rate(WAKING)} and {wanted} or 0 * {rate()})"
+    yield from _recorded(model, "availability", objective, total, failures)
 
 
 def _latencies(model: str, engines: str, objectives: list[LatencyObjective], share: float) -> Iterator[Recording]:

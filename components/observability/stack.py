@@ -85,7 +85,9 @@ def model_groups(settings: Settings, plan: Plan, model: str) -> list[Group]:
     for key in [model, *([candidate_key(model)] if model in plan.candidates else [])]:
         own, planned = settings.deployed[key], plan.deployed[key]
         groups += [plan_figures(planned), reconciliation.model_claims(own, planned), *_scaling(settings, plan, key)]
-    levels = slo.model_service_levels(model, settings.models[model], gateway=plan.gateway is not None, candidate=plan.candidates.get(model))
+    waking = plan.models[model].startup.progress_deadline if settings.models[model].scaling.scale_to_zero else None
+    candidate, has_gateway = plan.candidates.get(model), plan.gateway is not None
+    levels = slo.model_service_levels(model, settings.models[model], gateway=has_gateway, waking_seconds=waking, candidate=candidate)
     return [*groups[:2], levels, *groups[2:]]
 
 

@@ -14,6 +14,9 @@ _LATENCIES = ("time_to_first_token", "inter_token_latency", "request_time_per_ou
 _MODEL = ("model",)
 FAILED = 'status=~"5.."'
 """Of the gateway's requests: what is the platform's fault. A client that leaves early has the status 0."""
+WAKING = 'status="waking"'
+"""Those that woke a model; they are no failure, and no request that was served."""
+_NOT_WAKING = 'status!="waking"'
 
 
 def model_traffic() -> Group:
@@ -98,8 +101,9 @@ def model_errors(*, gateway: bool) -> Group:
 def failure_ratio(window: str, *, by: str | None, gateway: bool = True, more: str = "") -> str:
     """Failed requests over all of them, 0 where none failed, nothing where there were none. `more`: matchers of the labels."""
     metric, failed = ("envoy_gateway_requests_total", FAILED) if gateway else ("http_requests_total", 'status="5xx"')
-    total_of = ", ".join(filter(None, ['model!=""' if by else "", more]))
+    total_of = ", ".join(filter(None, ['model!=""' if by else "", _NOT_WAKING if gateway else "", more]))
     grouping = f"sum by ({by})" if by else "sum"
     total = f"{grouping} (rate({metric}{{{total_of}}}[{window}]))" if total_of else f"{grouping} (rate({metric}[{window}]))"
-    failures = f"{grouping} (rate({metric}{{{', '.join(filter(None, [failed, total_of]))}}}[{window}]))"
+    failed_of = ", ".join(filter(None, [failed, 'model!=""' if by else "", more]))
+    failures = f"{grouping} (rate({metric}{{{failed_of}}}[{window}]))"
     return joined(f"({failures} or 0 * {total})", f"/ ({total} > 0)")

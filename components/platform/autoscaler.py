@@ -15,7 +15,7 @@ from pulumi_kubernetes.helm.v3 import Release
 
 from components.images import registry_address
 from components.naming import FLOOR, KEDA_NAMESPACE, PRIORITY_CLASSES
-from components.platform.isolation import create_policies, keda_policies, metrics_server_policies
+from components.platform.isolation import keda_policies, metrics_server_policies
 from components.platform.monitoring import RELEASE_LABEL
 from components.platform.release import helm_release, merged, own_namespace
 from config.settings import Settings
@@ -41,17 +41,17 @@ class Autoscaler(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:Autoscaler", name, None, opts)
-        here = pulumi.ResourceOptions(parent=self, deleted_with=args.anchor)
-        namespace = own_namespace(KEDA_NAMESPACE, pod_security="restricted", opts=here)
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=[namespace])
-        policies = create_policies(KEDA_NAMESPACE, keda_policies(args.settings.cluster), inside)
+        policies = keda_policies(args.settings.cluster)
+        inside = own_namespace(KEDA_NAMESPACE, pod_security="restricted", policies=policies, parent=self, anchor=args.anchor)
         self.release = helm_release(
             CHART,
             namespace=KEDA_NAMESPACE,
             values=keda_values(args.settings),
             mirror=args.settings.platform.chart_mirror,
             timeout_seconds=TIMEOUT_SECONDS,
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=[namespace, *policies, *args.needed]),
+            parent=self,
+            anchor=args.anchor,
+            needed=[*inside, *args.needed],
         )
         self.register_outputs({"version": self.release.version})
 
@@ -63,17 +63,17 @@ class MetricsServer(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:MetricsServer", name, None, opts)
-        here = pulumi.ResourceOptions(parent=self)
-        namespace = own_namespace(METRICS_SERVER, pod_security="restricted", opts=here)
-        inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
-        policies = create_policies(METRICS_SERVER, metrics_server_policies(args.settings.cluster), inside)
+        policies = metrics_server_policies(args.settings.cluster)
+        inside = own_namespace(METRICS_SERVER, pod_security="restricted", policies=policies, parent=self, anchor=args.anchor)
         self.release = helm_release(
             METRICS_SERVER,
             namespace=METRICS_SERVER,
             values=metrics_server_values(args.settings),
             mirror=args.settings.platform.chart_mirror,
             timeout_seconds=TIMEOUT_SECONDS,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace, *policies, *args.needed]),
+            parent=self,
+            anchor=args.anchor,
+            needed=[*inside, *args.needed],
         )
         self.register_outputs({"version": self.release.version})
 

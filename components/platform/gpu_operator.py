@@ -18,7 +18,7 @@ from pulumi_kubernetes.helm.v3 import Release
 
 from components.images import image_reference
 from components.naming import MANAGED
-from components.platform.isolation import create_policies, gpu_operator_policies
+from components.platform.isolation import gpu_operator_policies
 from components.platform.monitoring import RELEASE_LABEL
 from components.platform.release import helm_release, merged, own_namespace
 from config.cluster import GkeCluster
@@ -49,11 +49,9 @@ class GpuOperator(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:GpuOperator", name, None, opts)
-        here = pulumi.ResourceOptions(parent=self, deleted_with=args.anchor)
-        namespace = own_namespace(NAMESPACE, pod_security="privileged", opts=here)
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=[namespace])
-        policies = create_policies(NAMESPACE, gpu_operator_policies(args.settings.cluster), inside)
-        needed: list[pulumi.Resource] = [namespace, *policies, *args.after]
+        policies = gpu_operator_policies(args.settings.cluster)
+        inside = own_namespace(NAMESPACE, pod_security="privileged", policies=policies, parent=self, anchor=args.anchor)
+        needed = [*inside, *args.after]
         if isinstance(args.settings.cluster, GkeCluster):
             needed.append(self._critical_pods_quota(args, needed))
         self.release = helm_release(
@@ -62,7 +60,9 @@ class GpuOperator(pulumi.ComponentResource):
             values=gpu_operator_values(args.settings),
             mirror=args.settings.platform.chart_mirror,
             timeout_seconds=TIMEOUT_SECONDS,
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=needed),
+            parent=self,
+            anchor=args.anchor,
+            needed=needed,
         )
         self.register_outputs({"version": self.release.version})
 

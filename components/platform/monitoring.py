@@ -19,7 +19,7 @@ from components.naming import DASHBOARD_FOLDER_ANNOTATION, MANAGED, MONITORING_N
 from components.observability.alertmanager import SECRET, alertmanager_config, receiver_secrets
 from components.observability.alerts import prometheus
 from components.observability.capacity import POD_LABELS, node_labels
-from components.platform.isolation import create_policies, monitoring_policies
+from components.platform.isolation import monitoring_policies
 from components.platform.release import helm_release, merged, own_namespace
 from config import catalog
 from config.cluster import GkeCluster
@@ -54,11 +54,15 @@ class Monitoring(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-platform:platform:Monitoring", name, None, opts)
-        # Pod Security level privileged: the node exporter reads the host's /proc and /sys. Not `deleted_with`: disks would remain.
-        here = pulumi.ResourceOptions(parent=self)
-        needed: list[pulumi.Resource] = [own_namespace(MONITORING_NAMESPACE, pod_security="privileged", opts=here)]
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=needed[:1])
-        needed += create_policies(MONITORING_NAMESPACE, monitoring_policies(args.settings), inside)
+        # Pod Security level privileged: the node exporter reads the host's /proc and /sys.
+        needed = own_namespace(
+            MONITORING_NAMESPACE,
+            pod_security="privileged",
+            policies=monitoring_policies(args.settings),
+            parent=self,
+            anchor=args.anchor,
+            has_disks=True,
+        )
         if args.admin_password is not None:
             admin = {"admin-user": "admin", "admin-password": args.admin_password}
             needed.append(self._secret(GRAFANA_ADMIN_SECRET, admin, args.anchor, needed[0]))
@@ -70,7 +74,9 @@ class Monitoring(pulumi.ComponentResource):
             values=monitoring_values(args.settings, args.plan, own_admin=args.admin_password is not None),
             mirror=args.settings.platform.chart_mirror,
             timeout_seconds=TIMEOUT_SECONDS,
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.anchor, depends_on=needed),
+            parent=self,
+            anchor=args.anchor,
+            needed=needed,
         )
         self.grafana = grafana_access(own_admin=args.admin_password is not None)
         self.register_outputs({"version": self.release.version})

@@ -6,15 +6,17 @@ its pods need, and a fixed release name, because other charts and Services refer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.helm.v3 import Release
+from pulumi_kubernetes.networking.v1 import NetworkPolicySpecArgsDict
 
 from components.naming import MANAGED
+from components.platform.isolation import create_policies
 from config import catalog
 
 PodSecurity = Literal["restricted", "baseline", "privileged"]
@@ -49,9 +51,12 @@ def helm_release(
     values: Mapping[str, Any],
     mirror: str | None,
     timeout_seconds: int,
-    opts: pulumi.ResourceOptions,
+    parent: pulumi.Resource,
+    anchor: pulumi.Resource | None,
+    needed: Sequence[pulumi.Resource],
 ) -> Release:
-    """Installs a chart of the catalogue. `timeout_seconds` must cover the pull of its images."""
+    """Installs a chart of the catalogue, after what it needs. `timeout_seconds` must cover the pull of its images. `anchor`: the cluster,
+    with which it is gone."""
     source = chart_source(chart, mirror)
     return Release(
         chart,
@@ -65,13 +70,26 @@ def helm_release(
         timeout=timeout_seconds,
         cleanup_on_fail=True,
         max_history=RELEASES_KEPT,
-        opts=opts,
+        opts=pulumi.ResourceOptions(parent=parent, deleted_with=anchor, depends_on=needed),
     )
 
 
-def own_namespace(name: str, *, pod_security: PodSecurity, opts: pulumi.ResourceOptions) -> Namespace:
+def own_namespace(
+    name: str,
+    *,
+    pod_security: PodSecurity,
+    policies: Mapping[str, NetworkPolicySpecArgsDict],
+    parent: pulumi.Resource,
+    anchor: pulumi.Resource | None,
+    has_disks: bool = False,
+) -> list[pulumi.Resource]:
+    """A namespace, first, and its NetworkPolicies: what a release in it needs. `has_disks`: it is deleted before the cluster, because its
+    disks would remain."""
     labels = {**MANAGED, "pod-security.kubernetes.io/enforce": pod_security}
-    return Namespace(name, metadata={"name": name, "labels": labels}, opts=opts)
+    here = pulumi.ResourceOptions(parent=parent, deleted_with=None if has_disks else anchor)
+    namespace = Namespace(name, metadata={"name": name, "labels": labels}, opts=here)
+    inside = pulumi.ResourceOptions(parent=parent, deleted_with=anchor, depends_on=[namespace])
+    return [namespace, *create_policies(name, policies, inside)]
 
 
 def merged(values: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

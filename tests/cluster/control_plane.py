@@ -7,10 +7,8 @@ them, and pods of the critical priority classes only in namespaces with a quota 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 import secrets
-import signal
+import shutil
 import ssl
 import subprocess
 import tempfile
@@ -32,7 +30,6 @@ BY_HAND = "vllm-platform/by-hand"
 START_SECONDS = 60
 # Without leases the node controller marks nodes as unreachable after a minute.
 _LEASES = "--node-lease-duration-seconds=40"
-_PR_SET_PDEATHSIG = 1
 _ADMISSION = {
     "apiVersion": "apiserver.config.k8s.io/v1",
     "kind": "AdmissionConfiguration",
@@ -229,7 +226,7 @@ def _wait_until_ready(plane: ControlPlane) -> None:
 def process(command: list[str | Path], log: Path, environment: Mapping[str, str] | None = None) -> Generator[None]:
     """Runs the command until the end; it must not end before."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent, env=environment)  # noqa: PLW1509
+        process = subprocess.Popen([*_dying_with_its_parent(), *command], stdout=output, stderr=subprocess.STDOUT, env=environment)
     try:
         yield
         if process.poll() is not None:
@@ -240,10 +237,9 @@ def process(command: list[str | Path], log: Path, environment: Mapping[str, str]
         process.wait()
 
 
-def _die_with_parent() -> None:
-    """Makes the kernel kill the process with its parent (PR_SET_PDEATHSIG). Linux only; elsewhere a killed test run leaves processes."""
-    if os.uname().sysname == "Linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _dying_with_its_parent() -> list[str]:
+    """Before a command: the kernel kills it with its parent. Without setpriv (of util-linux) a killed test run leaves processes."""
+    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 def _tail(log: Path, lines: int = 20) -> str:

@@ -36,7 +36,8 @@ class Deployed:
 
     def floors_ready(self) -> bool:
         """Whether each floor has all its replicas ready, with the newest pod template."""
-        return all(_complete(self._deployment(name, "floor"), model.scaling.floor) for name, model in self.settings.models.items())
+        floors = {name: model.scaling.floor for name, model in self.settings.models.items() if model.scaling.floor}
+        return all(_complete(self._deployment(name, "floor"), floor) for name, floor in floors.items())
 
     def bursts_ready(self) -> bool:
         pods = self.tier("burst")

@@ -25,10 +25,13 @@ COLOURS = ("blue", "green")
 
 @dataclass
 class ModelUnderLoad:
-    """`requests` a second arrive, which a test changes. While it is `silent` nobody answers Prometheus."""
+    """`requests` a second arrive, which a test changes. While it is `silent` nobody answers Prometheus. A second `stands_for` more of them,
+    in which more requests begin to wait; rates are as they are. `counts`: it shows a gateway's counters, too."""
 
     cluster: Cluster
     plan: ModelPlan
+    stands_for: float
+    counts: bool = True
     requests: float = 0
     silent: bool = False
     arrived: float = 0
@@ -61,15 +64,16 @@ class ModelUnderLoad:
             pods = self.pods()
             ready = [pod["metadata"]["name"] for pod in pods if is_ready(pod)]
             self._go_on(ready)
-            return "\n".join([*self._gateway(), *self._engines(ready), *_state(pods)]) + "\n"
+            return "\n".join([*(self._gateway() if self.counts else []), *self._engines(ready), *_state(pods)]) + "\n"
 
     def _go_on(self, ready: Sequence[str]) -> None:
         """A replica makes steps in all the time that is not its requests' own."""
         now = time.monotonic()
         seconds, self._now = now - self._now, now
-        done = min(self.requests * seconds + self.waiting, len(ready) * self.replica.requests_per_second * seconds)
+        span = seconds * self.stands_for
+        done = min(self.requests * span + self.waiting, len(ready) * self.replica.requests_per_second * span) / self.stands_for
         self.arrived += self.requests * seconds
-        self.waiting += self.requests * seconds - done
+        self.waiting += self.requests * span - done * self.stands_for
         self.served = done / seconds / len(ready) if seconds and ready else 0
         each = law.request_seconds(self._target, self._target.prompt_tokens, self._target.output_tokens)
         for name in ready:

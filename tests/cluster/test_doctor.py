@@ -23,6 +23,7 @@ from tests.cluster.simulated_nodes import GPU
 from tests.cluster.simulated_platform import OPERAND, workload
 from tests.faults import DONE, FAULTS, crashing, pod_status
 from tests.program.conftest import ROOT, configuration
+from tools.doctor.autoscaler import EXTERNAL_METRICS
 from tools.doctor.diagnosis import diagnose
 from tools.doctor.findings import Cause, Finding
 from tools.doctor.reading import ClusterError, connect, read_snapshot
@@ -203,6 +204,20 @@ def test_a_driver_that_does_not_install_is_told(ward):
     assert "CrashLoopBackOff" in ward.expect(Cause.DRIVER_NOT_READY, hours=1)[Cause.DRIVER_NOT_READY].message
     ward.cluster.delete("DaemonSet", "nvidia-gpu-device-plugin", "kube-system", api="apps/v1")
     ward.cluster.wait_for("its pods gone", lambda: not find())
+
+
+@needs_own_control_plane
+def test_an_external_metrics_api_of_somebody_else_is_told_also_before_the_stack_is_there(ward):
+    service = {"name": "datadog-cluster-agent-metrics-api", "namespace": "datadog"}
+    group = {"group": "external.metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100}
+    kind = {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService"}
+    spec = {**group, "service": service, "insecureSkipTLSVerify": True}
+    ward.cluster.apply({**kind, "metadata": {"name": EXTERNAL_METRICS}, "spec": spec})
+    finding = ward.expect(Cause.EXTERNAL_METRICS_TAKEN)[Cause.EXTERNAL_METRICS_TAKEN]
+    assert "datadog/datadog-cluster-agent-metrics-api" in finding.message
+    nothing = Case(ward.found.settings, ward.found.plan, replace(read_snapshot(ward.cluster.api), deployments=()))
+    assert {one.cause for one in diagnose(nothing)} == {Cause.NOT_DEPLOYED, Cause.EXTERNAL_METRICS_TAKEN}
+    ward.cluster.delete("APIService", EXTERNAL_METRICS, api="apiregistration.k8s.io/v1")
 
 
 @needs_own_control_plane

@@ -47,6 +47,19 @@ def test_a_request_for_a_sleeping_model_is_told_when_to_come_back_and_is_counted
     platform.gateway.wait_until(lambda: counted(platform, "sleeper") > before, WAIT_SECONDS, "nothing would wake it")
 
 
+def test_an_answer_that_wakes_is_counted_as_such_and_not_as_a_failure(platform):
+    def answered(model):
+        return {name: value for name, value in platform.gateway.stats("gateway.requests_total").items() if f"model.{model}." in name}
+
+    before = answered("sleeper")
+    assert ask(platform, "sleeper").status == 503
+    platform.gateway.wait_until(lambda: answered("sleeper") != before, WAIT_SECONDS, "it is not counted")
+    assert {name.rpartition(".")[2] for name in answered("sleeper")} == {"waking"}, answered("sleeper")
+    assert ask(platform, "awake").status == 503
+    platform.gateway.wait_until(lambda: answered("awake"), WAIT_SECONDS, "it is not counted")
+    assert {name.rpartition(".")[2] for name in answered("awake")} == {"503"}
+
+
 def test_openais_client_raises_its_error_for_a_server_that_is_not_ready(platform):
     with platform.client() as client, pytest.raises(openai.InternalServerError) as raised:
         client.chat.completions.create(model="sleeper", messages=HELLO)

@@ -87,3 +87,25 @@ def test_an_operand_whose_pods_a_quota_refuses_is_told():
     message = 'pods "x" is forbidden: insufficient quota to match these scopes: [{PriorityClass In [system-node-critical]}]'
     finding = World().but(daemon_sets=(daemon_set,), events=(event(daemon_set, "FailedCreate", message),)).only()
     assert finding.cause is Cause.QUOTA_EXCEEDED
+
+
+def external_metrics(namespace: str, available: str = "True"):
+    condition = {"type": "Available", "status": available, "message": "failing or missing response from https://10.0.0.1:6443"}
+    spec = {"service": {"namespace": namespace, "name": "metrics-apiserver"}}
+    return of("APIService", "v1beta1.external.metrics.k8s.io", "", spec=spec, status={"conditions": [condition]})
+
+
+@pytest.mark.parametrize(
+    ("service", "causes"),
+    [
+        (None, []),
+        (external_metrics("keda"), []),
+        (external_metrics("keda", "False"), [Cause.AUTOSCALER_NOT_READY]),
+        (external_metrics("custom-metrics"), [Cause.EXTERNAL_METRICS_TAKEN]),
+    ],
+    ids=["none", "KEDA's", "KEDA's, which does not answer", "another's"],
+)
+@pytest.mark.parametrize("stack", [{}, {"platform.autoscaler": {"enabled": False}}], ids=["scaled", "not scaled"])
+def test_an_external_metrics_api_of_another_is_a_fault_where_the_stack_scales(service, causes, stack):
+    found = [finding.cause for finding in World(stack).but(external_metrics=service).findings()]
+    assert found == ([] if stack else causes)

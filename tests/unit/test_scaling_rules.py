@@ -153,18 +153,33 @@ def grown(values: str) -> str:
     return f"{step * 40 + 2 * step:g}+{2 * step:g}{EVER}"
 
 
-@pytest.mark.parametrize("slower", [1.25, 0.8])
-def test_replicas_that_are_slower_or_faster_than_planned_correct_the_plan(slower, tmp_path):
-    """Their steps tell: they are busy all the time with fewer or more of them than planned."""
+def steps(load: Load, slower: float = 1) -> Series:
+    """Replicas are busy all the time, with fewer or more steps than planned."""
     target = planned()[0].scaling
     assert target
-    per_pod, load = 1.5, Load(3, running=50)
     per_output = target.sequence_seconds + target.context_seconds * (load.prompt + load.answer / 2)
     each = slower * (target.prompt_seconds + target.prompt_token_seconds * load.prompt + load.answer * per_output)
-    steps = (1 - per_pod * each) / (slower * target.step_seconds)
-    measured: Series = {}
+    per_second = (1 - load.requests / len(load.pods) * each) / (slower * target.step_seconds)
+    found: Series = {}
     for pod in load.pods:
-        measured |= engine("vllm:iteration_tokens_total_count", counter(steps), pod=pod)
+        found |= engine("vllm:iteration_tokens_total_count", counter(per_second), pod=pod)
+    return found
+
+
+def test_replicas_that_come_and_go_correct_nothing(tmp_path):
+    """A counter that is new, or has ended, is a part of its window's rate only."""
+    few = Load(3, running=50)
+    many = Load(3 * 4, running=50 * 4, pods=("c", "d", "e", "f", "g", "h", "i", "j"))
+    later = {one: f"_x80 {values.replace(EVER, 'x60')} stale" for one, values in (many.engines() | steps(many)).items()}
+    correction = f'round(max(model:step_correction:avg{{model="{MODEL}"}}), 0.1)'
+    checks = [value(correction, at, 1) for at in ("19m", "21m", "22m", "24m", "30m", "36m", "37m", "39m", "45m")]
+    evaluated(tmp_path, [*planned()[1]], "15s", scenario("come and go", "15s", WELL | few.series() | steps(few) | later, *checks))
+
+
+@pytest.mark.parametrize("slower", [1.25, 0.8])
+def test_replicas_that_are_slower_or_faster_than_planned_correct_the_plan(slower, tmp_path):
+    load = Load(3, running=50)
+    measured = steps(load, slower)
     correction = f'round(max(model:step_correction:avg{{model="{MODEL}"}}), 0.001)'
     checks = [value(correction, "25m", slower), value(DESIRED, "25m", by_formula(load, correction=slower) - FLOOR)]
     evaluated(tmp_path, [*planned()[1]], "15s", scenario("correction", "15s", WELL | load.series() | measured, *checks))

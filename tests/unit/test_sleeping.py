@@ -28,7 +28,7 @@ def groups() -> list[Group]:
     stack = settings(STACK)
     plan = make_plan(stack)
     found = [*shared_groups(stack, plan), *model_groups(stack, plan, MODEL)]
-    return [group for group in found if group.name.startswith(("scaling-", "model-replicas"))]
+    return [group for group in found if group.name.startswith(("scaling-", "model-replicas", "model-errors", "slo-"))]
 
 
 def refused(values: str) -> Series:
@@ -63,6 +63,45 @@ def test_it_has_a_replica_only_while_somebody_asks(name, tmp_path):
     evaluated(
         tmp_path, groups(), "15s", scenario(name, "15s", ALIVE | series, *(value(DESIRED, at, count) for at, count in expected.items()))
     )
+
+
+def answers(status: str, values: str) -> Series:
+    who = f'namespace="gateway",pod="g",client="team-a",model="{MODEL}",colour="blue"'
+    return {f'envoy_gateway_requests_total{{{who},status="{status}"}}': values}
+
+
+# name: (series, (requests, failures) a second of slo.availability by time). It has 1010 s to start on a new node.
+COUNTED: dict[str, tuple[Series, dict[str, tuple[float, float]]]] = {
+    "nobody has ever asked": ({}, {}),
+    "who wakes it is not counted, who is served then is": (
+        refused(f"_x40 1+1x40 41{EVER}") | answers("waking", f"_x40 1+1x40 41{EVER}") | answers("200", f"0x80 0+3{EVER}"),
+        {"15m": (0, 0), "19m": (0, 0), "30m": (0.2, 0)},
+    ),
+    "a failure is one": (
+        refused(f"_x40 1+1x40 41{EVER}") | answers("waking", f"_x40 1+1x40 41{EVER}") | answers("503", f"0x80 0+3{EVER}"),
+        {"15m": (0, 0), "30m": (0.2, 0.2)},
+    ),
+    "what should have woken long ago has failed": (
+        refused(f"_x40 1+3{EVER}") | answers("waking", f"_x40 1+3{EVER}"), {"25m": (0, 0), "35m": (0.2, 0.2)},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_an_answer_that_wakes_it_is_no_failure_unless_it_does_not_wake(name, tmp_path):
+    series, expected = COUNTED[name]
+    samples = [
+        value(f'sum(model:slo_{record}:rate5m{{slo="availability"}})', at, count)
+        for at, counts in expected.items()
+        for record, count in zip(("requests", "failures"), counts, strict=True)
+    ]
+    evaluated(tmp_path, groups(), "15s", scenario(name, "15s", ALIVE | series, *samples))
+
+
+def test_an_answer_that_wakes_it_is_in_no_share_of_failures(tmp_path):
+    ratio = f'model:failed_requests:ratio_rate5m{{model="{MODEL}"}}'
+    series = answers("waking", f"0+9{EVER}") | answers("503", f"0+1{EVER}") | answers("200", f"0+3{EVER}")
+    evaluated(tmp_path, groups(), "15s", scenario("", "15s", ALIVE | series, value(f"sum({ratio})", "10m", 0.25)))
 
 
 def test_keda_may_take_its_last_replica_but_not_where_the_query_fails():

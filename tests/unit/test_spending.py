@@ -41,6 +41,23 @@ def planned() -> tuple[Any, Plan]:
     return stack, make_plan(stack)
 
 
+def test_a_month_at_the_ceiling_costs_no_more_than_the_hours_that_are_paid():
+    _, plan = planned()
+    assert plan.cost.total.ceiling == pytest.approx(5.1 * 730)
+    assert plan.cost.models["high"].monthly.ceiling == pytest.approx((1 + 4 * 0.5) * 730)
+    by_hand = make_plan(settings(STACK | {"platform.autoscaler": {"enabled": False}}))
+    assert by_hand.cost.total.ceiling == pytest.approx((3.1 + 12 * 0.5) * 730), "nothing shares the budget among the bursts"
+
+
+def test_a_ceiling_that_is_cut_costs_what_is_left_of_it():
+    plan = make_plan(settings(STACK | {"budget.hourlyUsd": 4.1, "budget.onExceed": "warn"}))
+    assert {name: one.burst for name, one in plan.models.items()} == dict.fromkeys(("low", "high", "middle"), 2)
+    assert plan.cost.models["high"].monthly.ceiling == pytest.approx((1 + 2 * 0.5) * 730)
+    assert plan.cost.models["high"].monthly.expected == pytest.approx((1 + 2 * 0.5 * 0.25) * 730)
+    assert plan.cost.total.ceiling == pytest.approx(4.1 * 730)
+    assert plan.cost.total.expected == pytest.approx((3.1 + 6 * 0.5 * 0.25) * 730)
+
+
 def wanted(**bursts: int) -> Series:
     return {f'model:burst_replicas:wanted{{model="{name}"}}': f"{count}{EVER}" for name, count in bursts.items()}
 

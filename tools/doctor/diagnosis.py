@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tools.doctor.autoscaler import autoscaler_findings
 from tools.doctor.containers import container_findings
 from tools.doctor.findings import Cause, Finding, fault, merged
 from tools.doctor.gateway import gateway_findings
@@ -19,13 +20,15 @@ def diagnose(case: Case) -> list[Finding]:
     replicas = list(case.replicas())
     if replicas and all(one.deployment is None for one in replicas):
         message = f"none of the stack's {len(case.plan.models)} models is in this cluster"
-        return [fault("stack", Cause.NOT_DEPLOYED, message, "run `pulumi up`, or look at the right cluster: CONTEXT=<context>")]
+        missing = fault("stack", Cause.NOT_DEPLOYED, message, "run `pulumi up`, or look at the right cluster: CONTEXT=<context>")
+        return merged([missing, *autoscaler_findings(case)])
     return merged(_all(case, replicas))
 
 
 def _all(case: Case, replicas: list[Replicas]) -> Iterator[Finding]:
     yield from node_findings(case)
     yield from platform_findings(case)
+    yield from autoscaler_findings(case)
     yield from gateway_findings(case)
     for one in replicas:
         found = [*deployment_findings(case, one), *placement_findings(case, one), *container_findings(case, one)]

@@ -20,6 +20,8 @@ class Cause(StrEnum):
     NOT_DEPLOYED = "not-deployed"
     DRIVER_NOT_READY = "driver-not-ready"
     OPERATOR_NOT_READY = "operator-not-ready"
+    EXTERNAL_METRICS_TAKEN = "external-metrics-taken"
+    AUTOSCALER_NOT_READY = "autoscaler-not-ready"
     GATEWAY_NOT_READY = "gateway-not-ready"
     NODE_NOT_READY = "node-not-ready"
     GPU_NOT_ADVERTISED = "gpu-not-advertised"
@@ -55,6 +57,7 @@ class Cause(StrEnum):
 
 # The alert that fires for a cause, whose page says what to do step by step.
 RUNBOOKS = {
+    Cause.AUTOSCALER_NOT_READY: "ScalerErrors",
     Cause.GATEWAY_NOT_READY: "GatewayDown",
     Cause.OPERATOR_NOT_READY: "GpuMetricsMissing",
     Cause.GPU_UNUSABLE: "GpuXidError",

@@ -1,6 +1,7 @@
 """Reads a `Snapshot` from a live cluster, and changes nothing.
 
-Needs permission to list nodes, namespaces, pods, Deployments, DaemonSets, PodDisruptionBudgets and events; reads logs if permitted.
+Needs permission to list nodes, namespaces, pods, Deployments, DaemonSets, PodDisruptionBudgets and events; reads logs and an APIService if
+permitted.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from kubernetes.client.exceptions import ApiException
 from components.naming import GATEWAY_NAMESPACE, MANAGED, MODEL_LABEL
 from components.platform.gpu_operator import NAMESPACE as OPERATOR
 from config.cluster import Cluster, ExistingCluster
+from tools.doctor.autoscaler import EXTERNAL_METRICS
 from tools.doctor.objects import Container, Object, containers, labels, name, namespace
 from tools.doctor.platform import SYSTEM
 from tools.doctor.snapshot import Snapshot
@@ -93,12 +95,23 @@ def _read(api: client.ApiClient) -> Snapshot:
         pods=(*models, *platform),
         deployments=tuple(_of_interest(_list(apps.list_deployment_for_all_namespaces))),
         daemon_sets=tuple(_of_interest(_list(apps.list_daemon_set_for_all_namespaces))),
+        external_metrics=_external_metrics(api),
         disruption_budgets=tuple(_list(policy.list_pod_disruption_budget_for_all_namespaces)),
         events=tuple(
             event for kind in ("type=Warning", "reason=Killing") for event in _list(core.list_event_for_all_namespaces, field_selector=kind)
         ),
         logs=dict(_logs(core, models)),
     )
+
+
+def _external_metrics(api: client.ApiClient) -> Object | None:
+    """None where there is none, or it may not be read: the ClusterRole `view` does not have it."""
+    try:
+        return json.loads(_answer(client.ApiregistrationV1Api(api).read_api_service, EXTERNAL_METRICS, _request_timeout=_TIMEOUT_SECONDS))
+    except ApiException as error:
+        if error.status in (403, 404):
+            return None
+        raise
 
 
 def _of_interest(workloads: Iterable[Object]) -> Iterator[Object]:

@@ -27,6 +27,8 @@ class Snapshot:
     deployments: tuple[Object, ...] = ()
     daemon_sets: tuple[Object, ...] = ()
     disruption_budgets: tuple[Object, ...] = ()
+    external_metrics: Object | None = None
+    """The APIService of external.metrics.k8s.io."""
     events: tuple[Object, ...] = ()
     """Warning events, and events of containers that a kubelet killed."""
     logs: Mapping[tuple[str, str, str], str] = field(default_factory=dict)

@@ -33,6 +33,7 @@ local function say_that_it_wakes(handle, headers)
   local seconds = handle:metadata():get("wakes_in")
   if seconds == nil then return end
   headers:replace("retry-after", string.format("%d", seconds))
+  handle:streamInfo():dynamicMetadata():set("vllm-platform", "waking", true)
   local message = "This model sleeps while nobody uses it. Your request wakes it: try again in about %d seconds."
   local error = '{"error":{"message":"%s","type":"server_error","param":"model","code":"model_waking"}}'
   handle:body():setBytes(error:format(message:format(seconds)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from components.gateway.envoy.api_keys import CLIENT_HEADER
 from components.gateway.envoy.messages import Message, extension, http_filter
 
-_NAMESPACE = "vllm-platform"
-CLIENT = f"%DYNAMIC_METADATA({_NAMESPACE}:client)%"
-MODEL = f"%CLUSTER_METADATA({_NAMESPACE}:model)%"
-COLOUR = f"%CLUSTER_METADATA({_NAMESPACE}:colour)%"
+NAMESPACE = "vllm-platform"
+CLIENT = f"%DYNAMIC_METADATA({NAMESPACE}:client)%"
+MODEL = f"%CLUSTER_METADATA({NAMESPACE}:model)%"
+COLOUR = f"%CLUSTER_METADATA({NAMESPACE}:colour)%"
 STATUS = "%RESPONSE_CODE%"
 PROMPT_TOKENS = "%DYNAMIC_METADATA(tokens:prompt)%"
 COMPLETION_TOKENS = "%DYNAMIC_METADATA(tokens:completion)%"
@@ -37,12 +37,12 @@ FIELDS = {
 
 def model_metadata(model: str, colour: str) -> Message:
     """Metadata of a cluster from which the log takes `model` and `colour`."""
-    return {"filter_metadata": {_NAMESPACE: {"model": model, "colour": colour}}}
+    return {"filter_metadata": {NAMESPACE: {"model": model, "colour": colour}}}
 
 
 def remember_client() -> Message:
     """A filter that copies the client's name into dynamic metadata for the log, because its header is removed before the router."""
-    rule = {"header": CLIENT_HEADER, "on_header_present": {"metadata_namespace": _NAMESPACE, "key": "client"}}
+    rule = {"header": CLIENT_HEADER, "on_header_present": {"metadata_namespace": NAMESPACE, "key": "client"}}
     return http_filter("header_to_metadata", "Config", request_rules=[rule])
 
 

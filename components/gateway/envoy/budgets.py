@@ -79,12 +79,11 @@ def clusters(plan: GatewayPlan, service: tuple[str, int]) -> list[Message]:
     ]
 
 
-def price_metadata(plan: GatewayPlan, model: RoutedModel) -> Message:
-    """Metadata of a model's route, from which bill.lua takes what a token costs, in USD_UNIT; none where no client has a budget in it."""
+def token_prices(plan: GatewayPlan, model: RoutedModel) -> Message:
+    """What bill.lua takes from a route's metadata: what a token costs, in USD_UNIT; nothing where no client has a budget in it."""
     if model.price is None or all(budget.counts == "tokens" for budget in plan.budgets):
         return {}
-    per_token = {"prompt": model.price.prompt / 1e6 / USD_UNIT, "completion": model.price.completion / 1e6 / USD_UNIT}
-    return {"metadata": {"filter_metadata": {"answer": per_token}}}
+    return {"prompt": model.price.prompt / 1e6 / USD_UNIT, "completion": model.price.completion / 1e6 / USD_UNIT}
 
 
 def limits(plan: GatewayPlan) -> Message:

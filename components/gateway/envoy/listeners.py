@@ -50,7 +50,7 @@ def front_listener(plan: GatewayPlan, address: str, port: int, folder: str, *, e
         early_header_mutation_extensions=[_without_forged_headers(plan)],
         rds={"route_config_name": routes.ROUTES, "config_source": watched(folder, routes.FILE)},
         local_reply_config=replies.local_replies(),
-        access_log=[*audit_log(), usage_statistics()],
+        access_log=[*audit_log(), *usage_statistics()],
         **tracing(plan.tracing),
         http_filters=[
             cors.cors(),

@@ -14,7 +14,7 @@ from typing import Any
 
 from components.gateway.envoy import cors
 from components.gateway.envoy.api_keys import CLIENT_HEADER
-from components.gateway.envoy.budgets import price_metadata
+from components.gateway.envoy.budgets import token_prices
 from components.gateway.envoy.clients import DEFAULT_MODEL_HEADER
 from components.gateway.envoy.clusters import Backend, cluster_name
 from components.gateway.envoy.messages import Message, discovery, extension, header_input, header_is, seconds, typed
@@ -54,7 +54,7 @@ class ModelRoute:
 
 def routes(plan: GatewayPlan, models: Sequence[ModelRoute]) -> Message:
     """The file's content."""
-    infer = {name: _waking(_model_route(plan, route, name), route.model) for route in models for name in route.model.names}
+    infer = {name: _model_route(plan, route, name) for route in models for name in route.model.names}
     describe = {
         name: _route(name, **_allowed(plan, route.model), **_json_answer(_description(route.model, name)))
         for route in models
@@ -91,15 +91,14 @@ def _model_route(plan: GatewayPlan, route: ModelRoute, name: str) -> Message:
         action["hash_policy"] = [{"header": {"header_name": route.model.affinity.header}}]
     elif route.model.affinity.by == "prefix":
         action["hash_policy"] = [{"filter_state": {"key": PREFIX_STATE}}]
-    return _route(name, route=action, **_allowed(plan, route.model), **price_metadata(plan, route.model))
+    answer = {**token_prices(plan, route.model), **_waking(route.model)}
+    metadata = {"metadata": {"filter_metadata": {"answer": answer}}} if answer else {}
+    return _route(name, route=action, **_allowed(plan, route.model), **metadata)
 
 
-def _waking(action: Message, model: RoutedModel) -> Message:
-    """The route with metadata from which answer.lua takes how long a sleeping model takes to wake."""
-    if model.wakes_in_seconds is not None:
-        metadata = action["action"]["typed_config"].setdefault("metadata", {"filter_metadata": {"answer": {}}})
-        metadata["filter_metadata"]["answer"]["wakes_in"] = math.ceil(model.wakes_in_seconds)
-    return action
+def _waking(model: RoutedModel) -> Message:
+    """What answer.lua takes from the route's metadata: how long a sleeping model takes to wake."""
+    return {} if model.wakes_in_seconds is None else {"wakes_in": math.ceil(model.wakes_in_seconds)}
 
 
 def _allowed(plan: GatewayPlan, model: RoutedModel) -> Message:

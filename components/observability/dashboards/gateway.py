@@ -95,8 +95,9 @@ def _answers() -> list[Panel]:
         Query(f"histogram_quantile({quantile}, sum by (le) (rate(envoy_http_downstream_rq_time_bucket{{{_FRONT}}}[5m])))", legend)
         for quantile, legend in (("0.5", "half"), ("0.95", "95%"), ("0.99", "99%"))
     ]
+    by_status = "0: the client left before the answer; waking: the model slept."
     return [
-        graph("By status", Query("gateway:requests:rate5m", "{{status}}"), "reqps", "0: the client left before the answer.", stacked=True),
+        graph("By status", Query("gateway:requests:rate5m", "{{status}}"), "reqps", by_status, stacked=True),
         graph("By model", Query("model:gateway_requests:rate5m", "{{model}}"), "reqps", "Requests whose model exists.", stacked=True),
         graph("Whole request", seconds, "ms", "From a request's first byte to its answer's last, streams to their end."),
     ]

@@ -1,0 +1,1 @@
+"""`make new-stack`: a stack file that works, from a few answers."""
