@@ -194,7 +194,7 @@ def _over_budget(settings: Settings, draft: _Draft) -> Iterator[Problem]:
 def _plan(settings: Settings, draft: _Draft) -> Plan:
     """Of a stack that can work; its warnings are still missing."""
     replicas = {one.name: (pool, one) for name, pool in draft.pools.items() for one in draft.placed[name]}
-    planned = {key: _model_plan(settings, one, draft.sized[key], pool, draft) for key, (pool, one) in replicas.items()}
+    planned = {key: _model_plan(settings, replicas[key][1], draft.sized[key], replicas[key][0], draft) for key in settings.deployed}
     gateway = plan_gateway(
         settings,
         {name: one.capacity.most_in_flight for name, one in planned.items()},
@@ -202,15 +202,10 @@ def _plan(settings: Settings, draft: _Draft) -> Plan:
         draft.costs.models,
         {name: one.startup.expected for name, one in planned.items()},
     )
-    models, candidates = ({name: planned[key] for name, key in keys.items()} for keys in _keys(settings))
+    models = {name: planned[name] for name in settings.models}
+    candidates = {one.name: one for one in planned.values() if one.is_candidate}
     changes, monitoring = plan_node_changes(settings, draft.pools), plan_monitoring(settings, draft.pools)
     return Plan(draft.pools, models, candidates, gateway, monitoring, draft.costs, draft.bursts, changes, ())
-
-
-def _keys(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
-    """Keys of the models and of the candidates, by model."""
-    candidates = {name: candidate_key(name) for name in settings.models}
-    return {name: name for name in settings.models}, {name: key for name, key in candidates.items() if key in settings.candidates}
 
 
 def _model_plan(settings: Settings, one: Placed, sized: Sized, pool: PoolPlan, draft: _Draft) -> ModelPlan:

@@ -48,11 +48,13 @@ def resources(step: int) -> dict[str, tuple[offline.Resource, Any]]:
 def changes(step: int) -> str:
     """What an update from the step before makes of each resource."""
     before, after = resources(step - 1), resources(step)
-    lines = [f"+  {name}" for name in after if name not in before]
-    lines += [
-        f"{'+-' if name.startswith('Job') else '~ '} {name}" for name in after if name in before and (after[name][1] != before[name][1])
+    updated = [name for name in sorted(after) if name in before and before[name][1] != after[name][1]]
+    lines = [
+        *(f"+  {name}" for name in sorted(after) if name not in before),
+        *(f"{'+-' if name.startswith('Job') else '~ '} {name}" for name in updated),
+        *(f"-  {name}" for name in sorted(before) if name not in after),
     ]
-    return "".join(f"{line}\n" for line in [*lines, *(f"-  {name}" for name in before if name not in after)])
+    return "".join(f"{line}\n" for line in lines)
 
 
 def test_each_step_changes_what_the_page_lists():
