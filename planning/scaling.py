@@ -42,7 +42,7 @@ from planning.performance import Performance
 # One setting for all models; `make bench-policy` shows what it was chosen on and judged on.
 HEADROOM = 1.0
 TREND = 0.15
-SPREAD = 1.5
+SPREAD = 1.8
 BACKLOG_SECONDS = 60
 WAITING_PER_REPLICA = 2
 # From a change of the load to the answer: scrape, rule and poll, and half the window of the rate.
