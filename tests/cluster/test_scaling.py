@@ -62,8 +62,8 @@ def test_on_demand_replicas_stand_in_while_spot_nodes_are_gone(model):
     assert model.cluster.delete_nodes(**{NODE_POOL_LABEL: spot.name})
     for pod in model.deployed.tier("burst"):
         model.cluster.delete("Pod", pod["metadata"]["name"], pod["metadata"]["namespace"], grace_period_seconds=0)
-    model.watch(4 * DOWN_SECONDS, lambda: model.ready("burst-on-demand") == 3)
-    assert model.ready("burst-on-demand") == 3
+    model.watch(4 * DOWN_SECONDS, lambda: model.ready("burst-on-demand") >= 3)
+    assert model.ready("burst-on-demand") >= 3, "and more, for what has waited"
     assert model.ready("floor") == FLOOR
     model.cluster.add_nodes(spot.nodes(8, first=40))
     model.watch(4 * DOWN_SECONDS, lambda: model.asked("burst-on-demand") == 0)
