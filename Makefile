@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 # What is installed: the program with its preview, and all that tests and tools need.
 PROGRAM := $(VENV)/.program
 READY := $(VENV)/.ready
+# Pulumi's policy SDK wants older libraries than the program.
+PACK := policy/.venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
@@ -29,11 +31,19 @@ $(READY): requirements-dev.txt $(PROGRAM)
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
+$(PACK): policy/requirements.txt
+	@$(PYTHON) -m venv policy/.venv
+	@policy/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r policy/requirements.txt
+	@touch $@
+
 preview: $(PROGRAM) ## Plan the stack and show what would be created: STACK=dev
 	@$(BIN)/python -m tools.preview $(STACK)
 
 check: $(PROGRAM) ## Plan only, in under a second: STACK=dev
 	@$(BIN)/python -m tools.preview $(STACK) --plan-only
+
+diff: $(PROGRAM) ## What the working tree changes against BASE=<git ref>: STACK=dev, or STACK="dev prod" (FORMAT=markdown or json)
+	@$(BIN)/python -m tools.review $(STACK) --base "$(BASE)" $(if $(FORMAT),--format $(FORMAT))
 
 answers: $(READY) ## Ask a real vLLM what the stand-in is held to (needs a `vllm` on PATH that serves here)
 	@$(BIN)/python -m tools.pinned_vllm answers
@@ -80,6 +90,11 @@ rendered: $(PROGRAM) ## Write what the shipped stacks become, for a reviewer and
 test: $(READY) ## Run the tests that need nothing but Python
 	@$(BIN)/python -m pytest -n auto tests/unit tests/program tests/dataplane
 
+policy-pack: $(PACK) ## Install what `pulumi preview --policy-pack policy` needs, in policy/.venv
+
+test-policy: $(READY) $(PACK) ## Run the tests of the policy pack on Pulumi's policy SDK
+	@$(BIN)/python -m pytest -n 0 tests/policy
+
 test-cluster: $(READY) ## Run the tests on a real Kubernetes API (needs Go; or CONTEXT=<a kubeconfig's context>)
 	@$(BIN)/python -m tests.cluster.binaries
 	@$(BIN)/python -m pytest -n $(if $(CONTEXT),0,auto) --dist loadfile tests/cluster
@@ -97,10 +112,13 @@ test-engine: $(READY) ## Run the tests on Pulumi's engine (needs Go, and pulumi 
 test-charts: $(READY) ## Hold the values against the charts themselves: CHARTS=<folder of their archives> (helm on PATH renders them)
 	@CHARTS="$(CHARTS)" $(BIN)/python -m pytest -n auto -rs tests/charts
 
-lint: $(READY) ## Format check, lint, layers
+lint: $(READY) ## Format check, lint, layers; the workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
+	@$(BIN)/zizmor --offline --quiet --no-progress .github
+	@if command -v go > /dev/null; then cd tests/workflows/modules/actionlint && go tool actionlint; \
+	  else echo "actionlint is left out: there is no go on PATH"; fi
 
 types: $(READY) ## Type check
 	@$(BIN)/ty check --python $(VENV)
@@ -112,7 +130,7 @@ pictures: $(READY) ## Draw docs/images/ anew from a watched demonstration (needs
 	@$(BIN)/python -m tools.demo.metrics
 
 lock: $(READY) ## Pin requirements*.in, with what they pull in
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev policy/requirements; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" $$name.in -o $$name.txt; done
 
@@ -130,6 +148,9 @@ bench-simulate: $(READY) ## Time that a simulated hour, day and week take (QUICK
 
 bench-preview: $(PROGRAM) ## Time and memory of the offline preview, by number of models
 	@$(BIN)/python -m tools.bench preview
+
+bench-diff: $(PROGRAM) ## Time and memory of `make diff` for one changed model, by number of models
+	@$(BIN)/python -m tools.bench diff
 
 bench-gateway: $(READY) ## Latency and throughput of the gateway against none, a TCP proxy and vllm-router (needs wrk; QUICK=1)
 	@$(BIN)/python -m tools.bench.gateway $(if $(QUICK),--quick)

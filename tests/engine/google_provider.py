@@ -25,6 +25,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from tests.engine import google_schema
 from tests.engine.google import CLUSTER, Google, RefusedError, answer, computed
+from tools.review.replacements import google_replace_only
 
 HOME_VARIABLE = "GOOGLE_STAND_IN"
 
@@ -65,7 +66,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         return kinds(
             changes=kinds.DIFF_SOME if changed else kinds.DIFF_NONE,
             diffs=changed,
-            replaces=google_schema.changed_fixed(_token(request.urn), old, new),
+            replaces=google_replace_only(_token(request.urn), old, new),
         )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802

@@ -1,7 +1,6 @@
 """Schema of the Google provider, read from the installed SDK: types, properties, required properties.
 
-The properties that Google cannot change in place are in tests/data, because the SDK does not list them. Properties that it cannot
-change in one direction only, such as a subnet's range that shrinks, are not in it.
+The properties that Google cannot change in place are not in the SDK: tools.review.replacements has them.
 """
 
 from __future__ import annotations
@@ -9,21 +8,16 @@ from __future__ import annotations
 import collections.abc
 import importlib
 import inspect
-import json
 import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pulumi
 from pulumi import _types
 from pulumi.runtime import rpc
-
-_REPLACE_ONLY = Path(__file__).parent.parent / "data" / "google_replace_only.json"
-_MISSING = object()
 
 
 class UnknownTokenError(Exception):
@@ -74,21 +68,9 @@ def function_problems(token: str, arguments: Mapping[str, Any]) -> list[str]:
     return [f"{key}: unknown property" for key in arguments if key not in known]
 
 
-def changed_fixed(token: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Changed inputs that only a replacement can change, by their top-level names."""
-    paths = _replace_only()[token.removeprefix("gcp:").partition(":")[0]]
-    return sorted({one.partition(".")[0].removesuffix("[]") for one in paths if _at(old, one) != _at(new, one)})
-
-
 def deprecated(token: str, inputs: Mapping[str, Any]) -> list[str]:
     """Properties among the inputs that the provider's documentation calls deprecated, by their paths."""
     return list(_deprecated(inputs, _arguments(token), ""))
-
-
-@cache
-def _replace_only() -> dict[str, list[str]]:
-    """By type, the paths of inputs; `[]` stands for every item of a list. A block's own path is about its being there."""
-    return json.loads(_REPLACE_ONLY.read_text())["types"]
 
 
 def _deprecated(values: Any, arguments: type, path: str) -> Iterator[str]:
@@ -127,18 +109,6 @@ def _is_deprecated(getter: Any) -> bool:
     """Either the SDK marks it, or its documentation begins with the word."""
     marked = "_pulumi_deprecated_callable" in vars(getattr(getter, "fget", None) or object)
     return marked or re.match(r"\W*deprecated", getter.__doc__ or "", re.IGNORECASE) is not None
-
-
-def _at(values: Any, path: str) -> Any:
-    """The value at a path. Of a block only that it is there, of a list of blocks how many: what is in them has paths of its own."""
-    key, _, rest = path.partition(".")
-    value = values.get(key.removesuffix("[]"), _MISSING) if isinstance(values, Mapping) else _MISSING
-    if key.endswith("[]"):
-        items = value if isinstance(value, list) else []
-        return [_at(item, rest) for item in items] if rest else len(items)
-    if rest:
-        return _at(value, rest)
-    return isinstance(value, Mapping) or value
 
 
 def _of_object(values: Mapping[str, Any], arguments: type, path: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""`make bench-plan` and `make bench-preview`: wall time and peak memory by number of models, as a table.
+"""`make bench-plan`, `make bench-preview` and `make bench-diff`: wall time and peak memory by number of models, as a table.
 
 Each number of models runs in its own process. Machines are noisy: compare ratios within one run, not figures of two runs.
 """
@@ -6,6 +6,7 @@ Each number of models runs in its own process. Machines are noisy: compare ratio
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import platform
 import resource
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-SIZES = (1, 10, 100, 1000)
+SIZES = (1, 10, 100, 300, 1000)
 _REPEATS = 5
 
 
@@ -34,7 +35,7 @@ class Sample:
 def measure(what: str, models: int) -> Sample:
     """Runs `what` in this process for a generated stack of `models`."""
     start = time.perf_counter()
-    run = _plan if what == "plan" else _preview
+    run = {"plan": _plan, "preview": _preview, "diff": _diff}[what]
     prepared = run(models)
     ready = time.perf_counter()
     best, made = float("inf"), 0
@@ -64,6 +65,22 @@ def _preview(models: int):  # noqa: ANN202 - a function without arguments that r
     return lambda: len(offline.run(config, "bench").resources)
 
 
+def _diff(models: int):  # noqa: ANN202 - a function without arguments that returns how many models were compared
+    from tools.bench.generated import generated
+    from tools.review.trees import compare_configurations
+
+    before = generated(models)
+    after = copy.deepcopy(before)
+    after["vllm-platform:models"]["model-0"]["engine"] = {"maxModelLen": 4096}
+    _import_program()
+
+    def compared() -> int:
+        changed = [one.name for one in compare_configurations("bench", before, after).models]
+        return models if changed == ["model-0"] else sys.exit(f"changed: {changed}")
+
+    return compared
+
+
 def _import_program() -> None:
     """Imports everything that the program uses, to time imports separately: the Pulumi SDKs load modules on first access."""
     import pulumi_gcp as gcp
@@ -79,7 +96,7 @@ def _import_program() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench")
-    parser.add_argument("what", choices=["plan", "preview"])
+    parser.add_argument("what", choices=["plan", "preview", "diff"])
     parser.add_argument("--models", type=int, help="measure this size in this process and print the figures")
     arguments = parser.parse_args()
     if arguments.models:
@@ -97,7 +114,7 @@ def _in_own_process(what: str, models: int) -> Sample:
 
 
 def _table(what: str, samples: dict[int, Sample]) -> Table:
-    unit = "model" if what == "plan" else "resource"
+    unit = "resource" if what == "preview" else "model"
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     table = Table(title=f"{what}: {machine}", title_justify="left")
     for heading in ("models", f"{unit}s", "set-up s", f"{what} s", f"ms per {unit}", "relative to 10 models", "peak MiB"):

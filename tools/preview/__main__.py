@@ -1,12 +1,14 @@
 """`make preview` and `make check`: the plan and resources of a stack, without account, cluster or Pulumi CLI.
 
-Exit codes: 0 the stack can work, 2 it cannot, or the preview cannot be written (each problem is printed with its fix).
+Exit codes: 0 the stack can work, 2 it cannot, or the preview cannot be written, 3 a mandatory policy forbids it (each problem is printed
+with its fix).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -14,8 +16,13 @@ from config.errors import Problem, StackError
 from config.local_files import local_file_problems
 from config.stack_config import load_stack_file, read_stack_file
 from planning.plan import Plan, make_plan
+from policy.rules import LevelsError
+from tools.policies import violated
 from tools.preview import tables
 from tools.stacks import preview_folder, print_problems, stack_file
+
+if TYPE_CHECKING:  # imports Pulumi, which takes seconds
+    from tools.preview.offline import Recording
 
 _MOST_IN_TREE = 40
 
@@ -37,7 +44,10 @@ def main() -> int:
     if arguments.plan_only:
         return 0
     try:
-        run_program(console, arguments.stack, plan)
+        return run_program(console, arguments.stack, plan)
+    except LevelsError as error:
+        console.print(str(error), style="red", markup=False)
+        return 2
     except OSError as error:
         message, fix = f"cannot be written: {error.strerror}", "the previous preview is kept; correct the cause and try again"
         problem = Problem(f"build/{arguments.stack}", message, fix)
@@ -45,10 +55,9 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
-def run_program(console: Console, stack: str, plan: Plan) -> None:
+def run_program(console: Console, stack: str, plan: Plan) -> int:
     with console.status("Running the program..."):
         from tools.preview import manifests, offline
 
@@ -58,6 +67,16 @@ def run_program(console: Console, stack: str, plan: Plan) -> None:
     count = manifests.write(preview_folder(stack), plan, recording, report)
     console.print(f"build/{stack}/: {count} manifests, plan.json, resources.json, report.html")
     console.print("This preview has no state: every resource shows as a create. `pulumi preview` compares with what exists.")
+    return print_policies(console, stack, recording)
+
+
+def print_policies(console: Console, stack: str, recording: Recording) -> int:
+    """What the rules of policy/ say; 3 if a mandatory one is violated."""
+    found = violated(recording.resources, stack)
+    for level, heading, style in (("mandatory", "Forbidden by policies", "red"), ("advisory", "Policies advise against it", "yellow")):
+        problems = [Problem(one.rule, f"{one.resource}: {one.message}", one.fix) for one in found if one.level == level]
+        print_problems(console, heading, problems, style)
+    return 3 if any(one.level == "mandatory" for one in found) else 0
 
 
 if __name__ == "__main__":
