@@ -9,7 +9,7 @@ replicas that are starting need no credit. The recording rules that KEDA reads a
                                   over 10 m (vllm:prompt_tokens_total / bytes) * share that no prefix cache holds; the same `offset 3m`
     prompt_tokens, output_tokens  means over 10 m: _sum / _count of vllm:request_prompt_tokens and vllm:request_generation_tokens;
                                   the plan's `traffic` where no request has ended
-    spread                        stddev_over_time(work over 30 s [5m]), `work` as below
+    spread                        stddev_over_time(work over 45 s [5m]), `work` as below
     running, waiting, ready       sums of vllm:num_requests_running and _waiting, and ready replicas, both tiers
     kv_usage                      sum of the replicas' shares of the KV cache in use
     correction                    `correction()`, avg_over_time [10m], 1 where nothing is known
@@ -42,7 +42,7 @@ from planning.performance import Performance
 # One setting for all models; `make bench-policy` shows what it was chosen on and judged on.
 HEADROOM = 1.0
 TREND = 0.15
-SPREAD = 1.5
+SPREAD = 1.8
 BACKLOG_SECONDS = 60
 WAITING_PER_REPLICA = 2
 # From a change of the load to the answer: scrape, rule and poll, and half the window of the rate.

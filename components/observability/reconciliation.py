@@ -78,7 +78,11 @@ def reconciliation(*, priced: bool, timed: bool) -> Group:
         _ratio("load", "output", _mean("vllm:request_generation_tokens"), "model:output_tokens"),
     ]
     speed = {
-        "output_tokens": (f"model:generation_tokens:rate5m / {replicas}", "model:generation_tokens_per_replica"),
+        # A rate of five minutes over the replicas of those minutes: one that has just come has written little yet.
+        "output_tokens": (
+            "model:generation_tokens:rate5m / on (model) avg_over_time(model:targets_up:sum[5m])",
+            "model:generation_tokens_per_replica",
+        ),
         "ttft": (_mean("vllm:time_to_first_token_seconds"), "model:time_to_first_token_seconds"),
         "tpot": (_mean("vllm:request_time_per_output_token_seconds"), "model:time_per_output_token_seconds"),
     }

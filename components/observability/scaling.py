@@ -40,6 +40,11 @@ class Pace:
     without_node: int = NODE_SECONDS
     """After which a spot replica without a node gets an on-demand replica in its place."""
 
+    @property
+    def short(self) -> int:
+        """Of the rate whose spread is looked at: three samples."""
+        return 3 * self.every
+
 
 DEFAULT_PACE = Pace()
 
@@ -116,7 +121,7 @@ class _Rules:
             *self._correction(target),
             *self._replica(target),
             *self._work(target, _LONG, pace.arrivals),
-            *self._work(target, _SHORT, 3 * pace.every),
+            *self._work(target, _SHORT, pace.short),
             self._one(
                 "model:replicas_for:law",
                 f"{law.HEADROOM:g} * ({work} + {law.TREND * startup:.6g} * clamp_min({work} - {before}, 0) / {pace.trend})",

@@ -5,6 +5,7 @@ Nodes, replicas and their load are simulated. A second stands for fifteen: of wi
 from __future__ import annotations
 
 import contextlib
+import math
 import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -69,8 +70,15 @@ class ScaledModel:
         return [*counts, self.asked()]
 
     def reach(self, burst: int, seconds: float) -> list[int]:
-        """Replicas on the way to so many, all ready; fails where they do not come."""
-        counts = self.watch(seconds, lambda: self.asked() == burst == self.ready("burst"))
+        """Replicas on the way to so many, all ready and not just passing; fails where they do not come."""
+        since = math.inf
+
+        def stay() -> bool:
+            nonlocal since
+            since = min(since, time.monotonic()) if self.asked() == burst == self.ready("burst") else math.inf
+            return time.monotonic() - since >= MINUTE / 2
+
+        counts = self.watch(seconds, stay)
         told = self.prometheus.query(f'{{__name__=~"model:(replicas_for|replicas_wanted|burst|floor_ready).*", model="{self.name}"}}')
         rules = {f"{one.labels['__name__']} {one.labels.get('reason', '')}": one.points[0][1] for one in told if one.points}
         assert counts[-1] == burst, f"{burst} burst replicas wanted: {counts}; {rules}"

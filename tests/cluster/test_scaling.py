@@ -34,13 +34,14 @@ def test_replicas_follow_the_load_up_and_down_and_stay_where_they_are_between(mo
     model.load.replicas_for(BUSY)
     up = model.watch(DOWN_SECONDS, lambda: model.ready("burst") >= 3)
     assert up[-1] >= 3, "within five minutes of real time"
-    way = model.reach(3, 6 * DOWN_SECONDS)
-    assert max(way) <= CEILING - FLOOR
+    cleared = model.watch(3 * DOWN_SECONDS)  # what waited meanwhile asks for more, as long as it waits
+    assert max(cleared) <= CEILING - FLOOR
+    way = model.reach(3, 3 * DOWN_SECONDS)
     steady = model.watch(2 * DOWN_SECONDS)
     assert set(steady) == {3}, steady
     down = model.settle(0.2, burst=0)
     assert max(down) == 3
-    assert turns([*up, *way, *steady, *down]) <= 1
+    assert turns([*up, *cleared, *way, *steady, *down]) <= 1
 
 
 def test_a_lost_floor_replica_is_replaced_by_the_burst(model):
@@ -61,8 +62,8 @@ def test_on_demand_replicas_stand_in_while_spot_nodes_are_gone(model):
     assert model.cluster.delete_nodes(**{NODE_POOL_LABEL: spot.name})
     for pod in model.deployed.tier("burst"):
         model.cluster.delete("Pod", pod["metadata"]["name"], pod["metadata"]["namespace"], grace_period_seconds=0)
-    model.watch(4 * DOWN_SECONDS, lambda: model.ready("burst-on-demand") == 3)
-    assert model.ready("burst-on-demand") == 3
+    model.watch(4 * DOWN_SECONDS, lambda: model.ready("burst-on-demand") >= 3)
+    assert model.ready("burst-on-demand") >= 3, "and more, for what has waited"
     assert model.ready("floor") == FLOOR
     model.cluster.add_nodes(spot.nodes(8, first=40))
     model.watch(4 * DOWN_SECONDS, lambda: model.asked("burst-on-demand") == 0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from statistics import pstdev
 from typing import Protocol
 
+from components.observability.scaling import DEFAULT_PACE as PACE
 from planning import scaling
 from planning.scaling import Behaviour, Load, ScalingTarget, Served
 from tools.simulate.prometheus import SCRAPE_SECONDS, TPOT_EDGES, TTFT_EDGES, Histogram, Samples
@@ -71,7 +72,7 @@ class Known:
 
 @dataclass
 class Ours:
-    """planning/scaling.py, which the recording rules of the stack spell out."""
+    """planning/scaling.py, which the recording rules of the stack spell out, with their windows."""
 
     target: ScalingTarget
     headroom: float = scaling.HEADROOM
@@ -81,21 +82,21 @@ class Ours:
     name: str = "vllm-platform"
     behaviour: Behaviour = scaling.BEHAVIOUR
     correction: float = 1.0
-    _work: deque[float] = field(default_factory=lambda: deque(maxlen=round(300 / SCRAPE_SECONDS)))
-    _corrections: deque[float] = field(default_factory=lambda: deque(maxlen=round(600 / SCRAPE_SECONDS)))
+    _work: deque[float] = field(default_factory=lambda: deque(maxlen=round(PACE.spread / SCRAPE_SECONDS)))
+    _corrections: deque[float] = field(default_factory=lambda: deque(maxlen=round(PACE.means / SCRAPE_SECONDS)))
 
     def wanted(self, now: float, seen: Seen, current: int) -> float:
         samples, target = seen.samples, self.target
-        prompt = samples.ratio("finished_prompt_tokens", "finished", 600, target.prompt_tokens)
-        output = samples.ratio("finished_output_tokens", "finished", 600, target.output_tokens)
+        prompt = samples.ratio("finished_prompt_tokens", "finished", PACE.means, target.prompt_tokens)
+        output = samples.ratio("finished_output_tokens", "finished", PACE.means, target.output_tokens)
         if self.corrected:
             self._learn(samples, prompt, output)
-        back = scaling.TREND_SECONDS if len(samples.all) * SCRAPE_SECONDS > scaling.TREND_SECONDS + 60 else 0
+        back = PACE.trend if len(samples.all) * SCRAPE_SECONDS > PACE.trend + PACE.arrivals else 0
         load = Load(
-            requests=samples.rate("requests", 60),
-            requests_before=samples.rate("requests", 60, back),
-            prompts=samples.rate("prompts", 60),
-            prompts_before=samples.rate("prompts", 60, back),
+            requests=samples.rate("requests", PACE.arrivals),
+            requests_before=samples.rate("requests", PACE.arrivals, back),
+            prompts=samples.rate("prompts", PACE.arrivals),
+            prompts_before=samples.rate("prompts", PACE.arrivals, back),
             prompt_tokens=prompt,
             output_tokens=output,
             spread=0.0,
@@ -105,18 +106,18 @@ class Ours:
             kv_usage=samples.last.kv_usage,
             correction=self.correction,
         )
-        self._work.append(scaling.work(target, load, samples.rate("requests", 30), samples.rate("prompts", 30)))
+        self._work.append(scaling.work(target, load, samples.rate("requests", PACE.short), samples.rate("prompts", PACE.short)))
         load = replace(load, spread=pstdev(self._work))
         return scaling.wanted_replicas(target, load, headroom=self.headroom, trend=self.trend, spread=self.spread)
 
     def _learn(self, samples: Samples, prompt: float, output: float) -> None:
-        ready = max(1.0, samples.average("ready", 300))
+        ready = max(1.0, samples.average("ready", PACE.served))
         served = Served(
-            steps_per_second=samples.rate("steps", 300) / ready,
-            prompt_tokens_per_second=samples.rate("read", 300) / ready,
-            requests_per_second=samples.rate("finished", 300) / ready,
-            generation_tokens_per_second=samples.rate("made", 300) / ready,
-            running=samples.average("running", 300) / ready,
+            steps_per_second=samples.rate("steps", PACE.served) / ready,
+            prompt_tokens_per_second=samples.rate("read", PACE.served) / ready,
+            requests_per_second=samples.rate("finished", PACE.served) / ready,
+            generation_tokens_per_second=samples.rate("made", PACE.served) / ready,
+            running=samples.average("running", PACE.served) / ready,
             prompt_tokens=prompt,
             output_tokens=output,
         )
