@@ -102,7 +102,7 @@ class NodePool(Section):
     upgrade: NodeUpgrade = Field(default=NodeUpgrade(), description="Upgrades of the nodes by GKE.")
     replacement: Literal["create-first", "delete-first"] | None = Field(
         default=None,
-        description="Order of a change that needs a new pool, such as another machine type. Default: create-first, or delete-first "
+        description="Order of a change that needs a new pool, such as another GPU. Default: create-first, or delete-first "
         "where reservation or cluster.gpuQuota does not hold the pool's least nodes twice.",
     )
 
