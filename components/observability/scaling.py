@@ -111,8 +111,8 @@ class _Rules:
     def arriving(self, target: ScalingTarget) -> list[Recording]:
         """Replicas for the work that arrives, its trend, its spread, and the backlog."""
         pace, work = self.pace, self.of("model:work:rate", span=_LONG)
+        ahead = law.TREND * (target.startup_seconds + law.REACTION_SECONDS)
         before = f"(max({self._series('model:work:rate', span=_LONG)} offset {pace.trend}s) or {work})"
-        startup = target.startup_seconds + law.REACTION_SECONDS
         backlog = f"clamp_min({self._waiting} - {law.WAITING_PER_REPLICA} * {self.of('model:replicas_answering:count')}, 0)"
         return [
             self._mean("model:prompt_tokens:mean", "vllm:request_prompt_tokens", target.prompt_tokens),
@@ -124,7 +124,7 @@ class _Rules:
             *self._work(target, _SHORT, pace.short),
             self._one(
                 "model:replicas_for:law",
-                f"{law.HEADROOM:g} * ({work} + {law.TREND * startup:.6g} * clamp_min({work} - {before}, 0) / {pace.trend})",
+                f"{law.HEADROOM:g} * ({work} + {ahead:.6g} * clamp_min({work} - {before}, 0) / {pace.trend})",
                 f"+ {law.SPREAD:g} * {self._over('stddev_over_time', 'model:work:rate', pace.spread, span=_SHORT)}",
                 f"+ ({backlog} / ({law.BACKLOG_SECONDS:g} * {self.of('model:replica_requests:law')}) or 0 * {work})",
                 reason="arrivals",
@@ -139,10 +139,8 @@ class _Rules:
     def _tokens_per_byte(self) -> Recording:
         """The gateway counts bytes as they arrive. How many tokens a request has the engines tell: means of each, so that neither's absence
         shows in the ratio."""
-        record, window = "model:prompt_tokens_per_byte:ratio", f"{self.pace.means}s"
-        sent, requests = (
-            f"sum(increase(envoy_cluster_upstream_{one}_total{{{self._clusters}}}[{window}]))" for one in ("cx_tx_bytes", "rq")
-        )
+        record, counted = "model:prompt_tokens_per_byte:ratio", f"total{{{self._clusters}}}[{self.pace.means}s]"
+        sent, requests = (f"sum(increase(envoy_cluster_upstream_{one}_{counted}))" for one in ("cx_tx_bytes", "rq"))
         tokens = f"{self.of('model:prompt_tokens:mean')} * {requests}"
         return self._one(record, f"{tokens} / ({sent} > 0) and {requests} >= {_FEWEST_ANSWERS}", f"or {self._held(record)}")
 
@@ -259,7 +257,6 @@ class _Rules:
         # Of a model that sleeps only the gateway knows anything.
         least, known = (plan.floor or 1, "arrivals") if self.sleep_after is None else (0, "awake")
         wanted, ready, burst = "model:replicas_wanted:law", "model:floor_ready:count", "model:burst_replicas:wanted"
-        floor = self._pods(FLOOR, f"({POD_IS_READY})")
         paid = self.of("model:burst_replicas:budget")
         desired = [f"{self.of(burst)} < {paid}", f"or {paid}", f"or {self.of(burst)}"] if budget else [self.of(burst)]
         return [
@@ -269,7 +266,7 @@ class _Rules:
                 # Rates need two samples: without them the lower bounds alone would take replicas away.
                 *([f"and {self.of('model:replicas_for:law', reason=known)}"] if plan.scaling or known == "awake" else []),
             ),
-            self._one(ready, floor, f"or {self._held(ready)}", f"or vector({plan.floor})"),
+            self._one(ready, self._pods(FLOOR, f"({POD_IS_READY})"), f"or {self._held(ready)}", f"or vector({plan.floor})"),
             self._one(
                 burst,
                 f"clamp(({self.of(wanted)} or {self._held(wanted)}) - {self._over('max_over_time', ready, pace.blink)}, 0, {plan.burst})",

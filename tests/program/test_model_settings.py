@@ -162,7 +162,10 @@ def test_n_grams_and_a_models_own_layers_need_no_download():
         f"{MODEL}.parallelism": {"tensor": 8}, "cluster.zones": ["us-central1-b"], "nodePools.l4.spot": {"max": 2},
         f"{MODEL}.weights": {"cache": "persistent-volume-claim", "storageClass": "filestore"}}  # fmt: skip
     assert speculative_config(own) == {"method": "mtp", "num_speculative_tokens": 3}
-    assert [one["name"] for one in pod(objects(own))["initContainers"]] == ["download"]
+    found = objects(own)
+    assert pod(found)["initContainers"] == []
+    (filled,) = [one["spec"]["template"]["spec"]["containers"][0] for one in found if one["kind"] == "Job"]
+    assert [one["source"] for one in json.loads(filled["args"][0])] == ["zai-org/GLM-4.5"]
 
 
 def test_mistrals_own_format_is_downloaded_where_it_is_loaded():
