@@ -78,3 +78,16 @@ def test_an_encoder_that_is_not_loaded_takes_nothing_and_one_on_every_gpu_is_the
     assert encoder == pytest.approx(0.676e9 * 2 / 1024**3, rel=0.02)  # parameters of its vision tower, by the model card of Qwen2.5-VL
     assert whole.memory.weights - plain.memory.weights == pytest.approx(encoder * 3 / 4, rel=0.01)
     assert text_only == plan('--limit-mm-per-prompt={"image": 0, "video": 0}', **QWEN_VL)
+
+
+@pytest.mark.parametrize(("arguments", "pools"), [
+    ([], False),
+    (["--runner=pooling"], True),
+    (["--convert=embed"], True),
+    (["--convert=classify"], True),
+    (["--convert=none"], False),
+    (["--runner=generate", "--convert=embed"], False),
+], ids=str)  # fmt: skip
+def test_a_model_pools_where_it_is_told_to_or_converted(arguments, pools):
+    """vllm/config/model.py: runner `auto` takes the pooling runner for a model that is converted."""
+    assert options(*arguments).pooling is pools
