@@ -41,17 +41,18 @@ def sparing(planned: Planned, models: frozenset[str]) -> Generator[None]:
 
     A stack of 300 models has 4,000 resources, each of which takes milliseconds.
     """
-    from components.serving import model_stack
+    from components.serving import models as stacks
 
-    made, ruled = model_stack.ModelStack, rules.model_rules
+    made, ruled = stacks.ModelStack, stacks.model_rules
 
     def model_stack_or_name(name: str, args: Any, opts: Any = None) -> Any:
         spared = SimpleNamespace(namespace=model_namespace(name), url="", passed=[], await_routes=lambda *_: None)
         return spared if name in models else made(name, args, opts)
 
     with (
-        mock.patch.object(model_stack, "ModelStack", model_stack_or_name),
-        mock.patch.object(rules, "model_rules", lambda settings, plan, name: {} if name in models else ruled(settings, plan, name)),
+        # Where they are called: a module that has imported their names keeps them.
+        mock.patch.object(stacks, "ModelStack", model_stack_or_name),
+        mock.patch.object(stacks, "model_rules", lambda settings, plan, name: {} if name in models else ruled(settings, plan, name)),
         mock.patch.object(plans, "make_plan", return_value=planned.plan),
     ):
         yield
