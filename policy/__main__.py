@@ -15,13 +15,13 @@ def _policy(rule: Rule) -> pulumi.Policy:
     """A rule about single resources is asked before each is created; one about all of them after the last."""
 
     def of_resource(args: pulumi.ResourceValidationArgs, report: pulumi.ReportViolation) -> None:
-        for _, message in judged(rule, [Resource(args.resource_type, args.name, args.props)], _options(rule, args.get_config())):
+        for _, message in judged(rule, [Resource(args.resource_type, args.name, args.props)], args.get_config()):
             report(_said(rule, message))
 
     def of_stack(args: pulumi.StackValidationArgs, report: pulumi.ReportViolation) -> None:
         resources = [Resource(one.resource_type, one.name, one.props) for one in args.resources]
         urns = dict(zip(map(id, resources), (one.urn for one in args.resources), strict=True))
-        for resource, message in judged(rule, resources, _options(rule, args.get_config())):
+        for resource, message in judged(rule, resources, args.get_config()):
             report(_said(rule, message), urns[id(resource)])
 
     common: dict[str, Any] = {
@@ -35,10 +35,6 @@ def _policy(rule: Rule) -> pulumi.Policy:
     if rule.each:
         return pulumi.ResourceValidationPolicy(validate=of_resource, **common)
     return pulumi.StackValidationPolicy(validate=of_stack, **common)
-
-
-def _options(rule: Rule, config: dict[str, Any]) -> dict[str, Any]:
-    return {**rule.options, **config}
 
 
 def _said(rule: Rule, message: str) -> str:

@@ -27,7 +27,7 @@ class Hub:
 
 def _entry(path: str, content: bytes) -> dict[str, object]:
     """As GET /api/models/<repository>/tree/<revision> lists it: sha256 for files in LFS, git's blob id for all."""
-    blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324 - git names blobs by SHA-1
     entry: dict[str, object] = {"type": "file", "oid": blob, "size": len(content), "path": path}
     if path.endswith(LARGE):
         entry["lfs"] = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 134}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from config.errors import Problem
 from policy.rules import RULES, Resource, Violation, read_levels, violations
 from tools.stacks import ROOT
 
@@ -20,3 +21,8 @@ def violated(recorded: Iterable[Any], stack: str) -> list[Violation]:
     file = LEVELS / f"{stack}.json"
     levels = read_levels(file, RULES) if file.is_file() else {}
     return violations(RULES, [Resource(one.type, one.name, one.inputs) for one in recorded if one.custom], levels)
+
+
+def as_problem(one: Violation) -> Problem:
+    """With the rule in the place of the path."""
+    return Problem(one.rule, f"{one.resource}: {one.message}", one.fix)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from components.gateway.envoy import usage
 from components.observability.rules import Group, Recording, joined
 
 QUANTILES = ("0.5", "0.95", "0.99")
@@ -14,9 +15,9 @@ _LATENCIES = ("time_to_first_token", "inter_token_latency", "request_time_per_ou
 _MODEL = ("model",)
 FAILED = 'status=~"5.."'
 """Of the gateway's requests: what is the platform's fault. A client that leaves early has the status 0."""
-WAKING = 'status="waking"'
+WAKING = f'status="{usage.WAKING}"'
 """Those that woke a model; they are no failure, and no request that was served."""
-_NOT_WAKING = 'status!="waking"'
+_NOT_WAKING = f'status!="{usage.WAKING}"'
 
 
 def model_traffic() -> Group:

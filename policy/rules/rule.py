@@ -107,17 +107,17 @@ def violations(rules: Iterable[Rule], resources: Sequence[Resource], levels: Map
     found = []
     for rule in rules:
         given = levels.get(rule.id, levels.get(ALL_RULES, rule.level))
-        options = {**rule.options, **(given if isinstance(given, Mapping) else {LEVEL_KEY: given})}
-        level = options.get(LEVEL_KEY, rule.level)
+        given = given if isinstance(given, Mapping) else {LEVEL_KEY: given}
+        level = given.get(LEVEL_KEY, rule.level)
         if level != "disabled":
-            found += [Violation(rule.id, level, _said(one), message, rule.fix) for one, message in judged(rule, resources, options)]
+            found += [Violation(rule.id, level, _said(one), message, rule.fix) for one, message in judged(rule, resources, given)]
     return sorted(found, key=lambda one: LEVELS.index(one.level))
 
 
-def judged(rule: Rule, resources: Sequence[Resource], options: Options) -> Iterator[tuple[Resource, str]]:
-    """What a rule finds, without the resources that the levels except by name."""
-    excepted = options.get(EXCEPT, {})
-    return ((one, message) for one, message in rule.judge(resources, options) if one.name not in excepted)
+def judged(rule: Rule, resources: Sequence[Resource], given: Options) -> Iterator[tuple[Resource, str]]:
+    """What a rule finds with its options, of which some are given, without the resources that are excepted by name."""
+    excepted = given.get(EXCEPT, {})
+    return ((one, message) for one, message in rule.judge(resources, {**rule.options, **given}) if one.name not in excepted)
 
 
 def _said(one: Resource) -> str:

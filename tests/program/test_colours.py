@@ -129,7 +129,9 @@ def test_a_model_without_colours_has_none_of_it():
 
 
 def test_changing_to_colours_and_promoting_replace_no_pod_that_stays():
-    floor = lambda changes, name: find(recorded(changes), "Deployment", name).inputs["spec"]  # noqa: E731
+    def floor(changes, name):
+        return find(recorded(changes), "Deployment", name).inputs["spec"]
+
     blue = {ROLLOUT: {"strategy": "blue-green"}}
     assert floor({}, "qwen3-8b-floor")["template"] == floor(blue, "qwen3-8b-floor")["template"]
     assert floor({}, "qwen3-8b-floor")["selector"] == floor(blue, "qwen3-8b-floor")["selector"]

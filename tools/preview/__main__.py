@@ -17,7 +17,7 @@ from config.local_files import local_file_problems
 from config.stack_config import load_stack_file, read_stack_file
 from planning.plan import Plan, make_plan
 from policy.rules import LevelsError
-from tools.policies import violated
+from tools.policies import as_problem, violated
 from tools.preview import tables
 from tools.stacks import preview_folder, print_problems, stack_file
 
@@ -74,8 +74,7 @@ def print_policies(console: Console, stack: str, recording: Recording) -> int:
     """What the rules of policy/ say; 3 if a mandatory one is violated."""
     found = violated(recording.resources, stack)
     for level, heading, style in (("mandatory", "Forbidden by policies", "red"), ("advisory", "Policies advise against it", "yellow")):
-        problems = [Problem(one.rule, f"{one.resource}: {one.message}", one.fix) for one in found if one.level == level]
-        print_problems(console, heading, problems, style)
+        print_problems(console, heading, (as_problem(one) for one in found if one.level == level), style)
     return 3 if any(one.level == "mandatory" for one in found) else 0
 
 

@@ -110,10 +110,10 @@ def snapshot(planned: Planned, stack: str) -> Snapshot:
     sources = {name: model.source for name, model in getattr(settings, "deployed", settings.models).items()}
     plans = getattr(found, "deployed", found.models)  # with candidates, where the tree knows them
     models = {name: {"source": sources[name], **_figures(one, _OF_MODEL)} for name, one in plans.items()}
-    violations = _violations(recording, stack)
+    forbidden, advised = _violations(recording, stack)
     return Snapshot(
-        forbidden=[text for level, text in violations if level == "mandatory"],
-        advised=[text for level, text in violations if level != "mandatory"],
+        forbidden=forbidden,
+        advised=advised,
         warnings=_triples(found.warnings),
         budget=_at(settings, "budget.monthly_usd"),
         models=models,
@@ -123,13 +123,17 @@ def snapshot(planned: Planned, stack: str) -> Snapshot:
     )
 
 
-def _violations(recording: Any, stack: str) -> list[tuple[str, Triple]]:
-    """With their levels; none where the tree has no policies."""
+def _violations(recording: Any, stack: str) -> tuple[list[Triple], list[Triple]]:
+    """Of mandatory policies and of advisory ones; none where the tree has no policies."""
     try:
-        from tools.policies import violated
+        from tools.policies import as_problem, violated
     except ImportError:
-        return []
-    return [(one.level, (one.rule, f"{one.resource}: {one.message}", one.fix)) for one in violated(recording.resources, stack)]
+        return [], []
+    found = violated(recording.resources, stack)
+    return (
+        _triples(as_problem(one) for one in found if one.level == "mandatory"),
+        _triples(as_problem(one) for one in found if one.level != "mandatory"),
+    )
 
 
 def _triples(problems: Iterable[Any]) -> list[Triple]:

@@ -40,8 +40,7 @@ def waited_for(prometheus: str, query: str, least: float, until: float) -> str |
 
 def judged(given: dict[str, Any]) -> list[str]:
     """What speaks against the candidate."""
-    ask = lambda name: value(given["prometheus"], given["queries"][name])  # noqa: E731
-    errors, candidate, live = ask("errors"), ask("ttft"), ask("live_ttft")
+    errors, candidate, live = (value(given["prometheus"], given["queries"][name]) for name in ("errors", "ttft", "live_ttft"))
     print(json.dumps({"errors": errors, "ttft_p95": candidate, "live_ttft_p95": live}), flush=True)
     found = []
     if errors is None or errors > given["max_error_ratio"]:
