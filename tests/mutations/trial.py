@@ -103,6 +103,7 @@ def start(file: str, tree: ast.Module, files: list[str]) -> Trial:
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.setsid()
         os.close(reading)
         sys.meta_path.insert(0, _Importer({file: tree}.get))
         first = _FirstFailure()
@@ -124,7 +125,7 @@ def next_ended(trials: list[Trial]) -> tuple[int, str | None]:
             continue
         failed = os.read(ended.answer, 1000).decode() if ended.answer in ready else "no end"
         with contextlib.suppress(ProcessLookupError):
-            os.kill(ended.pid, signal.SIGKILL)
+            os.killpg(ended.pid, signal.SIGKILL)  # with what the tests started and did not get to stop
         os.waitpid(ended.pid, 0)
         os.close(ended.answer)
         return ended.pid, failed or None
