@@ -101,6 +101,16 @@ WRONG = {
         "does not fit",
         "parallelism.tensor to 2",
     ),
+    "80B whose fp8 blocks eight GPUs would cut": (
+        {
+            "nodePools.l4.machineType": "g2-standard-96",
+            f"{MODEL}.source": "Qwen/Qwen3-Next-80B-A3B-Instruct-FP8",
+            f"{MODEL}.parallelism.tensor": 4,
+        },
+        f"{MODEL}.nodePool",
+        "does not fit",
+        "a GPU with more memory",
+    ),
     "model too large for the pool": (LLAMA_70B, f"{MODEL}.nodePool", "does not fit", "more memory"),
     "dtype that the GPU lacks": (T4 | {f"{MODEL}.engine.dtype": "bfloat16"}, f"{MODEL}.engine.dtype", "no bfloat16", "float16"),
     "fp8 cache on an old GPU": (T4 | {f"{MODEL}.engine.kvCacheDtype": "fp8"}, f"{MODEL}.engine.kvCacheDtype", "reads fp8", "8.0"),
