@@ -8,7 +8,7 @@ import pytest
 from tools.reference.__main__ import FILE, reference_markdown
 
 ROOT = Path(__file__).parent.parent.parent
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/decisions").glob("*.md")]
 
 
 def test_the_reference_is_up_to_date():
