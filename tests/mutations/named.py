@@ -14,7 +14,7 @@ NAMED = {
     "nodes without secure boot": (_NODES, '"enable_secure_boot": True', '"enable_secure_boot": False'),
     "nodes may do everything": (_CLUSTER, "roles/artifactregistry.reader", "roles/editor"),
     "static ports": ("components/cluster/network.py", "enable_dynamic_port_allocation=True", "enable_dynamic_port_allocation=False"),
-    "GPU pools wait for a node more": (_POOLS, '"max_surge": 0, "max_unavailable": 1', '"max_surge": 1, "max_unavailable": 0'),
+    "GPU pools wait for a node more": ("planning/node_changes.py", "surge = 1 if pool.machine.is_cpu and", "surge = 1 if True and"),
     "pools without a minimum": (_POOLS, '"total_min_node_count": group.min_nodes', '"total_min_node_count": 0'),
     "reservation ignored": (_POOLS, '"values": [settings.reservation]', '"values": []'),
     "every pod reaches the model servers": (_ISOLATION, '"ingress": [{"from_": sources, ', '"ingress": [{'),
