@@ -140,6 +140,10 @@ lock: $(READY) ## Pin requirements*.in, with what they pull in
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" $$name.in -o $$name.txt; done
 
+release: $(READY) ## Commit and tag a version, with the changelog's entries since the last one: VERSION=0.1.0
+	@$(BIN)/bump-my-version bump --new-version "$(VERSION)"
+	@echo "Push it with: git push --follow-tags"
+
 digests: $(PROGRAM) ## Pin charts and images by digest, as their registries say now (CHECK=1: compare only)
 	@$(BIN)/python -m tools.digests $(if $(CHECK),--check)
 
