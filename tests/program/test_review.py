@@ -100,6 +100,20 @@ def test_fields_are_compared_by_name_by_line_and_within_json():
     ]
 
 
+def test_long_fields_are_shown_where_they_differ():
+    query = 'sum by (model) (rate(vllm:request_success_total{namespace=~"models-.*"}[5m])) * on (model) group_left () max by (model) (x) > '
+    (found,) = changed_fields({"expr": f"{query}17"}, {"expr": f"{query}23"})
+    assert (found.before[-4:], found.after[-4:]) == ("> 17", "> 23")
+    assert max(len(found.before), len(found.after)) < len(query)
+
+
+def test_a_warning_with_another_figure_is_neither_new_nor_gone():
+    found = reviewed("a lower floor in production")
+    assert [(path, "$131,124" in message) for path, message, _ in found.other_figures] == [("budget.monthlyUsd", True)]
+    assert "budget.monthlyUsd" not in {path for path, _, _ in (*found.new_warnings, *found.gone_warnings)}
+    assert reviewed("a model renamed").other_figures == ()
+
+
 def test_no_credential_is_shown_whatever_field_it_stands_in():
     token = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz01234567"
     shown = list(changed_fields({"a": "x", "b": "[secret:01]"}, {"a": f"Bearer {token}", "b": "[secret:02]"}))

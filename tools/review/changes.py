@@ -54,6 +54,8 @@ class Review:
     resources: tuple[ResourceChange, ...] = ()
     new_warnings: tuple[Triple, ...] = ()
     gone_warnings: tuple[Triple, ...] = ()
+    other_figures: tuple[Triple, ...] = ()
+    """Warnings that were there with other numbers."""
     forbidden: tuple[Triple, ...] = ()
     """Violations of mandatory policies that the change brings."""
     advised: tuple[Triple, ...] = ()
@@ -61,5 +63,6 @@ class Review:
 
     @property
     def is_empty(self) -> bool:
-        found = (self.models, self.pools, self.resources, self.new_warnings, self.gone_warnings, self.forbidden, self.advised)
+        found = (self.models, self.pools, self.resources, self.new_warnings, self.gone_warnings)
+        found += (self.other_figures, self.forbidden, self.advised)
         return not any(found) and ((self.cost_before, self.budget_before) == (self.cost_after, self.budget_after))

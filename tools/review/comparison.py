@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tools.review.changes import Difference, Kind, ResourceChange, Review
@@ -28,6 +29,7 @@ def compare(stack: str, before: Snapshot, after: Snapshot) -> Review:
         if (effect := pool_effect(name, old, new, resources)) or old != new
     ]
     old_warnings, new_warnings = _triples(before.warnings), _triples(after.warnings)
+    new, gone = _only(new_warnings, old_warnings), _only(old_warnings, new_warnings)
     return Review(
         stack,
         problems,
@@ -39,8 +41,9 @@ def compare(stack: str, before: Snapshot, after: Snapshot) -> Review:
         before.budget,
         after.budget,
         resources,
-        _only(new_warnings, old_warnings),
-        _only(old_warnings, new_warnings),
+        _only(new, gone, _without_numbers),
+        _only(gone, new, _without_numbers),
+        tuple(one for one in new if _without_numbers(one) in map(_without_numbers, gone)),
         _only(_triples(after.forbidden), _triples(before.forbidden)),
         _only(_triples(after.advised), _triples(before.advised)),
     )
@@ -50,9 +53,15 @@ def _triples(problems: Iterable[Any]) -> tuple[Triple, ...]:
     return tuple((path, message, fix) for path, message, fix in problems)
 
 
-def _only(these: Iterable[Triple], not_those: Iterable[Triple]) -> tuple[Triple, ...]:
-    others = set(not_those)
-    return tuple(one for one in these if one not in others)
+def _only(these: Iterable[Triple], not_those: Iterable[Triple], key: Callable[[Triple], Triple] = lambda one: one) -> tuple[Triple, ...]:
+    others = set(map(key, not_those))
+    return tuple(one for one in these if key(one) not in others)
+
+
+def _without_numbers(one: Triple) -> Triple:
+    """What two warnings share that differ in their figures. The 8 of a model's name is no number."""
+    path, message, fix = (re.sub(r"(?<![\w.-])\d[\d.,]*(?![\w-])", "#", text) for text in one)
+    return path, message, fix
 
 
 def _pairs(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, Any, Any]]:

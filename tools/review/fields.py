@@ -11,6 +11,7 @@ from typing import Any
 from config.tokens import TOKEN, has_token
 
 _LONGEST = 100
+_BEFORE_DIFFERENCE = 30
 _SECRET = "[secret"  # how snapshot.py begins what stands for a secret
 _NOTHING = object()
 
@@ -35,7 +36,7 @@ def changed_fields(before: Any, after: Any, path: str = "") -> Iterator[FieldCha
     elif isinstance(before, str) and isinstance(after, str):
         yield from _of_texts(before, after, path)
     else:
-        yield FieldChange(path, _shown(before), _shown(after))
+        yield _field(path, before, after)
 
 
 def _of_lists(before: list[Any], after: list[Any], path: str) -> Iterator[FieldChange]:
@@ -62,10 +63,10 @@ def _came_and_went(before: list[Any], after: list[Any], path: str) -> Iterator[F
         gone, come = before[first:last], after[start:end]
         if tag != "equal":
             for index in range(max(len(gone), len(come))):
-                yield FieldChange(
+                yield _field(
                     f"{path}[]",
-                    _shown(gone[index]) if index < len(gone) else None,
-                    _shown(come[index]) if index < len(come) else None,
+                    gone[index] if index < len(gone) else _NOTHING,
+                    come[index] if index < len(come) else _NOTHING,
                 )
 
 
@@ -86,11 +87,26 @@ def _of_texts(before: str, after: str, path: str) -> Iterator[FieldChange]:
     if "\n" in before and "\n" in after:
         yield from _came_and_went(before.splitlines(), after.splitlines(), path)
     else:
-        yield FieldChange(path, _shown(before), _shown(after))
+        yield _field(path, before, after)
 
 
-def _shown(value: Any) -> str | None:
-    """The value in one short line, without secrets and without credentials that somebody pasted."""
+def _field(path: str, before: Any, after: Any) -> FieldChange:
+    """Both values short: their beginning, or from shortly before where they differ if that is further on."""
+    old, new = _line(before), _line(after)
+    same = next((index for index, (one, other) in enumerate(zip(old or "", new or "", strict=False)) if one != other), 0)
+    start = same - _BEFORE_DIFFERENCE if same > _LONGEST - _BEFORE_DIFFERENCE else 0
+    return FieldChange(path, _shortened(old, start), _shortened(new, start))
+
+
+def _shortened(text: str | None, start: int) -> str | None:
+    if text is None or len(text) <= _LONGEST:
+        return text
+    text = f"...{text[start:]}" if start else text
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _line(value: Any) -> str | None:
+    """The value in one line, without secrets and without credentials that somebody pasted."""
     if value is _NOTHING:
         return None
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
@@ -100,5 +116,4 @@ def _shown(value: Any) -> str | None:
         return "[secret]"
     if _SECRET in text:
         return "[holds a secret]"
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return " ".join(text.split())

@@ -33,6 +33,8 @@ def comment(review: Review) -> str:
         lines += ["", f"Policies advise against it ({len(review.advised)}):", "", *_problems(review.advised)]
     if review.new_warnings:
         lines += ["", f"New warnings ({len(review.new_warnings)}):", "", *_problems(review.new_warnings)]
+    if review.other_figures:
+        lines += _folded(f"Warnings with other figures ({len(review.other_figures)})", _problems(review.other_figures))
     if review.gone_warnings:
         lines += _folded(f"Warnings that are gone ({len(review.gone_warnings)})", _problems(review.gone_warnings))
     lines += _folded("Cost, US dollars a month", _table(("", "before", "after", "difference"), rows.cost_rows(review)))

@@ -38,6 +38,7 @@ def print_review(console: Console, review: Review) -> None:
     print_problems(console, "Forbidden by policies", _problems(review.forbidden), "red")
     print_problems(console, "Policies advise against it", _problems(review.advised), "yellow")
     print_problems(console, "New warnings", _problems(review.new_warnings), "yellow")
+    print_problems(console, "Warnings with other figures", _problems(review.other_figures), "yellow")
     print_problems(console, "Warnings that are gone", _problems(review.gone_warnings), "green")
 
 
