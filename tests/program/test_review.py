@@ -103,8 +103,9 @@ def test_fields_are_compared_by_name_by_line_and_within_json():
 def test_long_fields_are_shown_where_they_differ():
     query = 'sum by (model) (rate(vllm:request_success_total{namespace=~"models-.*"}[5m])) * on (model) group_left () max by (model) (x) > '
     (found,) = changed_fields({"expr": f"{query}17"}, {"expr": f"{query}23"})
-    assert (found.before[-4:], found.after[-4:]) == ("> 17", "> 23")
-    assert max(len(found.before), len(found.after)) < len(query)
+    before, after = str(found.before), str(found.after)
+    assert (before[-4:], after[-4:]) == ("> 17", "> 23")
+    assert max(len(before), len(after)) < len(query)
 
 
 def test_a_warning_with_another_figure_is_neither_new_nor_gone():
