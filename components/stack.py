@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pulumi
@@ -28,10 +29,15 @@ class Stack:
 def create_stack(settings: Settings, plan: Plan) -> Stack:
     _warn(plan)
     cluster = create_cluster(settings, plan.pools, plan.node_changes)
+    return create_on_cluster(settings, plan, cluster, settings.models)
+
+
+def create_on_cluster(settings: Settings, plan: Plan, cluster: ClusterConnection, names: Collection[str]) -> Stack:
+    """All but the cluster. `names`: the models whose own resources are made; what models share is made for all of them."""
     inside = pulumi.ResourceOptions(provider=cluster.provider)
     platform = Platform("platform", PlatformArgs(settings, plan, cluster), opts=inside)
 
-    models = create_models(settings, plan, cluster, platform, inside)
+    models = create_models(settings, plan, names, cluster, platform, inside)
     passed = [job for model in models.values() for job in model.passed]
     gateway = create_gateway(settings, plan, platform.monitoring, passed, inside)
     if gateway is not None:

@@ -25,7 +25,7 @@ def stack_file() -> dict[str, Any]:
 
 
 def run(config: dict[str, Any]) -> offline.Recording:
-    return offline.run(config, "lab", program=FOLDER / "__main__.py", project="two-models")
+    return offline.run(config, "lab", program=offline.from_file(FOLDER / "__main__.py"), project="two-models")
 
 
 def container(recording: offline.Recording, name: str) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def test_secrets_are_not_written_in_a_program(tmp_path):
     program = tmp_path / "__main__.py"
     program.write_text("from config.stack_config import load_settings\nload_settings({'secrets': {'huggingFaceToken': 'hf_x'}})\n")
     with pytest.raises(Exception, match="secrets: written in the program") as refused:
-        offline.run({}, "lab", program=program, project="other")
+        offline.run({}, "lab", program=offline.from_file(program), project="other")
     assert "hf_x" not in str(refused.value)
 
 

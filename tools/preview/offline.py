@@ -183,8 +183,25 @@ def _unwrapped(value: Any, path: str, secrets: set[str]) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def from_file(path: Path) -> Callable[[], None]:
+    """The program in this file."""
+
+    def program() -> None:
+        runpy.run_path(str(path), run_name="__main__")
+
+    return program
+
+
+OWN_PROGRAM = from_file(ROOT / "__main__.py")
+
+
 def run(
-    config: Mapping[str, Any], stack_name: str, *, known: bool = False, program: Path = ROOT / "__main__.py", project: str = PROJECT
+    config: Mapping[str, Any],
+    stack_name: str,
+    *,
+    known: bool = False,
+    program: Callable[[], None] = OWN_PROGRAM,
+    project: str = PROJECT,
 ) -> Recording:
     """Runs a program with the `config:` of a stack file.
 
@@ -202,7 +219,7 @@ def run(
     asyncio.set_event_loop(loop)
     try:
         _configure(monitor, project, stack_name, log)
-        loop.run_until_complete(stack.run_in_stack(lambda: _run_file(program)))
+        loop.run_until_complete(stack.run_in_stack(program))
     finally:
         _abandon(loop)
         asyncio.set_event_loop(None)
@@ -218,10 +235,6 @@ def _abandon(loop: asyncio.AbstractEventLoop) -> None:
     loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
     SETTINGS.outputs.clear()
     SETTINGS.rpc_manager.clear()
-
-
-def _run_file(program: Path) -> None:
-    runpy.run_path(str(program), run_name="__main__")
 
 
 def _configure(monitor: _Monitor, project: str, stack_name: str, log: _Log) -> None:
