@@ -1,0 +1,86 @@
+"""The page: sections, style sheet and script in one file, that may load nothing and run nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from config.cluster import GkeCluster
+from config.errors import Problem
+from config.settings import Settings
+from planning.plan import Plan
+from policy.rules import Violation
+from tools.preview.offline import Recording
+from tools.preview.report.memory import fit_table, fits
+from tools.preview.report.money import money
+from tools.preview.report.resources import groups
+from tools.preview.report.verdict import verdict
+
+_HERE = Path(__file__).parent
+_SECTIONS = (("fit", "Fit"), ("cost", "Cost"), ("resources", "Resources"))
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """All that the report is made of. `changes`: HTML of `make diff`, where there is a base to compare with."""
+
+    stack: str
+    settings: Settings
+    plan: Plan
+    recording: Recording
+    violations: Sequence[Violation] = ()
+    local: Sequence[Problem] = ()
+    """What `pulumi up` would miss on this machine."""
+    changes: Markup | None = None
+
+
+def render(previewed: Previewed) -> str:
+    settings, plan, recording = previewed.settings, previewed.plan, previewed.recording
+    style, script = (_text(name) for name in ("style.css", "search.js"))
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            stack=previewed.stack,
+            where=_where(settings),
+            policy=f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'",
+            style=Markup(style),  # noqa: S704 - files of this folder
+            script=Markup(script),  # noqa: S704
+            verdict=verdict(settings, plan, len(recording.resources), previewed.violations, previewed.local),
+            changes=previewed.changes,
+            sections=_SECTIONS,
+            fits=fits(settings, plan),
+            fit_table=fit_table(plan),
+            money=money(plan.cost, settings.budget),
+            groups=groups(recording),
+        )
+    )
+
+
+def _where(settings: Settings) -> str:
+    cluster = settings.cluster
+    if isinstance(cluster, GkeCluster):
+        return f"GKE cluster {cluster.name} in {settings.gcp_region}, project {settings.gcp_project}"
+    return f"the existing cluster {cluster.name}"
+
+
+@cache
+def _environment() -> Environment:
+    folder = FileSystemLoader(_HERE / "templates")
+    return Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def _text(name: str) -> str:
+    return (_HERE / name).read_text()
+
+
+def _digest(text: str) -> str:
+    """As a Content-Security-Policy names the one style sheet and the one script that it allows."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
