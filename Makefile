@@ -101,6 +101,9 @@ policy-pack: $(PACK) ## Install what `pulumi preview --policy-pack policy` needs
 test-policy: $(READY) $(PACK) ## Run the tests of the policy pack on Pulumi's policy SDK
 	@$(BIN)/python -m pytest -n 0 tests/policy
 
+test-browser: $(READY) ## Run the tests of the HTML report in the system's Chromium or Chrome
+	@$(BIN)/python -m pytest -n 2 -rs tests/browser
+
 test-cluster: $(READY) ## Run the tests on a real Kubernetes API (needs Go; or CONTEXT=<a kubeconfig's context>)
 	@$(BIN)/python -m tests.cluster.binaries
 	@$(BIN)/python -m pytest -n $(if $(CONTEXT),0,auto) --dist loadfile tests/cluster

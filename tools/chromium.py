@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
@@ -19,5 +18,5 @@ def chromium() -> str | None:
 
 
 def launch(playwright: Playwright) -> AbstractContextManager[Browser]:
-    """Without its sandbox where root runs it, which Chromium refuses otherwise."""
-    return playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"] if os.geteuid() == 0 else [])
+    """Without its sandbox, as Playwright starts it unless asked: root could not run it otherwise."""
+    return playwright.chromium.launch(executable_path=chromium())

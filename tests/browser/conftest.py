@@ -23,7 +23,7 @@ from tools.preview.report.page import Previewed, render
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips tests that need a browser if there is none, unless REQUIRE_BROWSER is set."""
+    """Skips tests that need a browser if there is none, unless REQUIRE_BROWSER is set, as .ci/run does."""
     if chromium():
         return
     reason = "the browser tier needs Chromium (Debian: package chromium)"
@@ -44,8 +44,9 @@ class Opened:
     requests: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Closed after the last test of the tier: while it is open, this thread cannot run the program."""
     with sync_playwright() as playwright, launch(playwright) as one:
         yield one
 
