@@ -17,7 +17,7 @@ from config.stack_config import without_secret_values
 from planning.plan import make_plan
 from tests.program.conftest import configuration
 from tools.chromium import chromium, launch
-from tools.policies import violated
+from tools.policies import levels, violated
 from tools.preview import offline
 from tools.preview.report.page import Previewed, render
 
@@ -62,7 +62,7 @@ def _preview(name: str) -> Previewed:
     config = configuration(name)
     settings = parse(without_secret_values(config))
     recording = offline.run(config, name)
-    return Previewed(name, settings, make_plan(settings), recording, violated(recording.resources, name))
+    return Previewed(name, settings, make_plan(settings), recording, levels(name), violated(recording.resources, name))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from config.settings import Settings
 from config.stack_config import load_stack_file, read_stack_file
 from planning.plan import Plan, make_plan
 from policy.rules import LevelsError, Violation
-from tools.policies import as_problem, violated
+from tools.policies import as_problem, levels, violated
 from tools.preview import tables
 from tools.stacks import preview_folder, print_problems, stack_file
 
@@ -64,7 +64,7 @@ def run_program(console: Console, stack: str, settings: Settings, plan: Plan, lo
         recording = offline.run(read_stack_file(stack_file(stack)), stack)
     console.print(tables.resource_tree(recording, _MOST_IN_TREE))
     found = violated(recording.resources, stack)
-    report = render(Previewed(stack, settings, plan, recording, found, local))
+    report = render(Previewed(stack, settings, plan, recording, levels(stack), found, local))
     count = manifests.write(preview_folder(stack), plan, recording, report)
     console.print(f"build/{stack}/: {count} manifests, plan.json, resources.json, report.html")
     console.print("This preview has no state: every resource shows as a create. `pulumi preview` compares with what exists.")

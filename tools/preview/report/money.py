@@ -10,6 +10,7 @@ from config.budget import Budget
 from planning.cost import CostPlan, Usd
 from tools.preview.report.bars import Part, bar
 from tools.preview.report.table import Table
+from tools.preview.report.words import dollars
 
 # Pools with a colour of their own; the rest share one.
 _COLOURS = ("second", "first", "third", "fifth", "sixth")
@@ -59,10 +60,6 @@ def money(cost: CostPlan, budget: Budget) -> Money:
         _models(cost),
         cost.prices_of or "",
     )
-
-
-def dollars(usd: float) -> str:
-    return f"${usd:,.0f}"
 
 
 def _named(cost: CostPlan) -> list[tuple[str, Usd, str]]:

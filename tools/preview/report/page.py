@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,15 +16,27 @@ from config.cluster import GkeCluster
 from config.errors import Problem
 from config.settings import Settings
 from planning.plan import Plan
-from policy.rules import Violation
+from policy.rules import Level, Violation
 from tools.preview.offline import Recording
 from tools.preview.report.memory import fit_table, fits
 from tools.preview.report.money import money
 from tools.preview.report.resources import groups
+from tools.preview.report.rollout import model_updates, pool_updates
+from tools.preview.report.security import controls, judgements
+from tools.preview.report.startup import starts
+from tools.preview.report.topology import topology
 from tools.preview.report.verdict import verdict
 
 _HERE = Path(__file__).parent
-_SECTIONS = (("fit", "Fit"), ("cost", "Cost"), ("resources", "Resources"))
+_SECTIONS = (
+    ("way", "Topology"),
+    ("fit", "Fit"),
+    ("cost", "Cost"),
+    ("start-up", "Start-up"),
+    ("rollout", "Rollout"),
+    ("security", "Security"),
+    ("resources", "Resources"),
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,8 @@ class Previewed:
     settings: Settings
     plan: Plan
     recording: Recording
+    levels: Mapping[str, Level]
+    """Of each policy."""
     violations: Sequence[Violation] = ()
     local: Sequence[Problem] = ()
     """What `pulumi up` would miss on this machine."""
@@ -59,6 +73,12 @@ def render(previewed: Previewed) -> str:
             fits=fits(settings, plan),
             fit_table=fit_table(plan),
             money=money(plan.cost, settings.budget),
+            topology=topology(settings, plan),
+            starts=starts(plan),
+            model_updates=model_updates(settings, plan),
+            pool_updates=pool_updates(settings, plan),
+            controls=controls(settings, recording),
+            judgements=judgements(previewed.levels, previewed.violations),
             groups=groups(recording),
         )
     )

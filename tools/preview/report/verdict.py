@@ -11,7 +11,7 @@ from config.settings import Settings
 from planning.plan import Plan
 from policy.rules import Violation
 from tools.policies import as_problem
-from tools.preview.report.money import dollars
+from tools.preview.report.words import counted, dollars
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def verdict(settings: Settings, plan: Plan, resources: int, violations: Sequence
     )
     warnings = len(plan.warnings) + len(advised)
     if forbidden:
-        title, colour = f"Forbidden by {_count(len(forbidden), 'policy', 'policies')}", "bad"
+        title, colour = f"Forbidden by {counted(len(forbidden), 'policy', 'policies')}", "bad"
     elif warnings:
-        title, colour = f"Can work, with {_count(warnings, 'warning')}", "warn"
+        title, colour = f"Can work, with {counted(warnings, 'warning')}", "warn"
     else:
         title, colour = "Can work", "good"
     return Verdict(
@@ -62,7 +62,7 @@ def verdict(settings: Settings, plan: Plan, resources: int, violations: Sequence
 
 
 def _sentence(plan: Plan) -> str:
-    models, pools = _count(len(plan.deployed), "model"), _count(len(plan.pools), "node pool")
+    models, pools = counted(len(plan.deployed), "model"), counted(len(plan.pools), "node pool")
     return f"{models} on {pools}: each fits the memory of its GPUs, and the nodes of its pool hold its replicas."
 
 
@@ -71,10 +71,10 @@ def _facts(settings: Settings, plan: Plan, resources: int, violations: Sequence[
     least = sum(model.floor for model in plan.deployed.values())
     most = sum(model.floor + model.burst for model in plan.deployed.values())
     return (
-        Fact("Expected cost", f"{dollars(total.expected)} a month", _against(total.expected, budget), "cost"),
-        Fact("At most", f"{dollars(total.ceiling)} a month", "with every model at its ceiling", "cost"),
-        Fact("Replicas", f"{least} to {most}", f"of {_count(len(plan.deployed), 'model')}", "fit"),
-        Fact("Policies", _count(len(violations), "violation") if violations else "all kept", "rules of the platform team", "security"),
+        Fact("Expected a month", dollars(total.expected), _against(total.expected, budget), "cost"),
+        Fact("At most a month", dollars(total.ceiling), "with every model at its ceiling", "cost"),
+        Fact("Replicas", f"{least} to {most}", f"of {counted(len(plan.deployed), 'model')}", "fit"),
+        Fact("Policies", counted(len(violations), "violation") if violations else "all kept", "rules of the platform team", "security"),
         Fact("Resources", f"{resources:,}", "that Pulumi would manage", "resources"),
     )
 
@@ -83,7 +83,3 @@ def _against(expected: float, budget: float | None) -> str:
     if budget is None:
         return "no budget is set"
     return f"{expected / budget:.0%} of the budget of {dollars(budget)}" if budget else "the budget is $0"
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
