@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pulumi
 
-from components.cluster.connection import ClusterConnection
-from components.gateway.gateway import Gateway
-from components.platform.monitoring import Monitoring
 from components.serving.model_stack import ModelStack
+from components.stack import Stack
 from planning.plan import Plan
 
 
-def export_outputs(
-    plan: Plan, cluster: ClusterConnection, monitoring: Monitoring | None, stacks: Mapping[str, ModelStack], gateway: Gateway | None
-) -> None:
-    pulumi.export("kubeconfigCommand", cluster.kubeconfig_command)
-    pulumi.export("models", {name: _model(plan, name, stack) for name, stack in stacks.items()})
+def export_outputs(stack: Stack) -> None:
+    plan, gateway, monitoring = stack.plan, stack.gateway, stack.platform.monitoring
+    pulumi.export("kubeconfigCommand", stack.cluster.kubeconfig_command)
+    pulumi.export("models", {name: _model(plan, name, model) for name, model in stack.models.items()})
     if gateway is not None:
         pulumi.export("gateway", {"url": gateway.url, "publicUrl": gateway.public_url})
     if monitoring is not None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from config.errors import rule
+from config.merge_patch import merge_patch
 from config.section import NonNegative, Positive, Section, Text
 
 Colour = Literal["blue", "green"]
@@ -97,17 +98,4 @@ def candidate_of(model: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[s
     live = {key: value for key, value in model.items() if key != "rollout"}
     if changes.get("source", live.get("source")) != live.get("source"):
         live = {key: value for key, value in live.items() if key not in _OF_THE_SOURCE}
-    return {**_merged(copy.deepcopy(live), changes), "rollout": {"strategy": "blue-green"}}
-
-
-def _merged(value: Any, changes: Any) -> Any:
-    """JSON Merge Patch, RFC 7396."""
-    if not isinstance(changes, Mapping):
-        return changes
-    merged = dict(value) if isinstance(value, Mapping) else {}
-    for key, change in changes.items():
-        if change is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = _merged(merged.get(key), change)
-    return merged
+    return {**merge_patch(copy.deepcopy(live), changes), "rollout": {"strategy": "blue-green"}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from config.budget import Budget
 from config.cluster import Cluster
@@ -37,7 +38,7 @@ class Settings:
     problems: tuple[Problem, ...] = ()
     doubtful: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def deployed(self) -> dict[str, Model]:
         """Everything that has replicas: the models and their candidates."""
         return self.models | self.candidates

@@ -18,6 +18,7 @@ from yaml.constructor import ConstructorError
 from config.catalog import Loader
 from config.errors import Problem, StackError
 from config.local_files import local_file_problems
+from config.merge_patch import merge_patch
 from config.parsing import parse
 from config.secrets import is_encrypted, masked
 from config.settings import PROJECT, SECTIONS, Settings, is_read
@@ -50,8 +51,11 @@ class StackLoader(Loader):
         return super().construct_mapping(node, deep=deep)
 
 
-def load_settings() -> Settings:
+def load_settings(written: Mapping[str, Any] | None = None) -> Settings:
     """The settings of the running Pulumi program's stack, without any secret's value.
+
+    `written`: sections that the program itself writes, such as `{"models": {...}}`; the stack's configuration is laid over them, key by
+    key, where null removes a key.
 
     Raises:
         StackError: see `config.parsing.parse`.
@@ -68,9 +72,17 @@ def load_settings() -> Settings:
         # Pulumi passes a mapping as a secret if any value in it is encrypted; only the stack file tells which values are.
         file = _own_stack_file()
         config[SECRETS] = _as_in(read_stack_file(file).get(SECRETS) if file else None, config[SECRETS])
-    settings = parse(without_secret_values(config))
+    config = without_secret_values(config)
+    settings = parse(_laid_over(written, config) if written else config)
     missing = tuple(local_file_problems(settings)) if SETTINGS.root_directory else ()  # None: no engine runs the program
     return replace(settings, problems=settings.problems + missing)
+
+
+def _laid_over(written: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    if "secrets" in written:
+        fix = "pulumi config set --secret --path vllm-platform:secrets.<key>"
+        raise StackError([Problem("secrets", "written in the program, and read from the stack's configuration", fix)])
+    return merge_patch({f"{PROJECT}:{section}": value for section, value in written.items()}, config)
 
 
 def _own_stack_file() -> Path | None:

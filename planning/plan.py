@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from config import catalog
@@ -101,7 +102,7 @@ class Plan:
     node_changes: dict[str, NodeChanges]
     warnings: tuple[Problem, ...]
 
-    @property
+    @cached_property
     def deployed(self) -> dict[str, ModelPlan]:
         """Everything that has replicas: each model, and its candidate behind it."""
         pairs = ((model, self.candidates.get(name)) for name, model in self.models.items())

@@ -46,10 +46,48 @@ class PullRequest:
 
 
 _SMALL = {"source": "Qwen/Qwen3-0.6B", "nodePool": "l4", "engine": {"maxModelLen": 8192}, "scaling": {"floor": 1, "ceiling": 1}}
+_BLUE_GREEN: dict[str, Any] = {"models.qwen3-8b.rollout": {"strategy": "blue-green"}}
+_LONGER: dict[str, Any] = {"model": {"engine": {"maxModelLen": 16384}}}
 _SURGES = "the whole floor serves"
 
 PULL_REQUESTS: dict[str, PullRequest] = {
     "a new model": PullRequest("dev", {"models.another": _SMALL}, dollars=1, models={"another": "new"}, pools={"l4": ""}),
+    "a candidate of a blue-green model": PullRequest(
+        "dev",
+        {"models.qwen3-8b.rollout.candidate": _LONGER},
+        before=_BLUE_GREEN,
+        dollars=1,
+        models={"qwen3-8b": "no restart", "qwen3-8b-candidate": "new"},
+        pools={"l4": ""},
+    ),
+    "a candidate gets requests": PullRequest(
+        "dev",
+        {"models.qwen3-8b.rollout.candidate.weight": 10},
+        before={"models.qwen3-8b.rollout": {"strategy": "blue-green", "candidate": _LONGER}},
+        models={
+            "qwen3-8b": "gets 90 % of the model's requests (was 100 %)",
+            "qwen3-8b-candidate": "gets 10 % of the model's requests (was 0 %)",
+        },
+    ),
+    "a candidate promoted": PullRequest(
+        "dev",
+        {
+            "models.qwen3-8b.engine.maxModelLen": 16384,
+            "models.qwen3-8b.rollout": {"strategy": "blue-green", "live": "green"},
+        },
+        before={"models.qwen3-8b.rollout": {"strategy": "blue-green", "candidate": {"weight": 100, **_LONGER}}},
+        dollars=-1,
+        models={"qwen3-8b": "its green replicas are live, which run already", "qwen3-8b-candidate": "promoted: live now"},
+        pools={"l4": ""},
+    ),
+    "a candidate given up": PullRequest(
+        "dev",
+        {"models.qwen3-8b.rollout.candidate": None},
+        before={"models.qwen3-8b.rollout": {"strategy": "blue-green", "candidate": _LONGER}},
+        dollars=-1,
+        models={"qwen3-8b": "no restart", "qwen3-8b-candidate": "candidate given up"},
+        pools={"l4": ""},
+    ),
     "a model removed": PullRequest("prod", {"models.gpt-oss-20b": None}, refused=("gateway.clients.batch.models[1]",)),
     "a model removed everywhere": PullRequest(
         "prod",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pulumi
 
@@ -19,11 +19,18 @@ from planning.plan import Plan
 
 
 def create_models(
-    settings: Settings, plan: Plan, cluster: ClusterConnection, platform: Platform, opts: pulumi.ResourceOptions
+    settings: Settings,
+    plan: Plan,
+    names: Collection[str],
+    cluster: ClusterConnection,
+    platform: Platform,
+    opts: pulumi.ResourceOptions,
 ) -> dict[str, ModelStack]:
     token = secret(settings, "huggingFaceToken") if settings.secrets.has("huggingFaceToken") else None
     stacks = {}
     for name, model in settings.models.items():
+        if name not in names:
+            continue
         candidate = candidate_key(name)
         args = ModelStackArgs(
             live=_colour(settings, plan, platform, name),
@@ -43,11 +50,15 @@ def create_models(
 
 
 def await_routes(settings: Settings, stacks: Mapping[str, ModelStack], gateway: Gateway) -> None:
-    """By a Job of one of the blue-green models, of one with replicas if there is any."""
-    changing = [name for name, model in settings.models.items() if model.rollout.strategy == "blue-green"]
-    if changing:
-        name = max(changing, key=lambda name: settings.models[name].scaling.floor)
+    name = awaiting_model(settings)
+    if name is not None:
         stacks[name].await_routes(gateway.routes_version, gateway.routes)
+
+
+def awaiting_model(settings: Settings) -> str | None:
+    """The model whose Job awaits the gateway's routes: one of the blue-green models, one with replicas if there is any."""
+    changing = [name for name, model in settings.models.items() if model.rollout.strategy == "blue-green"]
+    return max(changing, key=lambda name: settings.models[name].scaling.floor, default=None)
 
 
 def _colour(settings: Settings, plan: Plan, platform: Platform, key: str) -> Colour:

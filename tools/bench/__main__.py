@@ -66,13 +66,13 @@ def _preview(models: int):  # noqa: ANN202 - a function without arguments that r
 
 
 def _diff(models: int):  # noqa: ANN202 - a function without arguments that returns how many models were compared
+    import tools.review.unchanged  # noqa: F401 - the command imports it with the first comparison
     from tools.bench.generated import generated
     from tools.review.trees import compare_configurations
 
     before = generated(models)
     after = copy.deepcopy(before)
     after["vllm-platform:models"]["model-0"]["engine"] = {"maxModelLen": 4096}
-    _import_program()
 
     def compared() -> int:
         changed = [one.name for one in compare_configurations("bench", before, after).models]

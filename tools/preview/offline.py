@@ -13,6 +13,7 @@ import json
 import runpy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 gc.set_threshold(1_000_000)  # the SDKs define so many classes that garbage collection takes most of their import time
@@ -182,8 +183,27 @@ def _unwrapped(value: Any, path: str, secrets: set[str]) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def run(config: Mapping[str, Any], stack_name: str, *, known: bool = False) -> Recording:
-    """Runs `__main__.py` with the `config:` of a stack file.
+def from_file(path: Path) -> Callable[[], None]:
+    """The program in this file."""
+
+    def program() -> None:
+        runpy.run_path(str(path), run_name="__main__")
+
+    return program
+
+
+OWN_PROGRAM = from_file(ROOT / "__main__.py")
+
+
+def run(
+    config: Mapping[str, Any],
+    stack_name: str,
+    *,
+    known: bool = False,
+    program: Callable[[], None] = OWN_PROGRAM,
+    project: str = PROJECT,
+) -> Recording:
+    """Runs a program with the `config:` of a stack file.
 
     `known`: resources answer with their computed outputs, as after a deployment; else those stay unknown, as in a first preview.
 
@@ -198,8 +218,8 @@ def run(config: Mapping[str, Any], stack_name: str, *, known: bool = False) -> R
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        _configure(monitor, stack_name, log)
-        loop.run_until_complete(stack.run_in_stack(_program))
+        _configure(monitor, project, stack_name, log)
+        loop.run_until_complete(stack.run_in_stack(program))
     finally:
         _abandon(loop)
         asyncio.set_event_loop(None)
@@ -217,11 +237,7 @@ def _abandon(loop: asyncio.AbstractEventLoop) -> None:
     SETTINGS.rpc_manager.clear()
 
 
-def _program() -> None:
-    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
-
-
-def _configure(monitor: _Monitor, stack_name: str, log: _Log) -> None:
+def _configure(monitor: _Monitor, project: str, stack_name: str, log: _Log) -> None:
     """Like `pulumi.runtime.set_mocks`, but without registering a root stack: `run_in_stack` registers one."""
     features = set(monitor.GetDeploymentInfo(Empty()).supportedFeatures)
     engine = mocks.MockEngine(log)  # ty: ignore[invalid-argument-type]
@@ -230,7 +246,7 @@ def _configure(monitor: _Monitor, stack_name: str, log: _Log) -> None:
             monitor=monitor,
             monitor_features=features,
             engine=engine,
-            project=PROJECT,
+            project=project,
             stack=stack_name,
             root_directory=None,  # says to the program that no engine runs it
             dry_run=not monitor.known,

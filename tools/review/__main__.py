@@ -7,6 +7,7 @@ violates a mandatory policy.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from dataclasses import asdict
@@ -51,4 +52,6 @@ def write(reviews: list[Review], how: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    gc.freeze()  # or Python looks through all classes of the SDKs once more before it ends
+    sys.exit(code)

@@ -8,6 +8,7 @@ from typing import Any
 from components.naming import BURST, FLOOR, STAND_IN, model_namespace
 from tools.review.changes import ResourceChange
 
+NO_LONGER_SERVED = "no longer served"
 _DEPLOYMENT, _NODE_POOL = "kubernetes:apps/v1:Deployment", "gcp:container/nodePool:NodePool"
 # Fields of a Deployment that change no pod that runs.
 _NO_RESTART = ("spec.replicas", "spec.strategy", "spec.progressDeadlineSeconds", "spec.minReadySeconds", "metadata.")
@@ -21,7 +22,7 @@ def model_effect(name: str, before: dict[str, Any] | None, after: dict[str, Any]
     if before is None:
         return "new"
     if after is None:
-        return "no longer served"
+        return _gone(before, resources)
     own = [one for one in resources if one.namespace == model_namespace(after["model"])]
     beginning = f"{after['replicas'] or name}-"
     deployments = {one.name: one for one in own if one.type == _DEPLOYMENT}
@@ -36,7 +37,20 @@ def model_effect(name: str, before: dict[str, Any] | None, after: dict[str, Any]
     effects += [f"its nodes are replaced ({', '.join(nodes)})"] if nodes else []
     if any(before[key] != after[key] for key in ("floor", "burst")):
         effects.append("scales")
+    if before.get("colour", after["colour"]) != after["colour"]:
+        run_already = FLOOR not in tiers or tiers[FLOOR].kind != "create"
+        effects.append(f"its {after['colour']} replicas are live{', which run already' if run_already else ''}")
+    elif None not in (was := before.get("requestsPercent"), share := after["requestsPercent"]) and was != share:
+        effects.append(f"gets {share} % of the model's requests (was {was} %)")
     return ", ".join(one for one in effects if one) or ("no restart" if own else "")
+
+
+def _gone(before: dict[str, Any], resources: Sequence[ResourceChange]) -> str:
+    """A candidate whose replicas stay has been promoted."""
+    if not before.get("isCandidate"):
+        return NO_LONGER_SERVED
+    deleted = {one.name for one in resources if one.type == _DEPLOYMENT and one.kind == "delete"}
+    return "candidate given up" if f"{before['replicas']}-{FLOOR}" in deleted else "promoted: live now"
 
 
 def _floor(one: ResourceChange, after: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tools.review.changes import Difference, Review
+from tools.review.effects import NO_LONGER_SERVED
 
 MODEL_HEADINGS = (
     "model",
@@ -120,12 +121,13 @@ def verdict(review: Review) -> list[str]:
     replaced = [one for one in review.resources if one.kind == "replace"]
     causes = [one for one in replaced if one.type.startswith("gcp:") and not any(why.endswith("is replaced") for why in one.because)]
     said += [f"{one.type.rpartition(':')[2]} {one.name} is replaced: {', '.join(one.because)}" for one in causes]
-    if inside := [one for one in replaced if one.type.startswith("kubernetes:")]:
+    # A Job is replaced whenever there is something else for it to do.
+    if inside := [one for one in replaced if one.type.startswith("kubernetes:") and one.type != "kubernetes:batch/v1:Job"]:
         named = ", ".join(sorted(one.name for one in inside)[:5])
         said.append(f"{len(inside)} Kubernetes objects are replaced: {named}{', ...' if len(inside) > 5 else ''}")
     said += [f"{one.name} is renamed to {new}: {_RENAMED}" for one, new in _renamed(review)]
     gone = {one.name for one, _ in _renamed(review)}
-    said += [f"{one.name} is no longer served" for one in review.models if one.after is None and one.name not in gone]
+    said += [f"{one.name} is no longer served" for one in review.models if one.effect == NO_LONGER_SERVED and one.name not in gone]
     lost: dict[str, list[str]] = {}
     for one in review.models:
         if "not served" in one.effect:
@@ -140,5 +142,5 @@ _RENAMED = "deleted and made anew, not served until it is ready"
 def _renamed(review: Review) -> list[tuple[Difference, str]]:
     """Models that went, with a model of the same source and pool that came."""
     came = {(one.after["source"], one.after["pool"]): one.name for one in review.models if one.before is None and one.after}
-    went = [one for one in review.models if one.after is None and one.before]
+    went = [one for one in review.models if one.effect == NO_LONGER_SERVED]
     return [(one, came[key]) for one in went if one.before and (key := (one.before["source"], one.before["pool"])) in came]

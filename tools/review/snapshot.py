@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ _OF_MODEL = {
     "machine": "pool.machine.name",
     "revision": "revision",
     "gpus": "shape.gpus",
+    "colour": "colour",
+    "isCandidate": "is_candidate",
     "weightsGib": "memory.weights",
     "reservesGib": "memory.reserves",
     "kvCacheGib": "memory.kv_cache",
@@ -100,16 +102,23 @@ def plan(config: Mapping[str, Any]) -> Planned:
         return Planned(config, problems=error.problems)
 
 
-def snapshot(planned: Planned, stack: str) -> Snapshot:
+def snapshot(planned: Planned, stack: str, program: Callable[[], None] | None = None) -> Snapshot:
+    """`program`: in place of the tree's `__main__.py`, to make some of its resources only."""
     if planned.plan is None:
         return Snapshot(problems=_triples(planned.problems))
     from tools.preview import offline
 
-    recording = offline.run(planned.config, stack, known=True)
+    if program is None:  # a base with a tree of its own may have a run() that takes none
+        recording = offline.run(planned.config, stack, known=True)
+    else:
+        recording = offline.run(planned.config, stack, known=True, program=program)
     settings, found = planned.settings, planned.plan
     sources = {name: model.source for name, model in getattr(settings, "deployed", settings.models).items()}
     plans = getattr(found, "deployed", found.models)  # with candidates, where the tree knows them
-    models = {name: {"source": sources[name], **_figures(one, _OF_MODEL)} for name, one in plans.items()}
+    shares = _request_shares(settings)
+    models = {
+        name: {"source": sources[name], "requestsPercent": shares.get(name), **_figures(one, _OF_MODEL)} for name, one in plans.items()
+    }
     forbidden, advised = _violations(recording, stack)
     return Snapshot(
         forbidden=forbidden,
@@ -121,6 +130,16 @@ def snapshot(planned: Planned, stack: str) -> Snapshot:
         cost=_figures(found.cost.total, _OF_COST),
         resources=[_resource(one) for one in recording.resources if one.custom],
     )
+
+
+def _request_shares(settings: Any) -> dict[str, int]:
+    """Percentage of a model's requests that it and its candidate get, where it has one."""
+    shares = {}
+    for name in settings.models:
+        weight = _at(settings.models[name], "rollout.candidate.weight")
+        if weight is not None:
+            shares |= {name: 100 - weight, f"{name}-candidate": weight}
+    return shares
 
 
 def _violations(recording: Any, stack: str) -> tuple[list[Triple], list[Triple]]:

@@ -9,7 +9,9 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from io import BytesIO
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,13 @@ from tools.review import snapshot as snapshots
 from tools.review.changes import Review
 from tools.review.comparison import compare
 from tools.review.snapshot import Planned, Snapshot, plan, snapshot
-from tools.review.unchanged import sparing, unchanged_models
 from tools.stacks import ROOT
 
 # What decides about plan and resources, beside the stack's file. Another base runs with its own, but with this environment's packages.
 _CODE = ("__main__.py", "config", "planning", "components", "tools/preview", "tools/stacks.py", "requirements.txt")
+
+# Changed models from which on the two sides run at the same time.
+_WORTH_A_PROCESS = 10
 
 
 class BaseError(Exception):
@@ -68,11 +72,15 @@ def compare_configurations(stack: str, before: Mapping[str, Any], after: Mapping
 def compare_planned(stack: str, before: Planned, after: Planned) -> Review:
     if after.plan is None:
         return compare(stack, Snapshot(), snapshot(after, stack))
-    unchanged, sides = unchanged_models(before, after), []
-    for planned in (before, after):
-        with sparing(planned, unchanged):
-            sides.append(snapshot(planned, stack))
-    return compare(stack, *sides)
+    from tools.review.unchanged import program, unchanged_parts  # imports the components
+
+    unchanged = unchanged_parts(before, after)
+    sides = [(planned, stack, program(planned, unchanged)) for planned in (before, after)]
+    many = len(after.plan.models) - len(unchanged.models) > _WORTH_A_PROCESS
+    if many and sys.platform == "linux":  # elsewhere a process may not survive a fork
+        with ProcessPoolExecutor(len(sides), get_context("fork")) as pool:
+            return compare(stack, *pool.map(snapshot, *zip(*sides, strict=True)))
+    return compare(stack, *(snapshot(*side) for side in sides))
 
 
 def _absent(stack: str) -> Planned:
