@@ -18,6 +18,7 @@ from config.settings import Settings
 from planning.plan import Plan
 from policy.rules import Level, Violation
 from tools.preview.offline import Recording
+from tools.preview.report.changes import Changes
 from tools.preview.report.memory import fit_table, fits
 from tools.preview.report.money import money
 from tools.preview.report.resources import groups
@@ -41,7 +42,7 @@ _SECTIONS = (
 
 @dataclass(frozen=True)
 class Previewed:
-    """All that the report is made of. `changes`: HTML of `make diff`, where there is a base to compare with."""
+    """All that the report is made of."""
 
     stack: str
     settings: Settings
@@ -52,7 +53,8 @@ class Previewed:
     violations: Sequence[Violation] = ()
     local: Sequence[Problem] = ()
     """What `pulumi up` would miss on this machine."""
-    changes: Markup | None = None
+    changes: Changes | None = None
+    """Where there is a base to compare with."""
 
 
 def render(previewed: Previewed) -> str:
@@ -69,7 +71,7 @@ def render(previewed: Previewed) -> str:
             script=Markup(script),  # noqa: S704
             verdict=verdict(settings, plan, len(recording.resources), previewed.violations, previewed.local),
             changes=previewed.changes,
-            sections=_SECTIONS,
+            sections=((("changes", "Changes"),) if previewed.changes else ()) + _SECTIONS,
             fits=fits(settings, plan),
             fit_table=fit_table(plan),
             money=money(plan.cost, settings.budget),

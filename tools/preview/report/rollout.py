@@ -43,7 +43,9 @@ def _rolling(planned: ModelPlan) -> tuple[str, ...]:
         how, each = "a new replica first, then an old one goes", startup.expected
     else:
         how, each = "an old replica goes first, then a new one starts", startup.expected - startup.node
-    share = f"{rollout.capacity_share:.0%} of its floor serve" if rollout.capacity_share else "it is not served"
+    share = "all of it serves" if rollout.capacity_share == 1 else f"{rollout.capacity_share:.0%} of its floor serve"
+    if not rollout.capacity_share:
+        share = "it is not served"
     waves = math.ceil(planned.floor / (rollout.max_surge + rollout.max_unavailable))
     return how, share, _hardware(planned, rollout.max_surge), about(waves * each)
 

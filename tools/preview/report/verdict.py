@@ -20,7 +20,7 @@ class Findings:
 
     heading: str
     problems: tuple[Problem, ...]
-    colour: Literal["bad", "warn"]
+    colour: Literal["bad", "warn", "good"]
 
 
 @dataclass(frozen=True)
