@@ -57,6 +57,7 @@ ELSEWHERE = {
     "mutants": "half an hour",
     "test": ".ci/run: this test is part of it",
     "test-charts": "the workflow: needs the charts' archives",
+    "test-browser": ".ci/run: needs a browser",
     "test-cluster": ".ci/run: minutes",
     "test-engine": "the workflow: needs Pulumi",
     "test-mutations": "minutes",
