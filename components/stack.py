@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import pulumi
@@ -14,6 +14,7 @@ from components.serving.model_stack import ModelStack
 from components.serving.models import await_routes, create_models
 from config.settings import Settings
 from planning.plan import Plan
+from planning.summary import summary
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Stack:
 
 
 def create_stack(settings: Settings, plan: Plan) -> Stack:
-    _warn(plan)
+    _say(settings, plan)
     cluster = create_cluster(settings, plan.pools, plan.node_changes)
     return create_on_cluster(settings, plan, cluster, settings.models)
 
@@ -45,7 +46,14 @@ def create_on_cluster(settings: Settings, plan: Plan, cluster: ClusterConnection
     return Stack(plan, cluster, platform, models, gateway)
 
 
-def _warn(plan: Plan) -> None:
-    """One message: the CLI repeats the first line of each while it runs, and each whole at the end."""
+def _say(settings: Settings, plan: Plan) -> None:
+    """What the plan warns of, and in a preview what it plans."""
+    if pulumi.runtime.is_dry_run():
+        _warn("the plan, in US dollars a month", summary(plan, settings.budget.monthly_usd))
     if plan.warnings:
-        pulumi.log.warn("\n".join([f"the plan warns ({len(plan.warnings)}):", *(f"  {warning}" for warning in plan.warnings)]))
+        _warn(f"the plan warns ({len(plan.warnings)})", map(str, plan.warnings))
+
+
+def _warn(heading: str, lines: Iterable[str]) -> None:
+    """One message: the CLI repeats the first line of each while it runs, and each whole at the end."""
+    pulumi.log.warn("\n".join([f"{heading}:", *(f"  {line}" for line in lines)]))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ class Operation:
     """The error; empty if it succeeded."""
     failures: list[str] = field(default_factory=list)
     """Names of the resources that failed."""
+    violations: list[str] = field(default_factory=list)
+    """Ids of the violated policies."""
 
     def succeeded(self) -> Operation:
         assert not self.failed, self.failed
@@ -51,21 +54,21 @@ class Operation:
 
 
 class Program:
-    """A copy of the program, with its virtual environment; `edit` changes one of its files."""
+    """A copy of this project's program, or of another, with its virtual environment; `edit` changes one of its files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, original: Path = ROOT, files: tuple[str, ...] = _PROGRAM) -> None:
         self.folder = folder
         folder.mkdir()
-        for name in _PROGRAM:
-            source = ROOT / name
+        for name in files:
+            source = original / name
             if source.is_dir():
                 shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copyfile(source, folder / name)
         (folder / ".venv").symlink_to(sys.prefix)
-        # The tests' small charts are not the published ones.
         releases = folder / "config/catalog/releases.yaml"
-        releases.write_text(re.sub(r"^ +digest: .*\n", "", releases.read_text(), flags=re.MULTILINE))
+        if releases.exists():  # the tests' small charts are not the published ones
+            releases.write_text(re.sub(r"^ +digest: .*\n", "", releases.read_text(), flags=re.MULTILINE))
 
     def edit(self, path: str, old: str, new: str) -> None:
         text = (self.folder / path).read_text()
@@ -101,8 +104,9 @@ class Stack:
         for key, value in (secrets or {}).items():
             self._stack.set_config(f"{PROJECT}:secrets.{key}", automation.ConfigValue(value, secret=True), path=True)
 
-    def preview(self) -> Operation:
-        return self._run(self._stack.preview)
+    def preview(self, **options: Any) -> Operation:
+        """`options`: those of the Automation API's `Stack.preview`."""
+        return self._run(partial(self._stack.preview, **options))
 
     def up(self) -> Operation:
         return self._run(self._stack.up)
@@ -139,6 +143,9 @@ class Stack:
                 done.failures.append(name_of(failure.metadata.urn))
             if diagnostic := event.diagnostic_event:
                 printed.append(diagnostic.message)
+            if policy := event.policy_event:
+                done.violations.append(policy.policy_name)
+                printed.append(policy.message)
 
         try:
             result = operation(on_event=note, on_output=printed.append, on_error=printed.append, color="never")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from config.parsing import parse
+from config.settings import Settings
 from config.stack_config import without_secret_values
 from tests.cluster.cluster import Cluster
 from tests.cluster.control_plane import ControlPlane, control_plane
@@ -41,17 +42,19 @@ class Environment:
 
     def stack(self, name: str, config: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> Stack:
         """A configured stack; with provider `existing` also its nodes."""
-        variables = dict(self.variables)
         settings = parse(without_secret_values(config))
-        if settings.cluster.provider == "existing":
-            variables["KUBECONFIG"] = str(self.google.kubeconfig)
-            for manifest in (daemons(), *cluster_definitions()):
-                self.cluster.apply(manifest)
-            for group in node_groups(settings, Recording()).values():
-                self.cluster.add_nodes(group.nodes())
+        variables = self.existing_cluster(settings) if settings.cluster.provider == "existing" else self.variables
         stack = Stack(self.program, name, variables)
         stack.configure(self.with_charts(config), secrets)
         return stack
+
+    def existing_cluster(self, settings: Settings) -> dict[str, str]:
+        """Adds the nodes of the settings' pools to the cluster; returns the variables of a program that deploys there."""
+        for manifest in (daemons(), *cluster_definitions()):
+            self.cluster.apply(manifest)
+        for group in node_groups(settings, Recording()).values():
+            self.cluster.add_nodes(group.nodes())
+        return {**self.variables, "KUBECONFIG": str(self.google.kubeconfig)}
 
     def with_charts(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """The configuration with platform.chartMirror set to the folder of charts."""

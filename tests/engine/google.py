@@ -71,6 +71,13 @@ class Google:
         self._write(id_, inputs)
         return id_, {**inputs, **computed(token, inputs, self._endpoint())}
 
+    def read(self, token: str, id_: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Inputs and outputs of a resource that exists."""
+        if not self._path(id_).exists():
+            return None
+        inputs = json.loads(self._path(id_).read_text())["inputs"]
+        return inputs, {**inputs, **computed(token, inputs, self._endpoint())}
+
     def update(self, token: str, id_: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
         self._write(id_, inputs)
         return {**outputs, **inputs, **computed(token, inputs, self._endpoint())}

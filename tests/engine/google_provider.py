@@ -78,6 +78,14 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             id_, outputs = self._google.create(token, _name(request.urn), inputs)
             return provider_pb2.CreateResponse(id=id_, properties=_struct(outputs))
 
+    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Of an import, which knows the id alone."""
+        found = self._google.read(_token(request.urn), request.id)
+        if found is None:
+            return provider_pb2.ReadResponse()
+        inputs, outputs = found
+        return provider_pb2.ReadResponse(id=request.id, inputs=_struct(inputs), properties=_struct(outputs))
+
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
         token, outputs, inputs = _token(request.urn), _plain(request.olds), _plain(request.news)
         if request.preview:

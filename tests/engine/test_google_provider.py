@@ -126,3 +126,10 @@ def test_a_mirrors_upstream_replaces_its_repository_and_its_labels_do_not(provid
 def replaced(provider: StandIn, urn: str, old: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     request = provider_pb2.DiffRequest(urn=urn, old_inputs=_struct(old), news=_struct(old | changes))
     return list(provider.Diff(request, None).replaces)
+
+
+def test_an_import_reads_what_exists_by_its_id(provider):
+    created = provider.Create(provider_pb2.CreateRequest(urn=NETWORK, properties=_struct({"name": "vpc"})), None)
+    found = provider.Read(provider_pb2.ReadRequest(urn=NETWORK, id=created.id), None)
+    assert _plain(found.inputs)["name"] == "vpc"
+    assert not provider.Read(provider_pb2.ReadRequest(urn=NETWORK, id="projects/acme/another"), None).id

@@ -62,6 +62,23 @@ def test_only_the_gateway_reaches_the_service_and_only_that_redis():
     assert out["to"][0]["podSelector"]["matchLabels"].items() <= labels["redis"]
 
 
+def test_the_gateway_reaches_the_service_and_nothing_else_in_its_namespace():
+    recording = offline.run(stack(CLIENT | {"gateway.clients": {"team-a": {"monthlyTokens": 1000}}}), "test")
+    allowed = [
+        (peer["podSelector"]["matchLabels"], {port["port"] for port in rule["ports"]})
+        for one in manifests(recording)
+        if one["kind"] == "NetworkPolicy" and one["metadata"]["namespace"] == "gateway"
+        for rule in one["spec"].get("egress", ())
+        for peer in rule.get("to", ())
+        if peer.get("namespaceSelector", {}).get("matchLabels") == {"kubernetes.io/metadata.name": "rate-limits"}
+    ]
+    ((labels, ports),) = allowed
+    assert labels.items() <= pods()["rate-limits"]["metadata"]["labels"].items()
+    assert labels
+    (container,) = pods()["rate-limits"]["spec"]["containers"]
+    assert ports <= {port["containerPort"] for port in container["ports"]}
+
+
 def test_a_drained_node_takes_one_replica_of_the_service_at_a_time():
     (disruption,) = found("PodDisruptionBudget").values()
     assert disruption["maxUnavailable"] == 1
