@@ -138,6 +138,10 @@ demo: $(READY) ## Run the gateway of a stack here, with stand-ins for its models
 pictures: $(READY) ## Draw docs/images/ anew from a watched demonstration (needs prometheus; takes some minutes)
 	@$(BIN)/python -m tools.demo.metrics
 
+screenshots: $(READY) ## Draw docs/images/report*.png anew (needs Chromium or Chrome)
+	@$(BIN)/python -m tools.preview prod > /dev/null
+	@$(BIN)/python -m tools.preview.pictures prod
+
 lock: $(READY) ## Pin requirements*.in, with what they pull in
 	@for name in requirements requirements-dev policy/requirements; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \

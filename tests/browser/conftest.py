@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -16,10 +17,12 @@ from config.parsing import parse
 from config.stack_config import without_secret_values
 from planning.plan import make_plan
 from tests.program.conftest import configuration
+from tests.pull_requests import PULL_REQUESTS, reviewed
 from tools.chromium import chromium, launch
 from tools.policies import levels, violated
 from tools.preview import offline
 from tools.preview.report.page import Previewed, render
+from tools.review.page import changes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,9 +56,20 @@ def browser() -> Iterator[Browser]:
 
 @cache
 def previewed(name: str) -> Previewed:
+    """Of a shipped or generated stack."""
+    return _elsewhere(_preview, name)
+
+
+@cache
+def changed_by(pull_request: str) -> Previewed:
+    """A preview of a stack beside what a pull request of tests/pull_requests.py changes."""
+    return replace(previewed(PULL_REQUESTS[pull_request].stack), changes=changes(_elsewhere(reviewed, pull_request), "main"))
+
+
+def _elsewhere(function: Callable, *arguments: Any) -> Any:
     """In a thread of its own: Playwright's event loop has this one, and the program needs one."""
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_preview, name).result()
+        return thread.submit(function, *arguments).result()
 
 
 def _preview(name: str) -> Previewed:

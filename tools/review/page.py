@@ -12,7 +12,7 @@ from tools.review import rows
 from tools.review.changes import ResourceChange, Review
 from tools.review.snapshot import Triple
 
-_COST = ("", "before", "after", "difference")
+_COST = ("month", "before", "after", "difference")
 
 
 def changes(review: Review, base: str) -> Changes:

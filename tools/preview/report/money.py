@@ -96,7 +96,7 @@ def _nodes(cost: CostPlan, budget: Budget) -> Table:
     limit = "no budget" if budget.monthly_usd is None else f"budget {dollars(budget.monthly_usd)}"
     return Table(
         "Nodes: what is billed, US dollars a month",
-        ("nodes", *_CASES, ""),
+        ("nodes", *_CASES, "remarks"),
         (*rows, ("cluster and system pool", *_three(cost.cluster), "")),
         frozenset(_CASES),
         ("total", *_three(cost.total), limit),

@@ -99,7 +99,7 @@ def _nodes(kind: str, group: NodeGroup) -> str:
 def _served(planned: ModelPlan, model: Model) -> Served:
     shape = planned.shape
     takes = counted(shape.gpus, "GPU") if shape.gpus else f"{shape.cpu:g} CPUs, {shape.memory_gib:g} GiB"
-    burst = f"; up to {planned.burst} of them on {model.scaling.burst_capacity} nodes" if planned.burst else ""
+    burst = f", up to {planned.burst} of them on {model.scaling.burst_capacity} nodes" if planned.burst else ""
     role = "candidate: " if planned.is_candidate else ""
     return Served(
         planned.key,
