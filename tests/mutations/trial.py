@@ -106,6 +106,7 @@ def start(file: str, tree: ast.Module, files: list[str]) -> Trial:
         os.setsid()
         os.close(reading)
         sys.meta_path.insert(0, _Importer({file: tree}.get))
+        _read_as_text(ROOT / file, ast.unparse(tree))
         first = _FirstFailure()
         code = _pytest(files, first)
         if code != pytest.ExitCode.OK:
@@ -113,6 +114,16 @@ def start(file: str, tree: ast.Module, files: list[str]) -> Trial:
         os._exit(0)
     os.close(writing)
     return Trial(pid, reading, time.monotonic() + _LIMIT_SECONDS)
+
+
+def _read_as_text(file: Path, text: str) -> None:
+    """For what runs as a text, such as the programs of a rollout's Jobs: they are read, not imported."""
+    read_text = Path.read_text
+
+    def reading(path: Path, *arguments: Any, **options: Any) -> str:
+        return text if path.resolve() == file else read_text(path, *arguments, **options)
+
+    Path.read_text = reading
 
 
 def next_ended(trials: list[Trial]) -> tuple[int, str | None]:
