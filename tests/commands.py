@@ -15,7 +15,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What a reader puts in: `<model>`, `<dcgm-exporter pod of that node>`.
 PLACEHOLDER = re.compile(r"<([a-zA-Z][^<>|&;\n]*)>")
 FILLED = {"model": "qwen3-8b", "stack": "dev", "pool": "l4", "dollars": "60", "n": "1", "url": "https://chat.example/hook"}
-INLINE = re.compile(r"`((?:make|pulumi|kubectl|gcloud|\.ci/run)(?: [^`]+)?)`")
+INLINE = re.compile(r"`((?:make|python -m|pulumi|kubectl|gcloud|\.ci/run)(?: [^`]+)?)`")
 OPERATORS = {"|", "||", "&", "&&", ";"}
 
 

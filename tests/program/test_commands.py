@@ -41,7 +41,7 @@ EXCUSED = {
     "make": "the name alone",
     "make simulate ... PARETO=1": "the dots stand for other variables",
     ".ci/run": "runs all tests, this one among them",
-    "cd": "the folder is in the repository: tests/program/test_examples.py runs its program",
+    "cd": "tests/program/test_examples.py runs the program of that folder",
     "pulumi": "the name alone",
 }
 # Text filters after a pipe: their input is a cluster's.
@@ -117,9 +117,22 @@ def test_each_block_is_valid_shell(page):
 
 
 def test_every_command_has_a_rule():
-    ruled = {"make", "pulumi", "kubectl", "curl"} | FILTERS
+    ruled = {"make", "python", "pulumi", "kubectl", "curl"} | FILTERS
     missing = [str(one) for one in FOUND if one.program not in ruled and not excuse(one)]
     assert not missing, "no rule covers these: write a test for the program, or give the reason in EXCUSED of this file"
+
+
+def test_a_line_of_shell_is_its_commands():
+    pipeline = "A=1 make x B='c d' | grep e && curl f   # why\n$(pulumi stack output g)  # it\n"
+    text = f"{pipeline}for h in i; do gcloud h \\\n  j; done & kubectl <pod>"
+    assert [one.words for one in commands.split("page", commands.filled(text))] == [
+        ("make", "x", "B=c d"),
+        ("grep", "e"),
+        ("curl", "f"),
+        ("pulumi", "stack", "output", "g"),
+        ("gcloud", "h", "j"),
+        ("kubectl", "placeholder"),
+    ]
 
 
 def test_what_is_said_to_be_run_elsewhere_is_there():
@@ -151,6 +164,13 @@ def test_a_make_command_has_a_target_that_uses_its_variables_and_a_tool_that_tak
             assert parses(module, shlex.split(arguments), monkeypatch)
 
 
+@pytest.mark.parametrize("one", [one for one in FOUND if one.program == "python"], ids=str)
+def test_a_module_that_a_page_runs_exists(one):
+    """They write files of this repository, or need a vLLM."""
+    assert one.words[1] == "-m"
+    assert find_spec(one.words[2])
+
+
 class _ParsedError(Exception):
     """Ends a tool once it has read its arguments."""
 
@@ -172,7 +192,7 @@ def parses(module: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -
     return True
 
 
-@pytest.mark.parametrize("one", commands.sessions(), ids=str)
+@pytest.mark.parametrize("one", list(commands.sessions()), ids=str)
 def test_what_the_readme_shows_is_what_comes_out(one, monkeypatch, capsys):
     assert one.words == ("make", "check", "STACK=dev"), "write here how the new one is run"
     stack = changed(configuration("dev"), {"models.qwen3-8b.engine.maxModelLen": 32768})
@@ -218,10 +238,9 @@ def setting(one: Command) -> tuple[str, list[str]]:
 def test_a_setting_that_a_page_sets_exists(one):
     path, values = setting(one)
     section, *keys = path.split(".")
-    model = {"clientKeys": "<client>"}
     sections = stack_schema()["properties"]["config"]["properties"]
-    names = [f"<{key}>" if place == 0 and section in ("models", "nodePools") else key for place, key in enumerate(keys)]
-    names = [*names[:1], model[keys[0]]] if keys[0] in model else names
+    named = 0 if section in ("models", "nodePools") else 1 if keys[0] == "clientKeys" else None  # the key that is a name of the stack's own
+    names = [f"<{key}>" if place == named else key for place, key in enumerate(keys)]
     assert known(sections[f"vllm-platform:{section}"], names), path
     if "--secret" not in one.words and "$" not in values[0]:
         assert any(accepted(name, path, yaml.safe_load(values[0])) for name in SHIPPED), f"no shipped stack takes {path} {values[0]}"
