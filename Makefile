@@ -39,8 +39,8 @@ $(PACK): policy/requirements.txt
 	@policy/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r policy/requirements.txt
 	@touch $@
 
-preview: $(PROGRAM) ## Plan the stack and show what would be created: STACK=dev
-	@$(BIN)/python -m tools.preview $(STACK)
+preview: $(PROGRAM) ## Plan the stack and show what would be created: STACK=dev (BASE=<git ref>: its report says what changes)
+	@$(BIN)/python -m $(if $(BASE),tools.review $(STACK) --base "$(BASE)" --format html,tools.preview $(STACK))
 
 check: $(PROGRAM) ## Plan only, in under a second: STACK=dev
 	@$(BIN)/python -m tools.preview $(STACK) --plan-only
@@ -48,7 +48,7 @@ check: $(PROGRAM) ## Plan only, in under a second: STACK=dev
 new-stack: $(PROGRAM) ## Write a stack file that works: NAME= PROJECT= REGION= MODELS="<ids>" (CONTEXT= FLOOR= CEILING= CLIENTS=); asks for what is missing
 	@$(BIN)/python -m tools.new_stack $(NAME) $(foreach option,project region models context floor ceiling clients,$(call given,$(option)))
 
-diff: $(PROGRAM) ## What the working tree changes against BASE=<git ref>: STACK=dev, or STACK="dev prod" (FORMAT=markdown or json)
+diff: $(PROGRAM) ## What the working tree changes against BASE=<git ref>: STACK=dev, or STACK="dev prod" (FORMAT=markdown, json or html)
 	@$(BIN)/python -m tools.review $(STACK) --base "$(BASE)" $(if $(FORMAT),--format $(FORMAT))
 
 answers: $(READY) ## Ask a real vLLM what the stand-in is held to (needs a `vllm` on PATH that serves here)
@@ -101,6 +101,9 @@ policy-pack: $(PACK) ## Install what `pulumi preview --policy-pack policy` needs
 test-policy: $(READY) $(PACK) ## Run the tests of the policy pack on Pulumi's policy SDK
 	@$(BIN)/python -m pytest -n 0 tests/policy
 
+test-browser: $(READY) ## Run the tests of the HTML report in the system's Chromium or Chrome
+	@$(BIN)/python -m pytest -n 2 -rs tests/browser
+
 test-cluster: $(READY) ## Run the tests on a real Kubernetes API (needs Go; or CONTEXT=<a kubeconfig's context>)
 	@$(BIN)/python -m tests.cluster.binaries
 	@$(BIN)/python -m pytest -n $(if $(CONTEXT),0,auto) --dist loadfile tests/cluster
@@ -134,6 +137,10 @@ demo: $(READY) ## Run the gateway of a stack here, with stand-ins for its models
 
 pictures: $(READY) ## Draw docs/images/ anew from a watched demonstration (needs prometheus; takes some minutes)
 	@$(BIN)/python -m tools.demo.metrics
+
+screenshots: $(READY) ## Draw docs/images/report*.png anew (needs Chromium or Chrome)
+	@$(BIN)/python -m tools.preview prod > /dev/null
+	@$(BIN)/python -m tools.preview.pictures prod
 
 lock: $(READY) ## Pin requirements*.in, with what they pull in
 	@for name in requirements requirements-dev policy/requirements; do \

@@ -106,12 +106,17 @@ def violations(rules: Iterable[Rule], resources: Sequence[Resource], levels: Map
     """The mandatory ones first."""
     found = []
     for rule in rules:
-        given = levels.get(rule.id, levels.get(ALL_RULES, rule.level))
-        given = given if isinstance(given, Mapping) else {LEVEL_KEY: given}
-        level = given.get(LEVEL_KEY, rule.level)
+        level, given = level_of(rule, levels)
         if level != "disabled":
             found += [Violation(rule.id, level, _said(one), message, rule.fix) for one, message in judged(rule, resources, given)]
     return sorted(found, key=lambda one: LEVELS.index(one.level))
+
+
+def level_of(rule: Rule, levels: Mapping[str, Any]) -> tuple[Level, Options]:
+    """A rule's level, and what a file of levels gives for it beside."""
+    given = levels.get(rule.id, levels.get(ALL_RULES, rule.level))
+    given = given if isinstance(given, Mapping) else {LEVEL_KEY: given}
+    return given.get(LEVEL_KEY, rule.level), given
 
 
 def judged(rule: Rule, resources: Sequence[Resource], given: Options) -> Iterator[tuple[Resource, str]]:

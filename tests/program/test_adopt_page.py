@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tools.reference.schema import stack_schema
+from tests.settings_paths import is_setting
 from tools.stacks import ROOT
 
 PAGE = (ROOT / "docs" / "adopt.md").read_text()
@@ -35,30 +35,6 @@ def test_the_namespaces_of_the_page_are_those_of_dev(program):
 
 
 def test_every_setting_of_the_page_exists():
-    sections = stack_schema()["properties"]["config"]["properties"]
     for path in re.findall(r"`((?:cluster|nodePools|platform|models|gateway|secrets)\.[\w.<>]+)", PAGE):
         section, *keys = path.split(".")
-        assert known(sections[f"vllm-platform:{section}"], keys), path
-
-
-def known(schema: dict, keys: list[str]) -> bool:
-    if not keys:
-        return True
-    for one in options(schema):
-        entry = one.get("additionalProperties") if keys[0].startswith("<") else one.get("properties", {}).get(keys[0])
-        if isinstance(entry, dict) and known(entry, keys[1:]):
-            return True
-    return False
-
-
-def options(schema: dict) -> list[dict]:
-    """The schema and what it may be instead."""
-    found = [schema]
-    for key in ("anyOf", "oneOf", "allOf"):
-        found += [deeper for one in schema.get(key, []) for deeper in options(one)]
-    if "$ref" in schema:
-        found += options(DEFINITIONS[schema["$ref"].rpartition("/")[2]])
-    return found
-
-
-DEFINITIONS = stack_schema().get("$defs", {})
+        assert is_setting(section, keys), path

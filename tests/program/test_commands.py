@@ -1,265 +1,257 @@
-"""Each command of the documentation is run, or held against what it names, or a table here says why it cannot be.
-
-`kubectl`, `pulumi` and `curl` are not run: there is no cluster. What their commands name must be in the recorded preview
-of a shipped stack.
-"""
+"""Every command of README and docs/ is run here, or held to what the program makes, or a table says why neither can be."""
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import re
-import shlex
+import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
-from typing import Any
+from collections.abc import Iterator
+from functools import cache
 
 import pytest
-import yaml
 
 from config.parsing import parse
-from config.stack_config import load_stack_file, without_secret_values
-from planning.plan import make_plan
-from tests import commands
-from tests.commands import Command
-from tests.program.conftest import configuration
-from tests.program.test_adopt_page import known
-from tests.stacks import changed
-from tools.preview import __main__ as preview
-from tools.reference.schema import stack_schema
+from config.stack_config import without_secret_values
+from tests.documents import PAGES, Command, blocks, commands
+from tests.program.conftest import STACKS, _recording, configuration
+from tests.settings_paths import is_setting
+from tests.stacks import changed, stack
+from tests.unit.wrong_gateways import CLIENT
+from tools.preview import offline
+from tools.preview.manifests import manifests
 from tools.stacks import ROOT
-from tools.truth import __main__ as truth
 
-SHIPPED = ("dev", "prod")
-FOUND = list(commands.commands())
-MAKE = sorted({one.words for one in FOUND if one.program == "make" and "..." not in one.words and len(one.words) > 1})
-
-# Commands that are not run, by how they begin, and why.
-EXCUSED = {
-    "gcloud": "needs a Google Cloud project",
-    "make": "the name alone",
-    "make simulate ... PARETO=1": "the dots stand for other variables",
-    ".ci/run": "runs all tests, this one among them",
-    "cd": "tests/program/test_examples.py runs the program of that folder",
-    "pulumi": "the name alone",
+# Targets that are run here as the pages say, in a copy of the project, and what their output must contain.
+RUN = {
+    ("preview",): "manifests, plan.json, resources.json, report.html",
+    ("check",): "Fit: GiB per GPU",
+    ("check", "STACK=prod"): "Fit: GiB per GPU",
+    ("truth",): "within",
+    ("new-stack", "NAME=staging", "PROJECT=<your-project>", "REGION=us-central1", "MODELS=Qwen/Qwen3-8B openai/gpt-oss-20b"): "staging",
+    (
+        "new-stack",
+        "NAME=staging",
+        "PROJECT=acme-llm",
+        "REGION=us-central1",
+        "MODELS=Qwen/Qwen3-8B openai/gpt-oss-20b",
+        "CLIENTS=chat batch",
+    ): "staging",
 }
-# Text filters after a pipe: their input is a cluster's.
-FILTERS = {"grep", "head", "tail", "jq", "sort", "uniq", "base64", "openssl"}
-
-# Sub-commands of pulumi, and the test that runs them on the engine; None: the reason is the text.
-PULUMI = {
-    "config set": "test_a_setting_that_a_page_sets_exists",
-    "stack output": "test_a_stack_output_of_a_page_exists",
-    "stack init": "tests/engine",
-    "install": "tests/engine/test_examples.py",
-    "preview": "tests/engine",
-    "up": "tests/engine",
-    "destroy": "tests/engine",
-    "cancel": "tests/engine/test_interruptions.py",
-    "import": "tests/engine/test_adoption.py",
-}
-
-# Targets whose tool does not run here, and why. Their arguments are parsed by the tool all the same.
-NOT_RUN = {
-    "answers": "needs a vLLM",
-    "advise": "run by tests/unit/test_simulate.py",
-    "bench-diff": "minutes",
-    "bench-gateway": "needs wrk; minutes",
-    "bench-plan": "minutes",
+# Targets that are not, and where they run instead.
+ELSEWHERE = {
+    "advise": "tests/unit/test_simulate.py: minutes on a whole trace",
     "bench-policy": "half an hour",
-    "bench-preview": "minutes",
-    "bench-simulate": "minutes",
-    "calibrate": "needs a log of vLLM; run by tests/unit/test_engine_log.py",
-    "check": "run by test_what_the_readme_shows_is_what_comes_out and test_a_shipped_stack_passes_make_check",
-    "demo": "run by tests/dataplane",
-    "describe-model": "run by tests/unit/test_describe_model.py, against a stand-in for the hub",
-    "diff": "run by tests/program/test_review.py",
-    "digests": "asks registries; run by tests/unit/test_digests.py",
-    "doctor": "run by tests/unit/test_doctor.py and tests/cluster, on a cluster",
-    "fit": "run by tests/unit/test_truth.py",
-    "lint": "a step of .ci/run",
-    "load": "run by tests/unit/test_load.py",
-    "lock": "asks the package index",
-    "mutants": "minutes",
-    "new-stack": "run by tests/unit/test_new_stack.py",
-    "pictures": "minutes",
-    "policy-pack": "installs packages",
-    "preview": "run by tests/program/test_preview.py",
-    "reconcile": "needs Prometheus; run by tests/unit/test_reconcile.py",
-    "reference": "compared by tests/unit/test_reference.py",
-    "release": "makes a commit; run by tests/unit/test_release.py",
-    "rendered": "compared by tests/program/test_rendered.py",
-    "schema": "compared by tests/unit/test_schema.py",
-    "simulate": "run by tests/unit/test_simulate.py",
-    "test": "a step of .ci/run",
-    "test-browser": "a step of .ci/run",
-    "test-charts": "a step of .ci/run",
-    "test-cluster": "a step of .ci/run",
-    "test-engine": "a step of .ci/run",
-    "test-mutations": "a step of .ci/run",
-    "test-policy": "a step of .ci/run",
-    "truth": "run by test_the_measured_points_are_compared",
-    "types": "a step of .ci/run",
+    "check": "tests/unit/test_bad_input.py: the page's stack is one of the reader's",
+    "demo": "tests/dataplane/test_demo.py: stays until it is interrupted",
+    "describe-model": "tests/unit/test_describe_model.py: asks the hub, or reads the reader's file",
+    "diff": "tests/program/test_review.py: in a repository with the branch",
+    "doctor": "tests/cluster/test_doctor.py: needs a deployed stack",
+    "fit": "tests/unit/test_performance.py: points of the reader's",
+    "lint": ".ci/run",
+    "load": "tests/cluster/test_load.py: needs a deployed stack",
+    "policy-pack": "tests/policy/test_pack.py: installs packages",
+    "preview": ".ci/run: as for dev, which is run here",
+    "reconcile": "tests/unit/test_reconcile.py: needs a Prometheus of a deployed stack",
+    "simulate": "tests/unit/test_simulate.py: minutes on a whole trace",
+    "mutants": "half an hour",
+    "test": ".ci/run: this test is part of it",
+    "test-charts": "the workflow: needs the charts' archives",
+    "test-browser": ".ci/run: needs a browser",
+    "test-cluster": ".ci/run: minutes",
+    "test-engine": "the workflow: needs Pulumi",
+    "test-mutations": "minutes",
+    "test-policy": ".ci/run: needs packages of its own",
+    "truth": "tests/unit/test_truth.py: points of the reader's",
+    "types": ".ci/run",
 }
+NOT_HELD = {
+    "gcloud": "needs a Google Cloud project; tests/program/test_requirements.py holds APIs and roles to the resources",
+    "for": "a loop over gcloud's commands",
+    "do": "a loop over gcloud's commands",
+    "done": "a loop over gcloud's commands",
+    "cd": "a folder of this repository",
+    ".ci/run": "runs this test",
+    **dict.fromkeys(("grep", "tail", "head", "sort", "uniq", "jq", "base64", "openssl"), "reads what the command before it prints"),
+}
+PULUMI = {
+    ("cancel",), ("config", "set"), ("destroy",), ("import",), ("install",), ("preview",), ("stack", "init"), ("stack", "output"), ("up",),
+}  # fmt: skip
+# What charts make, under the names that their values or the charts give (tests/charts holds them to the charts' archives).
+OF_CHARTS = {
+    "monitoring": {
+        "service/kps-prometheus",
+        "service/kube-prometheus-stack-grafana",
+        "statefulset/prometheus-kps-prometheus",
+        "statefulset/alertmanager-kps-alertmanager",
+        "deployment/kps-operator",
+    },
+    "gpu-operator": {"deployment/gpu-operator", "daemonset/nvidia-dcgm-exporter"},
+    "keda": {"deployment/keda-operator"},
+}
+SHORT = {"svc": "service", "deployments": "deployment", "pods": "pod"}
+MODEL = "qwen3-8b"
 
 
-def excuse(one: Command) -> str | None:
-    text = " ".join(one.words)
-    return EXCUSED.get(text) or (EXCUSED.get(one.program) if one.program not in ("make", "pulumi") else None)
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
+def test_a_page_names_commands_that_work(page):
+    assert [problem for command in commands(page) for problem in problems(command)] == []
 
 
-@pytest.mark.parametrize("page", sorted({page for page, _ in commands.blocks()}))
-def test_each_block_is_valid_shell(page):
-    text = "\n".join(text for name, text in commands.blocks() if name == page)
-    checked = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
-    assert not checked.stderr
+def problems(command: Command) -> Iterator[str]:
+    """What is wrong with a command, as far as it can be known without running it."""
+    first = command.words[0] if command.words else ""
+    held = {"make": _make, "pulumi": _pulumi, "kubectl": _kubectl, "curl": _curl}.get(first)
+    if held:
+        yield from (f"{command.line}: {problem}" for problem in held(command.words[1:]))
+    elif first not in NOT_HELD:
+        yield f"{command.line}: nothing in tests/program/test_commands.py says how `{first}` is held; add it there"
 
 
-def test_every_command_has_a_rule():
-    ruled = {"make", "python", "pulumi", "kubectl", "curl"} | FILTERS
-    missing = [str(one) for one in FOUND if one.program not in ruled and not excuse(one)]
-    assert not missing, "no rule covers these: write a test for the program, or give the reason in EXCUSED of this file"
+def _make(words: tuple[str, ...]) -> Iterator[str]:
+    target, *variables = words
+    text = (ROOT / "Makefile").read_text()
+    rule = re.search(rf"^{re.escape(target)}:.*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+    if rule is None:
+        yield f"no target {target}"
+        return
+    options = re.search(r"foreach option,([^,]+),", rule[0])
+    taken = set(re.findall(r"\$\((?:if )?([A-Z_]+)", rule[0])) | set((options[1] if options else "").upper().split())
+    yield from (f"{target} takes no {one}" for one in variables if one.partition("=")[0] not in taken)
+    if words not in RUN and target not in ELSEWHERE:
+        yield f"{target} is neither in RUN nor in ELSEWHERE of tests/program/test_commands.py"
 
 
-def test_a_line_of_shell_is_its_commands():
-    pipeline = "A=1 make x B='c d' | grep e && curl f   # why\n$(pulumi stack output g)  # it\n"
-    text = f"{pipeline}for h in i; do gcloud h \\\n  j; done & kubectl <pod>"
-    assert [one.words for one in commands.split("page", commands.filled(text))] == [
-        ("make", "x", "B=c d"),
-        ("grep", "e"),
-        ("curl", "f"),
-        ("pulumi", "stack", "output", "g"),
-        ("gcloud", "h", "j"),
-        ("kubectl", "placeholder"),
-    ]
+def _pulumi(words: tuple[str, ...]) -> Iterator[str]:
+    verb = next((verb for verb in PULUMI if words[: len(verb)] == verb), None)
+    if verb is None:
+        yield f"no `pulumi {words[0]}` is known here"
+    elif verb == ("stack", "output"):
+        yield from (f"no output {words[2]}" for _ in [0] if words[2] not in _recording("prod", False).outputs)
+    elif verb == ("config", "set"):
+        yield from _set(words[2:])
 
 
-def test_what_is_said_to_be_run_elsewhere_is_there():
-    reasons = [*NOT_RUN.values(), *PULUMI.values(), *EXCUSED.values()]
-    for path in {path for reason in reasons for path in re.findall(r"tests/[\w/.]*\w", reason)}:
-        assert (ROOT / path).exists(), path
-    for name in {name for reason in reasons for name in re.findall(r"\btest_\w+\b(?!\.py)", reason)}:
-        assert name in globals(), name
+def _set(words: tuple[str, ...]) -> Iterator[str]:
+    """A setting of a shipped stack takes the value; secrets are encrypted, and nothing else is."""
+    path, value, *_ = [*(word for word in words if not word.startswith("--")), ""]
+    if ":" in path:
+        return
+    section, *keys = path.replace("<model>", MODEL).split(".")
+    if not is_setting(section, keys):
+        yield f"no setting {path}"
+    if ("--secret" in words) is not (section == "secrets"):
+        yield f"{path}: secrets, and they alone, are set with --secret"
+    if section == "secrets":
+        return
+    given = 9 if value.startswith("<") else int(value) if value.isdigit() else value
+    settings = parse(without_secret_values(changed(configuration("prod"), {".".join((section, *keys)): given})))
+    yield from (f"{path}: {problem.message}" for problem in settings.problems if problem.path.startswith(".".join((section, *keys))))
 
 
-def dry_run(*words: str) -> str:
-    done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.replace("\\\n", " ")
+@cache
+def _objects() -> dict[str, set[str]]:
+    """`kind/name` of what the program makes by namespace, with charts' objects; nodes' and pods' labels under "labels"."""
+    found: dict[str, set[str]] = {name: set(names) for name, names in OF_CHARTS.items()}
+    budgets = offline.run(stack(CLIENT | {"gateway.clients": {"team-a": {"monthlyTokens": 1000}}}), "test")
+    for recording in (*(_recording(name, False) for name in STACKS), budgets):
+        for one in manifests(recording):
+            namespace = one["metadata"].get("namespace") or (one["metadata"]["name"] if one["kind"] == "Namespace" else "")
+            found.setdefault(namespace, set()).add(f"{one['kind'].lower()}/{one['metadata']['name']}")
+    return found
 
 
-@pytest.mark.parametrize("words", MAKE, ids=shlex.join)
-def test_a_make_command_has_a_target_that_uses_its_variables_and_a_tool_that_takes_them(words, monkeypatch):
-    targets, variables = [one for one in words[1:] if "=" not in one], [one for one in words[1:] if "=" in one]
-    for target in targets:
-        assert target in NOT_RUN, f"say in NOT_RUN in tests/program/test_commands.py what runs `make {target}`, or why nothing can"
-    said = dry_run(*words[1:])
-    for one in variables:
-        name, _, value = one.partition("=")
-        assert value == "1" or value in said, f"the target does not use {name}"
-        assert dry_run(*targets, f"{name}={'' if value == '1' else 'other'}") != said, f"the target does not use {name}"
-    if variables:
-        for module, arguments in re.findall(r"^.*/python -m (tools\.[\w.]+)(.*)$", said, re.MULTILINE):
-            assert parses(module, shlex.split(arguments), monkeypatch)
+@cache
+def _labels() -> set[str]:
+    """Keys of labels that pods and nodes of the shipped stacks have, and charts' pods."""
+    found = {"owner", "status", "app", "kubernetes.io/service-name"}
+    for name in STACKS:
+        for one in _recording(name, False).resources:
+            found |= _keys_of_labels(one.inputs)
+    return found
 
 
-@pytest.mark.parametrize("one", [one for one in FOUND if one.program == "python"], ids=str)
-def test_a_module_that_a_page_runs_exists(one):
-    """They write files of this repository, or need a vLLM."""
-    assert one.words[1] == "-m"
-    assert find_spec(one.words[2])
+def _keys_of_labels(value: object) -> set[str]:
+    if isinstance(value, list):
+        return set().union(*map(_keys_of_labels, value))
+    if not isinstance(value, dict):
+        return set()
+    own = value.get("labels")
+    return (set(own) if isinstance(own, dict) else set()).union(*map(_keys_of_labels, value.values()))
 
 
-class _ParsedError(Exception):
-    """Ends a tool once it has read its arguments."""
+def _kubectl(words: tuple[str, ...]) -> Iterator[str]:
+    line = " ".join(words).replace("<model>", MODEL)
+    namespace = (re.search(r"(?:^| )-n (\S+)", line) or [None, None])[1]
+    objects = _objects()
+    if namespace and not namespace.startswith("<"):
+        if namespace not in objects:
+            yield f"no namespace {namespace}"
+            return
+        for kind, name in re.findall(r" (service|svc|deployment|statefulset|daemonset)/([\w.-]+)", line):
+            if f"{SHORT.get(kind, kind)}/{name}" not in objects[namespace]:
+                yield f"no {kind} {name} in {namespace}"
+        for name in re.findall(r" (?:scaledobject|hpa) ([\w.-]+)", line):
+            if f"scaledobject/{name}" not in objects[namespace]:
+                yield f"no ScaledObject {name} in {namespace}"
+    for selector in re.findall(r" (?:-l|-L|label node \S+) ([^ ]+)", line):
+        for key in (one.partition("=")[0] for one in selector.split(",")):
+            if key not in _labels():
+                yield f"nothing has a label {key}"
 
 
-def parses(module: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> bool:
-    found = find_spec(module)
-    assert found, module
-    name = f"{module}.__main__" if found.submodule_search_locations else module
-    parse_args = argparse.ArgumentParser.parse_args
-
-    def read(parser: argparse.ArgumentParser, given: Any = None) -> None:
-        parse_args(parser, given)
-        raise _ParsedError
-
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", read)
-    monkeypatch.setattr(sys, "argv", [module, *arguments])
-    with pytest.raises(_ParsedError):
-        importlib.import_module(name).main()
-    return True
+def _curl(words: tuple[str, ...]) -> Iterator[str]:
+    """Queries name series that the recording rules make, or that Prometheus itself has."""
+    for name in re.findall(r"query=([\w:]+)", " ".join(words)):
+        if name != "up" and name not in _recorded():
+            yield f"no recording rule {name}"
 
 
-@pytest.mark.parametrize("one", list(commands.sessions()), ids=str)
-def test_what_the_readme_shows_is_what_comes_out(one, monkeypatch, capsys):
-    assert one.words == ("make", "check", "STACK=dev"), "write here how the new one is run"
-    stack = changed(configuration("dev"), {"models.qwen3-8b.engine.maxModelLen": 32768})
-    monkeypatch.setattr(preview, "load_stack_file", lambda _: parse(without_secret_values(stack)))
-    monkeypatch.setattr(sys, "argv", ["preview", "dev", "--plan-only"])
-    assert preview.main() == 2
-    assert " ".join(capsys.readouterr().out.split()) == " ".join(one.shown.split())
+@cache
+def _recorded() -> set[str]:
+    limited = offline.run(changed(configuration("prod"), {"budget.hourlyUsd": 150}), "prod")
+    rules = [one.inputs["spec"]["groups"] for one in limited.resources if one.type.endswith(":PrometheusRule")]
+    return {rule.get("record", "") for groups in rules for group in groups for rule in group["rules"]}
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_stack_passes_make_check(name, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["preview", name, "--plan-only"])
-    assert preview.main() == 0
-    assert "Fit: GiB per GPU" in capsys.readouterr().out
+@pytest.fixture
+def project(tmp_path):
+    """A copy of what the commands need, with this environment."""
+    for name in ("config", "planning", "components", "policy", "tools"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", ".venv"))
+    for path in (*ROOT.glob("Pulumi*.yaml"), *ROOT.glob("requirements*"), ROOT / "Makefile", ROOT / "__main__.py"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    return tmp_path
 
 
-def test_the_measured_points_are_compared(capsys):
-    assert truth.main([]) == 0
-    assert capsys.readouterr().out
+def make(project, words) -> subprocess.CompletedProcess[str]:
+    """Without remaking the environment, which is this one."""
+    command = ["make", "-o", ".venv/.program", "-o", ".venv/.ready", *words]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 
-def pulumi_commands(kind: str = "") -> list[Command]:
-    return [one for one in FOUND if one.program == "pulumi" and " ".join(one.words[1:]).startswith(kind) and not excuse(one)]
+def test_what_is_run_is_on_a_page_and_what_runs_elsewhere_is_there():
+    on_pages = {command.words[1:] for page in PAGES for command in commands(page) if command.words[0] == "make"}
+    assert RUN.keys() <= on_pages
+    assert ELSEWHERE.keys() <= {words[0] for words in on_pages}
+    named = [found for reason in ELSEWHERE.values() for found in re.findall(r"tests/[\w/]+\.py", reason)]
+    assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
-@pytest.mark.parametrize("one", pulumi_commands(), ids=str)
-def test_a_pulumi_command_is_one_that_a_test_runs(one):
-    assert any(" ".join(one.words[1:]).startswith(kind) for kind in PULUMI), "say in PULUMI which test runs it"
-    options = iter(one.words)
-    for option in options:
-        if option.startswith("--policy-pack"):
-            path = next(options)
-            assert path.startswith("placeholder/") or (ROOT / path).exists(), path
+@pytest.mark.parametrize("words", RUN, ids=" ".join)
+def test_a_command_of_the_pages_runs(project, words):
+    done = make(project, [word.replace("<your-project>", "acme-llm") for word in words])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert RUN[words] in done.stdout
 
 
-def setting(one: Command) -> tuple[str, list[str]]:
-    """Path and values of a `pulumi config set`."""
-    path, *values = [word for word in one.words[3:] if not word.startswith("--")]
-    return path.removeprefix("vllm-platform:"), values
-
-
-@pytest.mark.parametrize("one", [one for one in pulumi_commands("config set") if len(one.words) > 5], ids=str)
-def test_a_setting_that_a_page_sets_exists(one):
-    path, values = setting(one)
-    section, *keys = path.split(".")
-    sections = stack_schema()["properties"]["config"]["properties"]
-    named = 0 if section in ("models", "nodePools") else 1 if keys[0] == "clientKeys" else None  # the key that is a name of the stack's own
-    names = [f"<{key}>" if place == named else key for place, key in enumerate(keys)]
-    assert known(sections[f"vllm-platform:{section}"], names), path
-    if "--secret" not in one.words and "$" not in values[0]:
-        assert any(accepted(name, path, yaml.safe_load(values[0])) for name in SHIPPED), f"no shipped stack takes {path} {values[0]}"
-
-
-def accepted(name: str, path: str, value: Any) -> bool:
-    section, *keys = path.split(".")
-    stack = without_secret_values(configuration(name))
-    if section in ("models", "nodePools") and keys[0] not in stack[f"vllm-platform:{section}"]:
-        return False
-    return not parse(changed(stack, {path: value})).problems
-
-
-@pytest.mark.parametrize("one", pulumi_commands("stack output"), ids=str)
-def test_a_stack_output_of_a_page_exists(program, one):
-    assert all(one.words[3] in program(name).outputs for name in SHIPPED)
-
-
-def test_the_stacks_that_make_commands_name_are_shipped():
-    for words in MAKE:
-        for name in (name for word in words if word.startswith("STACK=") for name in word.removeprefix("STACK=").split()):
-            assert make_plan(load_stack_file(ROOT / f"Pulumi.{name}.yaml")).models
+def test_the_readmes_refusal_is_what_is_printed(project):
+    (shown,) = [text for language, text in blocks("README.md") if not language]
+    command, _, printed = shown.partition("\n")
+    file = project / "Pulumi.dev.yaml"
+    config, of_model = file.read_text().split("    qwen3-8b:\n")
+    file.write_text(f"{config}    qwen3-8b:\n{of_model.replace('maxModelLen: 8192', 'maxModelLen: 32768', 1)}")
+    done = make(project, command.partition("#")[0].split()[2:])
+    assert done.returncode == 2
+    assert " ".join(printed.split()) in " ".join(done.stdout.split())

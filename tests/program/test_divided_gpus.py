@@ -67,3 +67,16 @@ def test_one_side_divides_the_gpus_and_the_other_knows(shape, kind):
     assert (config and {name: yaml.safe_load(text) for name, text in config["data"].items()}) == plugin
     if config:
         assert (config["create"], bool(config["name"])) == (True, True)
+
+
+def test_the_driver_is_installed_before_the_gpus_are_partitioned():
+    """As in Google's daemonset-preloaded.yaml (GoogleCloudPlatform/container-engine-accelerators)."""
+    resources = offline.run(stack({"cluster.gpuStack": "driver-installer"}), "test").resources
+    (daemons,) = [one.inputs["spec"]["template"]["spec"] for one in resources if one.type == "kubernetes:apps/v1:DaemonSet"]
+    installer, partitioner = daemons["initContainers"]
+    assert installer["image"] == "cos-nvidia-installer:fixed"
+    assert installer["imagePullPolicy"] == "Never"
+    assert partitioner["name"] == "partition-gpus"
+    mounted = {mount["name"] for one in (installer, partitioner) for mount in one["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in daemons["volumes"]}
+    assert all(one["securityContext"]["privileged"] for one in (installer, partitioner))

@@ -34,7 +34,7 @@ def test_a_preview_writes_every_manifest_plan_resources_and_report(project, caps
     assert {path.name for path in folder.iterdir()} == {"manifests", "plan.json", "resources.json", "report.html"}
     count = len(list((folder / "manifests").iterdir()))
     assert f"{count} manifests" in capsys.readouterr().out
-    assert "resources to create" in (folder / "report.html").read_text()
+    assert "<title>local: Can work" in (folder / "report.html").read_text()
 
 
 def test_a_preview_that_cannot_be_written_says_so_and_keeps_the_one_before(project, capsys, monkeypatch):

@@ -12,29 +12,14 @@ import sys
 from collections import defaultdict
 from typing import Any
 
-import yaml
-
 from config.stack_config import read_stack_file
 from tools.preview import offline
+from tools.preview.lines import as_yaml
 from tools.preview.offline import Recording, Resource
 from tools.stacks import ROOT, stack_file
 
 FOLDER = ROOT / "tests" / "data" / "rendered"
 _OUTSIDE, _CLUSTER, _OUTPUTS = "google-cloud", "cluster", "outputs"
-
-
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):
-    """Writes text of several lines as lines."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _text(dumper: Any, value: str) -> Any:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-
-_Dumper.add_representer(str, _text)
 
 
 def files(recording: Recording) -> dict[str, str]:
@@ -44,7 +29,7 @@ def files(recording: Recording) -> dict[str, str]:
         if resource.custom:
             documents[_file(resource)].append(_document(resource))
     documents[_OUTPUTS] = [_readable(recording.outputs)]
-    return {f"{name}.yaml": yaml.dump_all(found, Dumper=_Dumper, sort_keys=False, width=160) for name, found in documents.items()}
+    return {f"{name}.yaml": as_yaml(*found, width=160) for name, found in documents.items()}
 
 
 def _file(resource: Resource) -> str:

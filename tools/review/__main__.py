@@ -25,7 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="diff", description="Plan stacks before and after a change, and compare.")
     parser.add_argument("stacks", nargs="+", metavar="stack", help="name of a stack: Pulumi.<stack>.yaml")
     parser.add_argument("--base", required=True, help="git reference that the change is to be merged into")
-    parser.add_argument("--format", choices=["text", "markdown", "json"], default="text")
+    parser.add_argument("--format", choices=["text", "markdown", "json", "html"], default="text")
     arguments = parser.parse_args()
     try:
         commit = base_commit(arguments.base)
@@ -36,8 +36,18 @@ def main() -> int:
     except LevelsError as error:
         print(error, file=sys.stderr)
         return 2
+    if arguments.format == "html":
+        return max(report(one, arguments.base) for one in reviews)
     write(reviews, arguments.format)
     return 2 if any(one.problems for one in reviews) else 3 if any(one.forbidden for one in reviews) else 0
+
+
+def report(review: Review, base: str) -> int:
+    """A preview of the stack, whose report says what changes; its exit code is the preview's."""
+    from tools.preview.__main__ import preview  # other formats draw no page
+    from tools.review.page import changes
+
+    return preview(review.stack, changes=changes(review, base))
 
 
 def write(reviews: list[Review], how: str) -> None:

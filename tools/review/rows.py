@@ -24,7 +24,8 @@ MODEL_HEADINGS = (
     "$ a month",
 )
 POOL_HEADINGS = ("pool", "change", "what runs", "machine", "on demand", "spot", "for the floors", "$ a month")
-_VERBS = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
+ARROW = " → "
+VERBS = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
 
 
 def model_row(one: Difference) -> list[str]:
@@ -60,7 +61,7 @@ def pool_row(one: Difference) -> list[str]:
 def _moved(one: Difference, text: Callable[[dict[str, Any]], str]) -> str:
     """`before → after`, once where they are the same; "-" for a figure that is not planned."""
     texts = [_text(plan, text) for plan in (one.before, one.after) if plan is not None]
-    return texts[0] if len(set(texts)) == 1 else " → ".join(texts)
+    return texts[0] if len(set(texts)) == 1 else ARROW.join(texts)
 
 
 def _text(plan: dict[str, Any], text: Callable[[dict[str, Any]], str]) -> str:
@@ -108,7 +109,7 @@ def money(review: Review) -> str:
 def counts(review: Review) -> str:
     """`2 resources updated, 1 replaced`."""
     found = Counter[str](one.kind for one in review.resources)
-    return ", ".join(f"{found[kind]} {verb}" for kind, verb in _VERBS.items() if found[kind]) or "none"
+    return ", ".join(f"{found[kind]} {verb}" for kind, verb in VERBS.items() if found[kind]) or "none"
 
 
 def verdict(review: Review) -> list[str]:
