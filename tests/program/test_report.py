@@ -26,6 +26,7 @@ from tools.preview.report.rollout import model_updates, pool_updates
 from tools.preview.report.security import controls, judgements
 from tools.preview.report.startup import stages, starts
 from tools.preview.report.topology import topology
+from tools.review import __main__ as review_command
 from tools.review.page import changes as changes_of
 
 KEY = "projects/acme-keys/locations/us-central1/keyRings/llm/cryptoKeys/any"
@@ -192,3 +193,18 @@ def test_a_stack_that_cannot_work_leaves_the_report_of_before(tmp_path, monkeypa
     assert preview.main() == 2
     assert "models.qwen3-8b.engine.maxModelLen" in capsys.readouterr().out
     assert (tmp_path / "build" / "dev" / "report.html").read_text() == "before"
+
+
+def test_a_preview_with_a_base_says_in_its_report_what_changes(tmp_path, monkeypatch, capsys):
+    review = reviewed("a longer context")
+    text = (stacks.ROOT / "Pulumi.dev.yaml").read_text().replace("maxModelLen: 8192", "maxModelLen: 16384")
+    (tmp_path / "Pulumi.dev.yaml").write_text(text)
+    monkeypatch.setattr(stacks, "ROOT", tmp_path)
+    monkeypatch.setattr(review_command, "base_commit", lambda _: "base")
+    monkeypatch.setattr(review_command, "review", lambda stack, _: review)
+    monkeypatch.setattr(sys, "argv", ["diff", "dev", "--base", "main", "--format", "html"])
+    assert review_command.main() == 0
+    assert "report.html" in capsys.readouterr().out
+    html = (tmp_path / "build" / "dev" / "report.html").read_text()
+    assert "What changes against main?" in html
+    assert "8,192 → 16,384" in html

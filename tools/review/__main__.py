@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def report(review: Review, base: str) -> int:
-    """A preview of the stack, whose report says what changes."""
+    """A preview of the stack, whose report says what changes; its exit code is the preview's."""
     from tools.preview.__main__ import preview  # other formats draw no page
     from tools.review.page import changes
 
