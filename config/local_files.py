@@ -63,6 +63,12 @@ def _charts(settings: Settings) -> Iterator[str]:
         yield "gpu-operator"
     if settings.platform.monitoring.enabled:
         yield "kube-prometheus-stack"
+        if settings.platform.autoscaler.enabled and any(
+            model.scaling.ceiling > model.scaling.floor for model in settings.deployed.values()
+        ):
+            yield "keda"
+    if settings.platform.metrics_server:
+        yield "metrics-server"
 
 
 def _kubeconfig_problems(cluster: ExistingCluster, environment: Mapping[str, str]) -> Iterator[Problem]:

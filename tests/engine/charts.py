@@ -54,7 +54,7 @@ _STATEFUL_SET = {
 def write_charts(folder: Path) -> None:
     """Writes an archive of every chart of the catalogue, named as by `helm pull`."""
     folder.mkdir(exist_ok=True)
-    for name in ("gpu-operator", "kube-prometheus-stack"):
+    for name in ("gpu-operator", "kube-prometheus-stack", "keda", "metrics-server"):
         write_chart(folder, name, catalog.chart(name).version)
 
 

@@ -11,14 +11,18 @@ from tests.engine.engine import ROOT, Program, Stack, type_of
 from tests.engine.environment import Environment
 from tests.program.test_examples import FOLDER, stack_file
 
-# What the platform team has: the nodes that the program describes.
+# What the platform team has: the nodes that the program describes, and nodes for all else.
 CLUSTER = {
     "vllm-platform:cluster": {"provider": "existing", "name": "lab"},
     "vllm-platform:nodePools": {
         "l4": {
             "hardware": {"vcpus": 16, "memoryGiB": 64, "accelerator": "nvidia-l4", "gpus": 1},
             "onDemand": {"min": 4, "max": 4, "nodeSelector": {"acme.example/pool": "l4"}},
-        }
+        },
+        "system": {
+            "hardware": {"vcpus": 8, "memoryGiB": 32},
+            "onDemand": {"min": 2, "max": 2, "nodeSelector": {"acme.example/pool": "system"}},
+        },
     },
 }
 

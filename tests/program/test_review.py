@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from shutil import copy, copytree
+from shutil import copy, copytree, ignore_patterns
 
 import pytest
 
@@ -12,15 +12,17 @@ from config import catalog
 from tests.program.conftest import ROOT, configuration
 from tests.pull_requests import PULL_REQUESTS, file_of, reviewed
 from tests.stacks import changed
+from tools.preview import offline
 from tools.review import __main__ as review_command
 from tools.review import snapshot, trees
 from tools.review.comparison import compare
 from tools.review.fields import FieldChange, changed_fields
 from tools.review.markdown import comment
+from tools.review.unchanged import Unchanged, program, unchanged_parts
 
 WORKING = {name: one for name, one in PULL_REQUESTS.items() if not one.refused}
 _KINDS_OUTSIDE = ("gcp:", "pulumi:")
-_CODE = ("config", "planning", "components", "tools")
+_CODE = ("config", "planning", "components", "policy", "tools")
 
 
 @pytest.mark.parametrize("name", PULL_REQUESTS)
@@ -65,6 +67,51 @@ def test_what_is_left_out_of_the_run_would_not_have_shown_a_difference(name):
     before = changed(configuration(pull_request.stack), pull_request.before)
     sides = [snapshot.snapshot(snapshot.plan(one), pull_request.stack) for one in (before, changed(before, pull_request.changes))]
     assert compare(pull_request.stack, *sides) == reviewed(name)
+
+
+def spared(stack, changes):
+    """The parts that a change leaves alone, and the resources that a run without them registers."""
+    before = configuration(stack)
+    planned = [snapshot.plan(one) for one in (before, changed(before, changes))]
+    unchanged = unchanged_parts(*planned)
+    return unchanged, offline.run(planned[1].config, stack, known=True, program=program(planned[1], unchanged)).resources
+
+
+def test_only_the_model_that_changes_is_made():
+    unchanged, resources = spared("dev", {"models.qwen3-8b.engine.maxModelLen": 16384})
+    assert unchanged == Unchanged(frozenset({"qwen3-0-6b"}), cluster=True)
+    assert {one.name for one in resources if one.name in ("qwen3-8b-floor", "qwen3-0-6b-floor")} == {"qwen3-8b-floor"}
+    assert not [one for one in resources if one.type.startswith("gcp:")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"nodePools.l4.spot.max": 5},
+        {"nodePools.l4.machineType": "g2-standard-12"},
+        {"cluster.maxPodsPerNode": 48},
+        {"models.qwen3-8b.weights": {"uri": "gs://acme-weights/qwen3-8b"}},
+    ],
+)
+def test_a_change_that_reaches_the_cluster_makes_the_cluster(changes):
+    unchanged, resources = spared("dev", changes)
+    assert not unchanged.cluster
+    assert [one for one in resources if one.type == "gcp:container/cluster:Cluster"]
+
+
+def test_the_model_whose_job_awaits_the_routes_is_made_when_another_one_comes():
+    before = changed(configuration("dev"), {"models.qwen3-8b.rollout": {"strategy": "blue-green"}})
+    after = changed(before, {"models.another": PULL_REQUESTS["a new model"].changes["models.another"]})
+    found = trees.compare_configurations("dev", before, after)
+    assert "qwen3-8b-routed" in {one.name for one in found.resources}
+
+
+def test_many_changed_models_are_compared_in_two_processes(monkeypatch):
+    before = configuration("dev")
+    after = changed(before, {"models.qwen3-8b.engine.maxModelLen": 16384})
+    alone = trees.compare_configurations("dev", before, after)
+    monkeypatch.setattr(trees, "_WORTH_A_PROCESS", 0)
+    assert trees.compare_configurations("dev", before, after) == alone
 
 
 def test_a_stack_that_is_new_counts_as_added():
@@ -112,7 +159,7 @@ def test_no_credential_is_shown_whatever_field_it_stands_in():
 def repository(tmp_path):
     """The program in a git repository of its own."""
     for folder in _CODE:
-        copytree(ROOT / folder, tmp_path / folder)
+        copytree(ROOT / folder, tmp_path / folder, ignore=ignore_patterns("__pycache__", ".venv"))
     for file in ("__main__.py", "Pulumi.yaml", "Pulumi.local.yaml", "requirements.txt"):
         copy(ROOT / file, tmp_path)
     (tmp_path / ".gitignore").write_text("__pycache__/\n")
@@ -141,6 +188,13 @@ def test_a_changed_program_is_compared_with_the_one_before(repository):
     assert (release.kind, release.name) == ("update", "kube-prometheus-stack")
     assert FieldChange("version", version, "99.9.9") in release.fields
     assert found.models == ()
+
+
+def test_a_policy_that_becomes_stricter_is_violated_by_the_change(repository):
+    copy(repository / "policy" / "levels" / "prod.json", repository / "policy" / "levels" / "local.json")
+    found = trees.review("local", trees.base_commit("HEAD", repository), repository)
+    assert "floor-of-two" in {rule for rule, _, _ in found.forbidden}
+    assert found.resources == ()
 
 
 def test_a_changed_stack_file_is_compared_in_process(repository, monkeypatch):

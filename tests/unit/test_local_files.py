@@ -108,15 +108,18 @@ def test_files_and_commands_that_a_kubeconfig_names_must_exist(file, tmp_path):
     assert "gets its token from 'no-such-auth-plugin'" in one(rewritten(file, users=[{"name": "admin", "user": user}]))
 
 
+CHARTS = ["gpu-operator", "kube-prometheus-stack", "keda", "metrics-server"]
+
+
 def test_a_chart_mirror_without_its_archives_is_refused_each_by_name(tmp_path):
-    mirror = {"platform.chartMirror": str(tmp_path)}
+    mirror = {"platform.chartMirror": str(tmp_path), "platform.metricsServer": True}
     (tmp_path / "gpu-operator-v1.0.0.tgz").touch()
     problems = [str(problem) for problem in local_file_problems(settings(mirror), {})]
-    assert len(problems) == 2
-    assert catalog.archive("gpu-operator") in problems[0]
+    assert [name for name in CHARTS if any(catalog.archive(name) in problem for problem in problems)] == CHARTS
+    assert len(problems) == 4
     assert "it has gpu-operator-v1.0.0.tgz" in problems[0]
     assert f"helm pull kube-prometheus-stack --repo {catalog.chart('kube-prometheus-stack').repository}" in problems[1]
-    for name in ("gpu-operator", "kube-prometheus-stack"):
+    for name in CHARTS:
         (tmp_path / catalog.archive(name)).touch()
     assert local_file_problems(settings(mirror), {}) == []
     assert "no such folder" in str(local_file_problems(settings({"platform.chartMirror": "/nowhere"}), {}))
@@ -125,3 +128,5 @@ def test_a_chart_mirror_without_its_archives_is_refused_each_by_name(tmp_path):
 def test_only_charts_that_the_stack_installs_are_looked_for(tmp_path):
     off = {"platform.chartMirror": str(tmp_path), "platform.monitoring.enabled": False, "platform.gpuOperator.enabled": False}
     assert local_file_problems(settings(off), {}) == []
+    by_hand = {"platform.chartMirror": str(tmp_path), "models.qwen3-8b.scaling.ceiling": 1}
+    assert [catalog.archive("keda") in str(one) for one in local_file_problems(settings(by_hand), {})] == [False, False]

@@ -24,7 +24,10 @@ from tools.review.snapshot import Planned, Snapshot, plan, snapshot
 from tools.stacks import ROOT
 
 # What decides about plan and resources, beside the stack's file. Another base runs with its own, but with this environment's packages.
-_CODE = ("__main__.py", "config", "planning", "components", "tools/preview", "tools/stacks.py", "requirements.txt")
+_CODE = (
+    *("__main__.py", "config", "planning", "components", "policy", "requirements.txt"),
+    *("tools/policies.py", "tools/preview", "tools/stacks.py"),
+)
 
 # Changed models from which on the two sides run at the same time.
 _WORTH_A_PROCESS = 10
