@@ -196,11 +196,12 @@ def test_a_stack_that_cannot_work_leaves_the_report_of_before(tmp_path, monkeypa
 
 
 def test_a_preview_with_a_base_says_in_its_report_what_changes(tmp_path, monkeypatch, capsys):
+    review = reviewed("a longer context")
     text = (stacks.ROOT / "Pulumi.dev.yaml").read_text().replace("maxModelLen: 8192", "maxModelLen: 16384")
     (tmp_path / "Pulumi.dev.yaml").write_text(text)
     monkeypatch.setattr(stacks, "ROOT", tmp_path)
     monkeypatch.setattr(review_command, "base_commit", lambda _: "base")
-    monkeypatch.setattr(review_command, "review", lambda stack, _: reviewed("a longer context"))
+    monkeypatch.setattr(review_command, "review", lambda stack, _: review)
     monkeypatch.setattr(sys, "argv", ["diff", "dev", "--base", "main", "--format", "html"])
     assert review_command.main() == 0
     assert "report.html" in capsys.readouterr().out
