@@ -51,7 +51,7 @@ def verdict(settings: Settings, plan: Plan, resources: int, violations: Sequence
     )
     warnings = len(plan.warnings) + len(advised)
     if forbidden:
-        title, colour = f"Forbidden by {counted(len(forbidden), 'policy', 'policies')}", "bad"
+        title, colour = f"Forbidden by {counted(len({one.path for one in forbidden}), 'policy', 'policies')}", "bad"
     elif warnings:
         title, colour = f"Can work, with {counted(warnings, 'warning')}", "warn"
     else:
