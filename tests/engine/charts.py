@@ -22,7 +22,15 @@ _POD = {
     "metadata": {"labels": _LABELS},
     "spec": {
         "terminationGracePeriodSeconds": 1,
-        "containers": [{"name": "main", "image": "example.invalid/chart:{{ .Chart.Version }}"}],
+        # KEDA's namespace admits restricted pods alone.
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [
+            {
+                "name": "main",
+                "image": "example.invalid/chart:{{ .Chart.Version }}",
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            }
+        ],
     },
 }
 _VALUES = {

@@ -168,7 +168,7 @@ def test_an_image_is_deployed_by_tag_and_digest_through_a_mirror_too():
 def test_an_archive_that_is_not_the_published_one_is_refused(tmp_path, monkeypatch):
     pinned = catalog.chart("kube-prometheus-stack").model_copy(update={"digest": f"sha256:{OF_ARCHIVE}"})
     monkeypatch.setattr(catalog, "chart", lambda _: pinned)
-    changes = {"platform.chartMirror": str(tmp_path), "platform.gpuOperator.enabled": False}
+    changes = {"platform.chartMirror": str(tmp_path), "platform.gpuOperator.enabled": False, "platform.autoscaler.enabled": False}
     archive = tmp_path / catalog.archive("kube-prometheus-stack")
     archive.write_bytes(ARCHIVE)
     assert local_file_problems(settings(changes), {}) == []
