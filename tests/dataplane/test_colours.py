@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,9 @@ def platform(monkeypatch):
         yield platform
 
 
+_STEP_BY_STEP = threading.Lock()
+
+
 def give(platform, *, live="blue", weight=0, colours=True):
     """Routes of the blue-green model, as the program makes them, and their version."""
     model = platform.gateway.plan.models[MODEL]
@@ -50,7 +54,9 @@ def awaited(platform, argument):
 
 
 def routed(platform, **changes):
-    awaited(platform, jobs.routes_argument(give(platform, **changes)))
+    """One after the other: routes that the next ones replace at once are never seen."""
+    with _STEP_BY_STEP:
+        awaited(platform, jobs.routes_argument(give(platform, **changes)))
 
 
 def answered(platform, during):
