@@ -62,6 +62,7 @@ def write(reviews: list[Review], how: str) -> None:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(1_000_000)  # the SDKs define so many classes that garbage collection takes most of their import time
     code = main()
     gc.freeze()  # or Python looks through all classes of the SDKs once more before it ends
     sys.exit(code)
