@@ -20,6 +20,7 @@ from tools.demo.model_server import Faults
 
 MODEL = "qwen3-8b"
 REQUESTS, STEP = 600, 150
+_STEP_BY_STEP = threading.Lock()
 
 
 @pytest.fixture
@@ -30,9 +31,6 @@ def platform(monkeypatch):
         for server in platform.fleet:
             server.faults = Faults(seconds_per_token=0.003)
         yield platform
-
-
-_STEP_BY_STEP = threading.Lock()
 
 
 def give(platform, *, live="blue", weight=0, colours=True):

@@ -127,7 +127,8 @@ def _pulumi(words: tuple[str, ...]) -> Iterator[str]:
     if verb is None:
         yield f"no `pulumi {words[0]}` is known here"
     elif verb == ("stack", "output"):
-        yield from (f"no output {words[2]}" for _ in [0] if words[2] not in _recording("prod", False).outputs)
+        if words[2] not in _recording("prod", False).outputs:
+            yield f"no output {words[2]}"
     elif verb == ("config", "set"):
         yield from _set(words[2:])
 

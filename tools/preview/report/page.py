@@ -68,7 +68,7 @@ def render(previewed: Previewed) -> str:
             where=_where(settings),
             policy=f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'",
             style=Markup(style),  # noqa: S704 - files of this folder
-            script=Markup(script),  # noqa: S704
+            script=Markup(script),  # noqa: S704 - likewise
             verdict=verdict(settings, plan, len(recording.resources), previewed.violations, previewed.local),
             changes=previewed.changes,
             sections=((("changes", "Changes"),) if previewed.changes else ()) + _SECTIONS,
